@@ -1,0 +1,1 @@
+"""What the two libraries call: their shapes, orders, weights, signatures and starts."""

@@ -1,0 +1,1 @@
+"""Runs a scalar formula over arrays: compiled loops, SIMD arithmetic, threads."""

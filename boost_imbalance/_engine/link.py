@@ -1,0 +1,35 @@
+"""Probability and its logarithm from log-odds, without cancellation at either end."""
+
+from __future__ import annotations
+
+from math import fabs
+
+from boost_imbalance._engine.compiler import inlined
+from boost_imbalance._engine.primitives import exp_negative, log1p_ratio, number
+
+
+@inlined
+def sigmoid(t):
+    """``(p, q)``: the probability of the truth and of the contrary, both to full relative precision."""
+    one = number(1, t)
+    e = exp_negative(-fabs(t))
+    large = one / (one + e)
+    small = e * large
+    p = large if t >= 0 else small
+    q = small if t >= 0 else large
+    return p, q
+
+
+@inlined
+def log_sigmoid(t):
+    """``(-log p, -log q, -log(p) / q)``; the last stays exact where both its parts vanish."""
+    one = number(1, t)
+    distance = fabs(t)
+    e = exp_negative(-distance)
+    ratio = log1p_ratio(e)
+    near = e * ratio
+    far = near + distance
+    minus_log_p = near if t >= 0 else far
+    minus_log_q = far if t >= 0 else near
+    minus_log_p_over_q = (ratio if t >= 0 else far) * (one + e)
+    return minus_log_p, minus_log_q, minus_log_p_over_q

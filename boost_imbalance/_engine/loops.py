@@ -1,0 +1,600 @@
+"""The loops over rows, one for each link. :func:`boost_imbalance._engine.compiler.specialise` binds a formula into them.
+
+Every array comes flat. Element (row, column) of the margins is ``margin[row * margin_row + column * margin_column]``, and
+so for the rest, which covers both libraries' layouts, one column, and weights per row (column stride 0). Rows are taken in
+blocks that stay in the L1 cache, transposed so that the inner loops run along rows whatever the layout.
+
+``coefficients`` has one column per label or class and the rows named by :class:`Row`. ``checks`` receives, per column,
+how many labels are 1 (or are this class) and their summed weight, then in its last row what was wrong with the input:
+:data:`BAD_MARGIN`, :data:`BAD_LABEL`, :data:`BAD_WEIGHT`.
+
+The names in capitals and ``positive``, ``negative`` are bound at compile time.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from math import fabs
+
+import numba
+import numpy as np
+
+from boost_imbalance._engine.compiler import inlined
+from boost_imbalance._engine.link import sigmoid
+from boost_imbalance._engine.primitives import exp_negative, log, number
+
+BAD_MARGIN = 1
+BAD_LABEL = 2
+BAD_WEIGHT = 4
+
+positive = negative = None
+TERM = 2
+EXPECTED = ABSOLUTE = NEGATIVES = SYMMETRIC = CROSS_ENTROPY = WEIGHTED = False
+
+
+class Row(IntEnum):
+    """The rows of ``coefficients``."""
+
+    POSITIVE_A = 0
+    POSITIVE_B = 1
+    NEGATIVE_A = 2
+    NEGATIVE_B = 3
+    POSITIVE_WEIGHT = 4
+    NEGATIVE_WEIGHT = 5
+    OFFSET = 6
+    GRADIENT_SCALE = 7
+    HESSIAN_SCALE = 8
+    HESSIAN_FLOOR = 9
+
+
+POSITIVE_A, POSITIVE_B, NEGATIVE_A, NEGATIVE_B, POSITIVE_WEIGHT, NEGATIVE_WEIGHT = range(6)
+OFFSET, GRADIENT_SCALE, HESSIAN_SCALE, HESSIAN_FLOOR = range(6, 10)
+
+# Sums may be reordered, which lets them vectorise; the formulas may not.
+_summed = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"}, nogil=True)
+
+
+@inlined
+def _exp_negative(x):
+    return exp_negative(x)
+
+
+@inlined
+def _log(x):
+    return log(x)
+
+
+@_summed
+def _count(values, value, rows):
+    """How many of at most 2^24 ``values`` are ``value``; counted in their own format, as wide as the comparison."""
+    one, zero = number(1, values[0]), number(0, values[0])
+    count = zero
+    for i in range(rows):
+        count += one if values[i] == value else zero
+    return count
+
+
+@_summed
+def _count_finite(values, rows):
+    one, zero = number(1, values[0]), number(0, values[0])
+    largest = number(1 << 60, values[0]) * number(1 << 60, values[0])
+    count = zero
+    for i in range(rows):
+        count += one if fabs(values[i]) <= largest else zero
+    return count
+
+
+@_summed
+def _count_weights(values, rows):
+    one, zero = number(1, values[0]), number(0, values[0])
+    count = zero
+    for i in range(rows):
+        count += one if values[i] >= zero else zero
+    return count
+
+
+@_summed
+def _total(label, weight, value, rows):
+    total = 0.0
+    for i in range(rows):
+        total += weight[i] if label[i] == value else 0.0
+    return total
+
+
+@inlined
+def _load(source, first, stride, rows, target):
+    if stride == 1:
+        near = source[first : first + rows]  # a slice: an index that could be negative would not vectorise
+        for i in range(rows):
+            target[i] = near[i]
+    else:
+        far = source[first:]
+        step = np.uintp(stride)
+        for i in range(np.uintp(rows)):
+            target[i] = far[i * step]
+
+
+@inlined
+def _store(values, weight, rows, target, first, stride, weighted):
+    if weighted:
+        for i in range(rows):
+            values[i] *= weight[i]
+    if stride == 1:
+        near = target[first : first + rows]
+        for i in range(rows):
+            near[i] = values[i]
+    else:
+        far = target[first:]
+        step = np.uintp(stride)
+        for i in range(np.uintp(rows)):
+            far[i * step] = values[i]
+
+
+@inlined
+def _check_column(margin, label, weight, value, rows, checks, column, weighted):
+    """Count one column's labels; return how many there are, and what is wrong with its margins and weights."""
+    counted = _count(label, number(value, label[0]), rows)
+    checks[0, column] += counted
+    checks[1, column] += _total(label, weight, value, rows) if weighted else counted
+    wrong = 0
+    if _count_finite(margin, rows) != rows:
+        wrong |= BAD_MARGIN
+    if weighted and _count_weights(weight, rows) != rows:
+        wrong |= BAD_WEIGHT
+    return counted, wrong
+
+
+def sigmoid_gradient_hessian(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, gradient, hessian, out_row, out_column, checks,
+):  # fmt: skip
+    """Gradient and Hessian of a sigmoid per column: binary (one column) or multi-label."""
+    block = 1024
+    columns = coefficients.shape[1]
+    u = np.empty(block, margin.dtype)
+    y = np.empty(block, label.dtype)
+    w = np.empty(block, weight.dtype)
+    g = np.empty(block, margin.dtype)
+    h = np.empty(block, margin.dtype)
+    wrong = 0
+    for first in range(start, stop, block):
+        rows = min(block, stop - first)
+        for column in range(columns):
+            a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
+            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+            w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
+            offset = coefficients[OFFSET, column]
+            gradient_scale = coefficients[GRADIENT_SCALE, column]
+            hessian_scale = coefficients[HESSIAN_SCALE, column]
+            floor = coefficients[HESSIAN_FLOOR, column]
+            _load(margin, first * margin_row + column * margin_column, margin_row, rows, u)
+            _load(label, first * label_row + column * label_column, label_row, rows, y)
+            if WEIGHTED:
+                _load(weight, first * weight_row + column * weight_column, weight_row, rows, w)
+            for i in range(rows):
+                m = u[i] + offset
+                is_positive = y[i] > 0
+                if SYMMETRIC and not EXPECTED:
+                    side = positive(m if is_positive else -m, a1 if is_positive else a0, b1 if is_positive else b0)
+                    class_weight = w1 if is_positive else w0
+                    curvature = class_weight * side[TERM]
+                    slope = (class_weight if is_positive else -class_weight) * side[1]
+                else:
+                    t1 = positive(m, a1, b1)
+                    t0 = negative(-m, a0, b0)
+                    if EXPECTED:
+                        p, q = sigmoid(m)
+                        curvature = p * w1 * t1[TERM] + q * w0 * t0[TERM]
+                    else:
+                        curvature = w1 * t1[TERM] if is_positive else w0 * t0[TERM]
+                    slope = w1 * t1[1] if is_positive else -w0 * t0[1]
+                if ABSOLUTE:
+                    curvature = abs(curvature)
+                curvature = curvature * hessian_scale
+                h[i] = curvature if curvature > floor else floor
+                g[i] = slope * gradient_scale
+            target = first * out_row + column * out_column
+            _store(g, w, rows, gradient, target, out_row, WEIGHTED)
+            _store(h, w, rows, hessian, target, out_row, WEIGHTED)
+            ones, found = _check_column(u, y, w, 1, rows, checks, column, WEIGHTED)
+            wrong |= found
+            if ones + _count(y, number(0, y[0]), rows) != rows:
+                wrong |= BAD_LABEL
+    checks[2, 0] = wrong
+
+
+def sigmoid_loss(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, loss, unused, out_row, out_column, checks,
+):  # fmt: skip
+    """Loss of a sigmoid per row and column."""
+    block = 1024
+    u = np.empty(block, margin.dtype)
+    y = np.empty(block, label.dtype)
+    w = np.empty(block, weight.dtype)
+    out = np.empty(block, margin.dtype)
+    wrong = 0
+    for first in range(start, stop, block):
+        rows = min(block, stop - first)
+        for column in range(coefficients.shape[1]):
+            a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
+            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+            w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
+            offset = coefficients[OFFSET, column]
+            _load(margin, first * margin_row + column * margin_column, margin_row, rows, u)
+            _load(label, first * label_row + column * label_column, label_row, rows, y)
+            for i in range(rows):
+                m = u[i] + offset
+                t1 = positive(m, a1, b1)
+                t0 = negative(-m, a0, b0)
+                out[i] = w1 * t1[0] if y[i] > 0 else w0 * t0[0]
+            if WEIGHTED:
+                _load(weight, first * weight_row + column * weight_column, weight_row, rows, w)
+            _store(out, w, rows, loss, first * out_row + column * out_column, out_row, WEIGHTED)
+            ones, found = _check_column(u, y, w, 1, rows, checks, column, WEIGHTED)
+            wrong |= found
+            if ones + _count(y, number(0, y[0]), rows) != rows:
+                wrong |= BAD_LABEL
+    checks[2, 0] = wrong
+
+
+@inlined
+def _block_rows(columns):
+    return max(16, min(1024, 8192 // columns // 16 * 16))
+
+
+@inlined
+def _load_softmax(
+    margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
+    u, top, y, w, checks, weighted,
+):  # fmt: skip
+    """Load a block, its row maxima, labels and weights; return what is wrong with them."""
+    columns = coefficients.shape[1]
+    _load(label, first * label_row, label_row, rows, y)
+    if weighted:
+        _load(weight, first * weight_row, weight_row, rows, w)
+    wrong = 0
+    labelled = number(0, label[0])
+    for column in range(columns):
+        offset = coefficients[OFFSET, column]
+        values = u[column]
+        _load(margin, first * margin_row + column * margin_column, margin_row, rows, values)
+        members, found = _check_column(values, y, w, column, rows, checks, column, weighted)
+        labelled += members
+        wrong |= found
+        for i in range(rows):
+            values[i] += offset
+        if column == 0:
+            for i in range(rows):
+                top[i] = values[i]
+        else:
+            for i in range(rows):
+                top[i] = values[i] if values[i] > top[i] else top[i]
+    if labelled != rows:
+        wrong |= BAD_LABEL
+    return wrong
+
+
+@inlined
+def _true_class(u, top, y, rows, columns, own, others):
+    """Turn the block ``u`` into ``exp(u - top)``; keep the true class's ``u - top`` and the sum over the other classes."""
+    for i in range(rows):
+        own[i] = 0
+        others[i] = 0
+    for column in range(columns):
+        values = u[column]
+        k = number(column, y[0])
+        for i in range(rows):
+            below = values[i] - top[i]
+            e = _exp_negative(below)
+            is_true = y[i] == k
+            own[i] = below if is_true else own[i]
+            others[i] += number(0, e) if is_true else e
+            values[i] = e
+
+
+@inlined
+def _pick(coefficients, row, y, rows, columns, target):
+    for i in range(rows):
+        target[i] = coefficients[row, 0]
+    for column in range(1, columns):
+        value = coefficients[row, column]
+        k = number(column, y[0])
+        for i in range(rows):
+            target[i] = value if y[i] == k else target[i]
+
+
+def softmax_loss(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, loss, unused, out_row, out_column, checks,
+):  # fmt: skip
+    """Loss of a softmax per row."""
+    columns = coefficients.shape[1]
+    block = _block_rows(columns)
+    kind = margin.dtype
+    u = np.empty((columns, block), kind)
+    top = np.empty(block, kind)
+    y = np.empty(block, label.dtype)
+    w = np.empty(block, weight.dtype)
+    own, others = np.empty(block, kind), np.empty(block, kind)
+    a, b, class_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    total = np.empty(block, kind)
+    wrong = 0
+    for first in range(start, stop, block):
+        rows = min(block, stop - first)
+        wrong |= _load_softmax(
+            margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
+            u, top, y, w, checks, WEIGHTED,
+        )  # fmt: skip
+        _true_class(u, top, y, rows, columns, own, others)
+        _pick(coefficients, POSITIVE_A, y, rows, columns, a)
+        _pick(coefficients, POSITIVE_B, y, rows, columns, b)
+        _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
+        for i in range(rows):
+            total[i] = positive(own[i] - _log(others[i]), a[i], b[i])[0]
+        if NEGATIVES:
+            for column in range(columns):
+                values = u[column]
+                a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+                k = number(column, y[0])
+                for i in range(rows):
+                    others[i] = 0
+                for other in range(columns):
+                    if other != column:
+                        for i in range(rows):
+                            others[i] += u[other, i]
+                for i in range(rows):
+                    cost = negative(_log(others[i]) - _log(values[i]), a0, b0)[0]
+                    total[i] += number(0, cost) if y[i] == k else cost
+        for i in range(rows):
+            total[i] *= class_weight[i]
+        _store(total, w, rows, loss, first * out_row, out_row, WEIGHTED)
+    checks[2, 0] = wrong
+
+
+def softmax_gradient_hessian(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, gradient, hessian, out_row, out_column, checks,
+):  # fmt: skip
+    """Gradient and Hessian diagonal of a softmax whose loss looks at the true class alone.
+
+    With ``t`` the log-odds of the true class and ``r_k = p_k / (1 - p_true)`` the share of class k among the others,
+    ``dt/du_k = -r_k`` and ``d2t/du_k2 = -r_k (1 - r_k)``: one evaluation of the formula serves a whole row.
+    """
+    columns = coefficients.shape[1]
+    block = _block_rows(columns)
+    kind = margin.dtype
+    u = np.empty((columns, block), kind)
+    top = np.empty(block, kind)
+    y = np.empty(block, label.dtype)
+    w = np.empty(block, weight.dtype)
+    own, others = np.empty(block, kind), np.empty(block, kind)
+    a, b, class_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    gradient_scale = coefficients[GRADIENT_SCALE, 0]
+    hessian_scale = coefficients[HESSIAN_SCALE, 0]
+    floor = coefficients[HESSIAN_FLOOR, 0]
+    wrong = 0
+    for first in range(start, stop, block):
+        rows = min(block, stop - first)
+        wrong |= _load_softmax(
+            margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
+            u, top, y, w, checks, WEIGHTED,
+        )  # fmt: skip
+        _true_class(u, top, y, rows, columns, own, others)
+        _pick(coefficients, POSITIVE_A, y, rows, columns, a)
+        _pick(coefficients, POSITIVE_B, y, rows, columns, b)
+        _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
+        for i in range(rows):
+            if CROSS_ENTROPY:  # needs p and 1 - p alone, which are at hand: rounding stays that of the built-in objectives
+                total = _exp_negative(own[i]) + others[i]
+                slope = -others[i] / total
+                curvature = -slope * _exp_negative(own[i]) / total
+            else:
+                terms = positive(own[i] - _log(others[i]), a[i], b[i])
+                slope = terms[1]
+                curvature = terms[TERM]
+            own[i] = slope * class_weight[i] * gradient_scale
+            a[i] = curvature * class_weight[i] * hessian_scale
+            b[i] = -slope * class_weight[i] * hessian_scale
+            others[i] = number(1, others[i]) / others[i]
+        for column in range(columns):
+            values = u[column]
+            k = number(column, y[0])
+            target = first * out_row + column * out_column
+            for i in range(rows):
+                is_true = y[i] == k
+                share = values[i] * others[i]
+                curvature = share * (b[i] + share * (a[i] - b[i]))
+                curvature = a[i] if is_true else curvature
+                if ABSOLUTE:
+                    curvature = abs(curvature)
+                curvature = curvature if curvature > floor else floor
+                slope = own[i] if is_true else -own[i] * share
+                values[i] = curvature
+                top[i] = slope
+            _store(top, w, rows, gradient, target, out_row, WEIGHTED)
+            _store(values, w, rows, hessian, target, out_row, WEIGHTED)
+    checks[2, 0] = wrong
+
+
+def softmax_gradient_hessian_of_all_classes(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, gradient, hessian, out_row, out_column, checks,
+):  # fmt: skip
+    """Gradient and Hessian diagonal of a softmax to which every class contributes.
+
+    Class k contributes a function of its own log-odds ``t_k``, with slope ``s_k`` and curvature ``c_k``: because the loss
+    looks at all classes (asymmetric), or because the Hessian is an average over labels (expected). By the derivatives in
+    :func:`softmax_gradient_hessian`, with ``r = p_j / (1 - p_k)``,
+
+    * gradient_j = s_j - sum over k != j of s_k r
+    * diagonal_j = c_j + sum over k != j of (c_k + s_k) r^2 - s_k r
+
+    and the sums are shared by all j. Only the most probable class can have ``1 - p_k`` near 0: it is kept out of the sums.
+    """
+    columns = coefficients.shape[1]
+    block = _block_rows(4 * columns)
+    kind = margin.dtype
+    u = np.empty((columns, block), kind)
+    slopes, curving, curvatures = np.empty_like(u), np.empty_like(u), np.empty_like(u)
+    top = np.empty(block, kind)
+    y = np.empty(block, label.dtype)
+    w = np.empty(block, weight.dtype)
+    leader = np.empty(block, label.dtype)
+    others, class_weight, mean_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    sum_slope, sum_curving, sum_curvature = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    lead_slope, lead_curving, lead_curvature = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    gradient_scale = coefficients[GRADIENT_SCALE, 0]
+    hessian_scale = coefficients[HESSIAN_SCALE, 0]
+    floor = coefficients[HESSIAN_FLOOR, 0]
+    wrong = 0
+    for first in range(start, stop, block):
+        rows = min(block, stop - first)
+        wrong |= _load_softmax(
+            margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
+            u, top, y, w, checks, WEIGHTED,
+        )  # fmt: skip
+        for i in range(rows):
+            leader[i] = -1
+            others[i] = 0
+            mean_weight[i] = 0
+            sum_slope[i] = 0
+            sum_curving[i] = 0
+            sum_curvature[i] = 0
+            lead_slope[i] = 0
+            lead_curving[i] = 0
+            lead_curvature[i] = 0
+        for column in range(columns):
+            values = u[column]
+            w1 = coefficients[POSITIVE_WEIGHT, column]
+            k = number(column, y[0])
+            for i in range(rows):
+                below = values[i] - top[i]
+                e = _exp_negative(below)
+                leads = below >= 0 and leader[i] < 0
+                leader[i] = k if leads else leader[i]
+                others[i] += number(0, e) if leads else e
+                mean_weight[i] += w1 * e
+                values[i] = below
+        _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
+        for column in range(columns):
+            values = u[column]
+            a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
+            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+            w1 = coefficients[POSITIVE_WEIGHT, column]
+            k = number(column, y[0])
+            for i in range(rows):
+                below = values[i]
+                leads = leader[i] == k
+                one = number(1, below)
+                total = one + others[i]
+                e = _exp_negative(below)
+                rest = others[i] if leads else total - e
+                t = below - _log(rest)
+                is_true = y[i] == k
+                t1 = positive(t, a1, b1)
+                zero = number(0, below)
+                slope = t1[1] if is_true else zero
+                mixed_slope = slope
+                curvature = t1[TERM] if is_true else zero
+                if NEGATIVES:
+                    t0 = negative(-t, a0, b0)
+                    slope = slope if is_true else -t0[1]
+                    mixed_slope = slope
+                    curvature = curvature if is_true else t0[TERM]
+                slope = slope * class_weight[i]
+                if EXPECTED:
+                    belief = w1 * e / total
+                    mixed_slope = belief * t1[1]
+                    curvature = belief * t1[TERM]
+                    if NEGATIVES:
+                        disbelief = mean_weight[i] / total - belief
+                        mixed_slope = mixed_slope - disbelief * t0[1]
+                        curvature = curvature + disbelief * t0[TERM]
+                else:
+                    mixed_slope = mixed_slope * class_weight[i]
+                    curvature = curvature * class_weight[i]
+                if TERM != 2:
+                    mixed_slope = mixed_slope if mixed_slope < zero else zero
+                over = total / rest
+                lead_slope[i] = slope if leads else lead_slope[i]
+                lead_curving[i] = mixed_slope if leads else lead_curving[i]
+                lead_curvature[i] = curvature if leads else lead_curvature[i]
+                sum_slope[i] += zero if leads else slope * over
+                sum_curving[i] += zero if leads else mixed_slope * over
+                sum_curvature[i] += zero if leads else (curvature + mixed_slope) * over * over
+                slopes[column, i] = slope
+                curving[column, i] = mixed_slope
+                curvatures[column, i] = curvature
+        for column in range(columns):
+            values = u[column]
+            target = first * out_row + column * out_column
+            k = number(column, y[0])
+            for i in range(rows):
+                below = values[i]
+                leads = leader[i] == k
+                one = number(1, below)
+                zero = number(0, below)
+                total = one + others[i]
+                e = _exp_negative(below)
+                p = e / total
+                over = total / (total - e)
+                slope = slopes[column, i]
+                mixed_slope = curving[column, i]
+                curvature = curvatures[column, i]
+                own_slope = zero if leads else slope * over
+                own_curving = zero if leads else mixed_slope * over
+                own_curvature = zero if leads else (curvature + mixed_slope) * over * over
+                share = zero if leads else e / others[i]
+                g = slope - p * (sum_slope[i] - own_slope) - lead_slope[i] * share
+                h = curvature + p * (p * (sum_curvature[i] - own_curvature) - (sum_curving[i] - own_curving))
+                h = h + share * ((lead_curvature[i] + lead_curving[i]) * share - lead_curving[i])
+                if ABSOLUTE:
+                    h = abs(h)
+                h = h * hessian_scale
+                h = h if h > floor else floor
+                slopes[column, i] = g * gradient_scale
+                curvatures[column, i] = h
+            _store(slopes[column], w, rows, gradient, target, out_row, WEIGHTED)
+            _store(curvatures[column], w, rows, hessian, target, out_row, WEIGHTED)
+    checks[2, 0] = wrong
+
+
+def evaluate(t, a1, b1, a0, b0, terms):
+    """All five terms of the positive side at ``t`` and of the negative side at ``-t``: ``terms`` of shape (2, 5, n)."""
+    for i in range(len(t)):
+        terms[0, 0, i], terms[0, 1, i], terms[0, 2, i], terms[0, 3, i], terms[0, 4, i] = positive(t[i], a1, b1)
+        terms[1, 0, i], terms[1, 1, i], terms[1, 2, i], terms[1, 3, i], terms[1, 4, i] = negative(-t[i], a0, b0)
+
+
+def sigmoid_misses(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, misses,
+):  # fmt: skip
+    """Summed weight of wrong signs per column: ``misses[0]`` of label 0, ``misses[1]`` of label 1."""
+    for column in range(coefficients.shape[1]):
+        offset = coefficients[OFFSET, column]
+        for i in range(start, stop):
+            up = margin[i * margin_row + column * margin_column] + offset > 0
+            truth = label[i * label_row + column * label_column] > 0
+            if up != truth:
+                misses[1 if truth else 0, column] += weight[i * weight_row + column * weight_column] if WEIGHTED else 1.0
+
+
+def softmax_misses(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, misses,
+):  # fmt: skip
+    """Summed weight of rows of each class, in ``misses[0]``, whose largest margin is another class's."""
+    columns = coefficients.shape[1]
+    for i in range(start, stop):
+        if not 0 <= label[i * label_row] < columns:
+            continue  # the pass that follows reports it
+        truth = int(label[i * label_row])
+        own = margin[i * margin_row + truth * margin_column] + coefficients[OFFSET, truth]
+        missed = False
+        for column in range(columns):
+            value = margin[i * margin_row + column * margin_column] + coefficients[OFFSET, column]
+            missed |= value > own or (value == own and column < truth)
+        if missed:
+            misses[0, truth] += weight[i * weight_row] if WEIGHTED else 1.0

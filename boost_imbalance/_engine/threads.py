@@ -1,0 +1,59 @@
+"""A pool of threads for the compiled loops, which release the interpreter's lock."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+_lock = threading.Lock()
+_pool: ThreadPoolExecutor | None = None
+_pool_size = 0
+
+
+def default_threads() -> int:
+    """How many processors this process may use: its CPU affinity, and OMP_NUM_THREADS where that is lower."""
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on this system
+        available = os.cpu_count() or 1
+    requested = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if requested.strip().isdigit() and int(requested) > 0:
+        return min(available, int(requested))
+    return available
+
+
+def run_parts(part: Callable[[int, int, int], None], rows: int, n_threads: int, smallest: int) -> None:
+    """Call ``part(index, start, stop)`` over ``rows`` in at most ``n_threads`` parts of at least ``smallest`` rows each."""
+    count = max(1, min(n_threads, rows // max(1, smallest)))
+    edges = [rows * i // count for i in range(count + 1)]
+    if count == 1:
+        part(0, 0, rows)
+        return
+    pool = _get_pool(count - 1)
+    others = [pool.submit(part, i, edges[i], edges[i + 1]) for i in range(1, count)]
+    try:
+        part(0, edges[0], edges[1])
+    finally:
+        for other in others:
+            other.result()
+
+
+def _get_pool(size: int) -> ThreadPoolExecutor:
+    global _pool, _pool_size
+    with _lock:
+        if _pool is None or _pool_size < size:
+            # A smaller pool that is still at work finishes its tasks and goes when the last of them lets go of it.
+            _pool, _pool_size = ThreadPoolExecutor(size, thread_name_prefix="boost_imbalance"), size
+        return _pool
+
+
+def _forget_pool() -> None:
+    """A forked child has the pool object but none of its threads."""
+    global _lock, _pool, _pool_size
+    _lock, _pool, _pool_size = threading.Lock(), None, 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)

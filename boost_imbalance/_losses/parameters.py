@@ -1,0 +1,114 @@
+"""The parameters of a loss, checked when it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from boost_imbalance._formulas import ASYMMETRIC, CROSS_ENTROPY, FOCAL, UNSHIFTED_ASYMMETRIC, Formula
+from boost_imbalance._formulas.curvature import CURVATURES
+from boost_imbalance._losses.weights import check_beta
+
+Weights = Literal["balanced"] | float | Mapping[int, Any] | Any | None
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Everything that a loss is made of; the constructors of the package fill it in."""
+
+    gamma_pos: Any = 0.0
+    gamma_neg: Any = 0.0
+    margin: float = 0.0
+    asymmetric: bool = False
+    alpha: Any = None
+    weights: Weights = None
+    beta: float | None = None
+    rate: float | None = None
+    clip_weights: tuple[float, float] | None = None
+    tau: float = 0.0
+    priors: Any = None
+    hessian: str | None = None
+    scale: Any = "auto"
+    n_threads: int | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What the user called a parameter, where it differs (gamma for gamma_pos)."""
+
+    def __post_init__(self) -> None:
+        for parameter in ("gamma_pos", "gamma_neg"):
+            _check(
+                self.names.get(parameter, parameter), getattr(self, parameter), lambda v: v >= 0, "finite and not negative"
+            )
+        _check("margin", self.margin, lambda v: (v >= 0) & (v < 1), "at least 0 and less than 1")
+        if self.alpha is not None:
+            _check("alpha", self.alpha, lambda v: (v > 0) & (v < 1), "between 0 and 1")
+        _check("tau", self.tau, lambda v: v >= 0, "finite and not negative")
+        if np.ndim(self.tau) or np.ndim(self.margin):
+            raise ValueError("tau and margin are single numbers, the same for every label and class.")
+        if self.beta is not None:
+            check_beta(self.beta)
+        if self.rate is not None:
+            _check("rate", self.rate, lambda v: (v > 0) & (v <= 1), "more than 0 and at most 1")
+        if self.priors is not None:
+            _check("priors", self.priors, lambda v: (v > 0) & (v < 1), "between 0 and 1")
+        self._check_weights()
+        if self.clip_weights is not None:
+            _check_range("clip_weights", self.clip_weights)
+        if self.hessian is not None and self.hessian not in CURVATURES:
+            raise ValueError(f"hessian is {self.hessian!r}; choose one of {', '.join(map(repr, CURVATURES))}.")
+        if self.scale != "auto" if isinstance(self.scale, str) else not _positive_number(self.scale):
+            raise ValueError(f"scale is {self.scale!r}; give 'auto' or a positive number.")
+        if self.n_threads is not None and (not _is_whole(self.n_threads) or self.n_threads < 1):
+            raise ValueError(f"n_threads is {self.n_threads!r}; give a positive whole number, or None for all processors.")
+
+    def _check_weights(self) -> None:
+        weights = self.weights
+        if weights is None or (isinstance(weights, str) and weights == "balanced"):
+            return
+        if isinstance(weights, str):
+            raise ValueError(f"weights is {weights!r}; give 'balanced', a number, one per class, or a dict.")
+        values = list(weights.values()) if isinstance(weights, Mapping) else [weights]
+        for value in values:
+            _check("weights", value, lambda v: v >= 0, "finite and not negative")
+        if not any(np.any(np.asarray(value, dtype=np.float64) > 0) for value in values):
+            raise ValueError(f"weights is {weights!r}; at least one must be positive.")
+
+    @property
+    def formula(self) -> Formula:
+        """The cheapest formula that these parameters need."""
+        if self.asymmetric:
+            return ASYMMETRIC if self.margin > 0 else UNSHIFTED_ASYMMETRIC
+        if np.any(self.gamma_pos) or np.any(self.gamma_neg):
+            return FOCAL
+        return CROSS_ENTROPY
+
+    @property
+    def needs_counts(self) -> bool:
+        """Whether the loss itself depends on how often each class occurs."""
+        adjusted = self.tau > 0 and self.priors is None
+        return isinstance(self.weights, str) or self.beta is not None or adjusted
+
+
+def _check(name: str, value: Any, allowed: Any, wanted: str) -> None:
+    try:
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}; it must be a number or an array of numbers.") from None
+    if array.size == 0 or not (np.isfinite(array) & allowed(array)).all():
+        raise ValueError(f"{name} is {value!r}; it must be {wanted}.")
+
+
+def _check_range(name: str, value: Any) -> None:
+    _check(name, value, lambda v: v >= 0, "a pair (low, high) of numbers that are not negative")
+    if np.shape(value) != (2,) or not value[0] <= value[1] or not value[1] > 0:
+        raise ValueError(f"{name} is {value!r}; it must be a pair (low, high) with low <= high and high > 0.")
+
+
+def _positive_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value) and value > 0)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

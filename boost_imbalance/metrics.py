@@ -1,0 +1,263 @@
+"""Metrics by which people judge models on imbalanced data, per round, in XGBoost and LightGBM.
+
+Each function makes one metric object, which goes unchanged into ``custom_metric`` (xgboost.train, xgboost.cv), ``feval``
+(lightgbm.train, lightgbm.cv) and ``eval_metric`` (XGBClassifier, LGBMClassifier), and honours sample weights everywhere.
+They read raw margins, which is what both libraries pass when the objective is a custom one. Early stopping goes the right
+way in both: XGBoost maximises a metric only if its name begins with one of a few words, hence the names ``pre_...`` there.
+
+Decisions (all but average precision and log loss): label 1 where its probability exceeds ``threshold``, or the most
+probable class. The probability is ``sigmoid`` or ``softmax`` of the margin, as a library's own ``predict`` takes it; give
+``objective=`` to decide by its calibrated probability instead.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance._adapters.metric import Metric
+from boost_imbalance._losses import labels
+
+Array = npt.NDArray[Any]
+
+__all__ = [
+    "Metric",
+    "average_precision",
+    "balanced_accuracy",
+    "f1",
+    "geometric_mean",
+    "log_loss",
+    "matthews_correlation",
+]
+
+
+def average_precision() -> Metric:
+    """Average precision: the mean precision over the positives, each at its own threshold.
+
+    Equal to :func:`sklearn.metrics.average_precision_score`; over several classes or labels, the mean over those that
+    occur, each against the rest.
+
+    Examples
+    --------
+    >>> from boost_imbalance import metrics
+    >>> metrics.average_precision().value([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    0.8333333333333333
+    """
+    return _AveragePrecision("average_precision", greater_is_better=True)
+
+
+def balanced_accuracy(*, threshold: float = 0.5, objective: Any = None) -> Metric:
+    """Balanced accuracy: the mean recall over the classes that occur; over labels, its mean.
+
+    Parameters
+    ----------
+    threshold : float
+        In (0, 1), for binary and multi-label tasks.
+    objective : Objective, optional
+        Decide by its calibrated probability.
+
+    Examples
+    --------
+    >>> from boost_imbalance import metrics
+    >>> metrics.balanced_accuracy().value([-1.0, -1.0, -1.0, 1.0], [0, 0, 1, 1])
+    0.75
+    """
+    return _ConfusionMetric("balanced_accuracy", _balanced_accuracy, threshold, objective)
+
+
+def f1(average: Literal["binary", "macro"] | int = "macro", *, threshold: float = 0.5, objective: Any = None) -> Metric:
+    """F1 score: the harmonic mean of precision and recall.
+
+    Parameters
+    ----------
+    average : "macro", "binary" or int
+        ``"macro"``: the mean over classes (binary and multi-class), or over labels (multi-label). ``"binary"``: of label 1
+        alone. A number: of this class or label alone.
+    threshold : float
+    objective : Objective, optional
+
+    Examples
+    --------
+    >>> from boost_imbalance import metrics
+    >>> metrics.f1("binary").value([-1.0, 1.0, 1.0], [0, 0, 1])
+    0.6666666666666666
+    """
+    if average not in ("binary", "macro") and not (isinstance(average, (int, np.integer)) and average >= 0):
+        raise ValueError(f"average is {average!r}; give 'macro', 'binary', or the index of a class or label.")
+    label = None if isinstance(average, str) else int(average)
+    return _ConfusionMetric(f"f1_{average}", functools.partial(_f1, average=average), threshold, objective, label)
+
+
+def matthews_correlation(*, threshold: float = 0.5, objective: Any = None) -> Metric:
+    """Matthews correlation coefficient between labels and decisions; over labels, its mean.
+
+    Equal to :func:`sklearn.metrics.matthews_corrcoef`: 0 where either is constant.
+
+    Examples
+    --------
+    >>> from boost_imbalance import metrics
+    >>> metrics.matthews_correlation().value([-1.0, 1.0, 1.0], [0, 0, 1])
+    0.5
+    """
+    return _ConfusionMetric("matthews_correlation", _matthews, threshold, objective)
+
+
+def geometric_mean(*, threshold: float = 0.5, objective: Any = None) -> Metric:
+    """Geometric mean of the recalls of the classes that occur; over labels, its mean.
+
+    Examples
+    --------
+    >>> from boost_imbalance import metrics
+    >>> metrics.geometric_mean().value([-1.0, -1.0, 1.0, 1.0], [0, 0, 0, 1]).__round__(4)
+    0.8165
+    """
+    return _ConfusionMetric("geometric_mean", _geometric_mean, threshold, objective)
+
+
+def log_loss(objective: Any) -> Metric:
+    """Cross-entropy of the objective's calibrated probabilities: comparable between losses.
+
+    Examples
+    --------
+    >>> from boost_imbalance import focal_objective, metrics
+    >>> round(metrics.log_loss(focal_objective(gamma=2.0)).value([0.0, 0.0], [0, 1]), 4)
+    0.6931
+    """
+    return _LogLoss(objective)
+
+
+class _AveragePrecision(Metric):
+    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+        task = labels.task_of(margin, label)
+        if task is labels.Task.BINARY:
+            labels.check_label(label, 2)
+            return _one_average_precision(margin.reshape(-1), label > 0, weight)
+        labels.check_label(label, margin.shape[1] if label.ndim == 1 else 2)
+        values = []
+        for k in range(margin.shape[1]):
+            positive = label == k if label.ndim == 1 else label[:, k] > 0
+            w = weight[:, k] if weight is not None and weight.ndim == 2 else weight
+            if positive.any():
+                values.append(_one_average_precision(np.ascontiguousarray(margin[:, k]), positive, w))
+        return float(np.mean(values)) if values else 0.0
+
+
+def _one_average_precision(score: Array, positive: Array, weight: Array | None) -> float:
+    if np.isnan(score).any():
+        labels.check_margin(score)
+    if weight is None:
+        # Only the positives' own thresholds count: how many rows, and how many positives, score at least as high.
+        own = np.sort(score[positive])
+        if len(own) == 0:
+            return 0.0
+        if 20 * len(own) < len(score):
+            hits = len(own) - np.searchsorted(own, own)
+            above = len(score) - np.searchsorted(np.sort(score), own)
+            return float(np.mean(hits / above))
+    order = np.argsort(-score)
+    ranked = score[order]
+    last = np.append(ranked[1:] != ranked[:-1], True)  # the last row of each group of equal scores
+    w = np.ones(len(score)) if weight is None else weight[order].astype(np.float64)
+    hits = np.cumsum(np.where(positive[order], w, 0.0))[last]
+    above = np.cumsum(w)[last]
+    if hits[-1] == 0:
+        return 0.0
+    gained = np.diff(hits, prepend=0.0)
+    counted = gained > 0
+    return float((gained[counted] * hits[counted] / above[counted]).sum() / hits[-1])
+
+
+class _ConfusionMetric(Metric):
+    """A function of the confusion matrix ``table[true, predicted]``."""
+
+    def __init__(self, name: str, score: Any, threshold: float, objective: Any, label: int | None = None) -> None:
+        if not 0.0 < threshold < 1.0:
+            raise ValueError(f"threshold is {threshold}; it is a probability between 0 and 1.")
+        super().__init__(name, greater_is_better=True)
+        self._score, self._threshold, self._objective, self._label = score, threshold, objective, label
+        self._margin_threshold = float(np.log(threshold) - np.log1p(-threshold))
+
+    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+        labels.check_margin(margin)
+        task = labels.task_of(margin, label)
+        score, threshold = margin, self._margin_threshold
+        if self._objective is not None:
+            score, threshold = self._objective.probability(margin), self._threshold
+        if task is labels.Task.MULTICLASS:
+            classes = margin.shape[1]
+            labels.check_label(label, classes)
+            cell = label.astype(np.intp) * classes + score.argmax(axis=1)
+            table = np.bincount(cell, weights=weight, minlength=classes * classes)
+            return float(self._score(table.reshape(classes, classes).astype(np.float64), False))
+        labels.check_label(label, 2)
+        decided, truth = (score > threshold).reshape(len(score), -1), (label > 0).reshape(len(label), -1)
+        weights = weight if weight is None or weight.ndim == 2 else weight[:, None]
+        values = []
+        for k in range(truth.shape[1]):
+            w = None if weights is None else weights[:, min(k, weights.shape[1] - 1)]
+            values.append(self._score(_two_by_two(truth[:, k], decided[:, k], w), task is labels.Task.MULTILABEL))
+        if task is labels.Task.MULTILABEL and self._label is not None:
+            return float(values[self._label])
+        return float(np.mean(values))
+
+
+def _two_by_two(truth: Array, decided: Array, weight: Array | None) -> Array:
+    def mass(mask: Array) -> float:
+        return float(np.count_nonzero(mask)) if weight is None else float(weight[mask].sum(dtype=np.float64))
+
+    hit, positive, up = mass(truth & decided), mass(truth), mass(decided)
+    total = float(len(truth)) if weight is None else float(weight.sum(dtype=np.float64))
+    return np.array([[total - positive - up + hit, up - hit], [positive - hit, hit]])
+
+
+def _recalls(table: Array) -> Array:
+    occurring = table.sum(axis=1) > 0
+    return np.asarray(np.diag(table)[occurring] / table.sum(axis=1)[occurring])
+
+
+def _balanced_accuracy(table: Array, multilabel: bool) -> float:
+    return float(_recalls(table).mean())
+
+
+def _geometric_mean(table: Array, multilabel: bool) -> float:
+    recalls = _recalls(table)
+    return float(np.exp(np.log(recalls).mean())) if (recalls > 0).all() else 0.0
+
+
+def _matthews(table: Array, multilabel: bool) -> float:
+    true, decided, total = table.sum(axis=1), table.sum(axis=0), table.sum()
+    spread = (total**2 - decided @ decided) * (total**2 - true @ true)
+    return float((np.trace(table) * total - decided @ true) / np.sqrt(spread)) if spread > 0 else 0.0
+
+
+def _f1(table: Array, multilabel: bool, average: Any) -> float:
+    sums = table.sum(axis=0) + table.sum(axis=1)
+    scores = np.divide(2.0 * np.diag(table), sums, out=np.zeros(len(table)), where=sums > 0)
+    if multilabel or average == "binary":
+        return float(scores[1])
+    if average == "macro":
+        return float(scores[sums > 0].mean())
+    return float(scores[average])
+
+
+class _LogLoss(Metric):
+    def __init__(self, objective: Any) -> None:
+        super().__init__("log_loss", greater_is_better=False)
+        self._objective = objective
+
+    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+        task = labels.task_of(margin, label)
+        probability = self._objective.probability(margin).astype(np.float64)
+        probability = np.clip(probability, 1e-15, 1.0 - 1e-15)
+        if task is labels.Task.MULTICLASS:
+            labels.check_label(label, margin.shape[1])
+            loss = -np.log(np.take_along_axis(probability, label.astype(np.intp)[:, None], axis=1)[:, 0])
+        else:
+            labels.check_label(label, 2)
+            loss = -np.log(np.where(label > 0, probability.reshape(label.shape), 1.0 - probability.reshape(label.shape)))
+        if weight is not None and weight.ndim < loss.ndim:
+            loss = loss.mean(axis=1)
+        return float(np.average(loss, weights=weight))
