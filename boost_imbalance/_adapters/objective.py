@@ -128,7 +128,9 @@ class Objective(Loss):
         factor = hessian_factor(margin_type, resolved.counts)
         table[Row.GRADIENT_SCALE] *= scale
         table[Row.HESSIAN_SCALE] *= scale * factor
-        return table
+        # A booster takes float32 gradients, so float32 arithmetic serves it, except where the built-in objective of a library
+        # with float64 margins is to be met to the last bit.
+        return table.astype(margin_type if resolved.is_built_in else np.float32)
 
     def _scale(self, resolved: Resolved, margin_type: Any) -> Array | float:
         """What makes the mean Hessian at the start that of plain cross-entropy at its own start."""
@@ -148,7 +150,8 @@ class Objective(Loss):
         margin = np.repeat(resolved.start[None, :], len(label), axis=0).astype(margin_type)
         gradient, hessian = np.empty_like(margin, np.float32), np.empty_like(margin, np.float32)
         runner.gradient_hessian(
-            resolved.formula, resolved.curvature, margin, label, None, resolved.coefficients, (gradient, hessian),
+            resolved.formula, resolved.curvature, margin, label, None, resolved.coefficients.astype(np.float32),
+            (gradient, hessian),
             softmax=resolved.softmax, n_threads=1,
         )  # fmt: skip
         own = (mass * np.maximum(hessian, 0.0)).sum(axis=0)

@@ -24,7 +24,7 @@ class Training:
 
     resolved: Resolved
     served: Array
-    """Coefficients with the booster's scales and floor."""
+    """Coefficients with the booster's scales and floor, in the format to compute in."""
     first_margin: Array | None = None
     moving: Array | None = None
     """Class weights of an adaptive loss, as they are this round."""

@@ -4,7 +4,8 @@ Every array comes flat. Element (row, column) of the margins is ``margin[row * m
 so for the rest, which covers both libraries' layouts, one column, and weights per row (column stride 0). Rows are taken in
 blocks that stay in the L1 cache, transposed so that the inner loops run along rows whatever the layout.
 
-``coefficients`` has one column per label or class and the rows named by :class:`Row`. ``checks`` receives, per column,
+``coefficients`` has one column per label or class and the rows named by :class:`Row`; its format is the one that is computed
+in. ``checks`` receives, per column,
 how many labels are 1 (or are this class) and their summed weight, then in its last row what was wrong with the input:
 :data:`BAD_MARGIN`, :data:`BAD_LABEL`, :data:`BAD_WEIGHT`.
 
@@ -151,11 +152,11 @@ def sigmoid_gradient_hessian(
     """Gradient and Hessian of a sigmoid per column: binary (one column) or multi-label."""
     block = 1024
     columns = coefficients.shape[1]
-    u = np.empty(block, margin.dtype)
+    u = np.empty(block, coefficients.dtype)
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
-    g = np.empty(block, margin.dtype)
-    h = np.empty(block, margin.dtype)
+    g = np.empty(block, coefficients.dtype)
+    h = np.empty(block, coefficients.dtype)
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
@@ -209,10 +210,10 @@ def sigmoid_loss(
 ):  # fmt: skip
     """Loss of a sigmoid per row and column."""
     block = 1024
-    u = np.empty(block, margin.dtype)
+    u = np.empty(block, coefficients.dtype)
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
-    out = np.empty(block, margin.dtype)
+    out = np.empty(block, coefficients.dtype)
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
@@ -311,7 +312,7 @@ def softmax_loss(
     """Loss of a softmax per row."""
     columns = coefficients.shape[1]
     block = _block_rows(columns)
-    kind = margin.dtype
+    kind = coefficients.dtype
     u = np.empty((columns, block), kind)
     top = np.empty(block, kind)
     y = np.empty(block, label.dtype)
@@ -363,7 +364,7 @@ def softmax_gradient_hessian(
     """
     columns = coefficients.shape[1]
     block = _block_rows(columns)
-    kind = margin.dtype
+    kind = coefficients.dtype
     u = np.empty((columns, block), kind)
     top = np.empty(block, kind)
     y = np.empty(block, label.dtype)
@@ -434,7 +435,7 @@ def softmax_gradient_hessian_of_all_classes(
     """
     columns = coefficients.shape[1]
     block = _block_rows(4 * columns)
-    kind = margin.dtype
+    kind = coefficients.dtype
     u = np.empty((columns, block), kind)
     slopes, curving, curvatures = np.empty_like(u), np.empty_like(u), np.empty_like(u)
     top = np.empty(block, kind)

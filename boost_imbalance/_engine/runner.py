@@ -40,7 +40,10 @@ def gradient_hessian(
     softmax: bool,
     n_threads: int,
 ) -> Checks:
-    """Write gradient and Hessian of ``margin`` (n,) or (n, columns) into the two arrays ``out`` of the same shape."""
+    """Write gradient and Hessian of ``margin`` (n,) or (n, columns) into the two arrays ``out`` of the same shape.
+
+    The format of ``coefficients`` is the one that is computed in, whatever those of the arrays.
+    """
     if not softmax:
         template = loops.sigmoid_gradient_hessian
     elif formula.negatives_in_softmax or curvature.expected:
@@ -101,14 +104,14 @@ class _Inputs(NamedTuple):
     def of(cls, margin: Array, label: Array, weight: Array | None, coefficients: Array) -> _Inputs:
         margin, label = _flattenable(margin), _flattenable(label)
         weight = np.empty(0, np.float32) if weight is None else _flattenable(weight)
-        coefficients = np.ascontiguousarray(coefficients, dtype=margin.dtype)
+        coefficients = np.ascontiguousarray(coefficients)
         flat = (
             margin.ravel(order="K"), *_strides(margin),
             label.ravel(order="K"), *_strides(label),
             weight.ravel(order="K"), *_strides(weight),
             coefficients,
         )  # fmt: skip
-        return cls(flat, (margin.dtype, label.dtype, weight.dtype), coefficients.shape[1])
+        return cls(flat, (margin.dtype, label.dtype, weight.dtype, coefficients.dtype), coefficients.shape[1])
 
 
 def _run(
@@ -177,8 +180,9 @@ def _flat(kind: Any, readonly: bool = False) -> Any:
 
 
 def _input_types(formats: tuple[Any, ...]) -> list[Any]:
-    arrays = [argument for kind in formats for argument in (_flat(kind, readonly=True), numba.intp, numba.intp)]
-    return [*arrays, numba.types.Array(numba.from_dtype(formats[0]), 2, "C", readonly=True)]
+    *arrays, coefficients = formats
+    flat = [argument for kind in arrays for argument in (_flat(kind, readonly=True), numba.intp, numba.intp)]
+    return [*flat, numba.types.Array(numba.from_dtype(coefficients), 2, "C", readonly=True)]
 
 
 def _flattenable(array: Array) -> Array:

@@ -39,4 +39,5 @@ class Formula(NamedTuple):
 CROSS_ENTROPY = Formula("cross_entropy", cross_entropy, cross_entropy)
 FOCAL = Formula("focal", focal, focal)
 ASYMMETRIC = Formula("asymmetric", focal, shifted_focal, negatives_in_softmax=True)
+HALF_FOCAL_ASYMMETRIC = Formula("half_focal_asymmetric", cross_entropy, shifted_focal, negatives_in_softmax=True)
 UNSHIFTED_ASYMMETRIC = Formula("unshifted_asymmetric", focal, focal, negatives_in_softmax=True)

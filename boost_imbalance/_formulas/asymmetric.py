@@ -17,8 +17,9 @@ def shifted_focal(t, gamma, margin):
     counts = s > zero
     s = s if counts else one
     r = p + margin
-    per_s = one / s
-    per_r = one / r
+    per_both = one / (s * r)
+    per_s = per_both * r
+    per_r = per_both * s
     minus_log_r = -log(r) - ((one - r) - s) * per_r if counts else one  # the second term is what rounding took from r
     ratio = minus_log_r * per_s
     focus = exp_negative(gamma * log(s)) if counts else zero  # s^gamma

@@ -223,7 +223,7 @@ class Loss:
         m, y, w, resolved = self._prepare(margin, label, sample_weight, self._fitted)
         out = np.empty_like(m), np.empty_like(m)
         checks = runner.gradient_hessian(
-            resolved.formula, resolved.curvature, m, y, w, resolved.coefficients, out,
+            resolved.formula, resolved.curvature, m, y, w, resolved.coefficients.astype(m.dtype), out,
             softmax=resolved.softmax, n_threads=self._threads,
         )  # fmt: skip
         self._raise_if_wrong(checks, m, y, w, resolved)
@@ -329,7 +329,14 @@ class Loss:
     def _loss(self, m: Array, y: Array, w: Array | None, resolved: Resolved) -> Array:
         out = np.empty(len(m) if resolved.softmax else m.shape, m.dtype)
         checks = runner.loss(
-            resolved.formula, m, y, w, resolved.coefficients, out, softmax=resolved.softmax, n_threads=self._threads
+            resolved.formula,
+            m,
+            y,
+            w,
+            resolved.coefficients.astype(m.dtype),
+            out,
+            softmax=resolved.softmax,
+            n_threads=self._threads,
         )
         self._raise_if_wrong(checks, m, y, w, resolved)
         return out

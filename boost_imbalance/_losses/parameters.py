@@ -8,7 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from boost_imbalance._formulas import ASYMMETRIC, CROSS_ENTROPY, FOCAL, UNSHIFTED_ASYMMETRIC, Formula
+from boost_imbalance._formulas import (
+    ASYMMETRIC,
+    CROSS_ENTROPY,
+    FOCAL,
+    HALF_FOCAL_ASYMMETRIC,
+    UNSHIFTED_ASYMMETRIC,
+    Formula,
+)
 from boost_imbalance._formulas.curvature import CURVATURES
 from boost_imbalance._losses.weights import check_beta
 
@@ -79,7 +86,9 @@ class Parameters:
     def formula(self) -> Formula:
         """The cheapest formula that these parameters need."""
         if self.asymmetric:
-            return ASYMMETRIC if self.margin > 0 else UNSHIFTED_ASYMMETRIC
+            if self.margin == 0:
+                return UNSHIFTED_ASYMMETRIC
+            return ASYMMETRIC if np.any(self.gamma_pos) else HALF_FOCAL_ASYMMETRIC
         if np.any(self.gamma_pos) or np.any(self.gamma_neg):
             return FOCAL
         return CROSS_ENTROPY

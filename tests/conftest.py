@@ -1,0 +1,76 @@
+"""Synthetic data, and a fresh interpreter, for every test."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import boost_imbalance as bi
+
+ROOT = pathlib.Path(bi.__file__).resolve().parent.parent
+
+
+class Data(NamedTuple):
+    task: str
+    X: Any
+    y: Any
+    weight: Any
+    posterior: Any
+
+
+def _make(task: str, n: int = 1200, seed: int = 0) -> Data:
+    """Rows from a known smooth posterior; label (n,) or, if multi-label, (n, 3), and sample weights 1, 2 or 3."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 4)).astype(np.float32).astype(np.float64)
+    slope = 1.2 * X[:, 0] - 0.8 * X[:, 1] + 0.5 * X[:, 0] * X[:, 1]
+    if task == "binary":
+        posterior = 1.0 / (1.0 + np.exp(2.5 - slope))
+        y = (rng.random(n) < posterior).astype(np.float64)
+    elif task == "multilabel":
+        logit = np.stack([slope - 1.0, 0.7 * X[:, 2] - 2.0, X[:, 3] - X[:, 0] - 3.0], axis=1)
+        posterior = 1.0 / (1.0 + np.exp(-logit))
+        y = (rng.random((n, 3)) < posterior).astype(np.float64)
+    else:
+        u = np.exp(np.stack([np.zeros(n), slope - 1.5, X[:, 2] - 0.5 * X[:, 0] - 2.0], axis=1))
+        posterior = u / u.sum(axis=1, keepdims=True)
+        y = (rng.random(n)[:, None] > np.cumsum(posterior, axis=1)).sum(axis=1).astype(np.float64)
+    return Data(task, X, y, rng.integers(1, 4, size=n).astype(np.float64), posterior)
+
+
+@pytest.fixture(scope="session")
+def make_data():
+    return _make
+
+
+@pytest.fixture(params=["binary", "multiclass", "multilabel"])
+def any_data(request):
+    return _make(request.param)
+
+
+@pytest.fixture(params=["weighted", "focal", "asymmetric", "class_balanced", "logit_adjusted", "adaptive"])
+def any_constructor(request):
+    return getattr(bi, f"{request.param}_objective")
+
+
+@pytest.fixture
+def fresh_python():
+    """Run code in another interpreter that can import the package, and return what it prints."""
+
+    def run(code: str, *arguments: str, timeout: float = 100.0, **environment: str | None) -> str:
+        variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env={name: value for name, value in variables.items() if value is not None},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run

@@ -1,0 +1,326 @@
+"""Loss, gradient and Hessian of every loss against differences taken in 160-digit arithmetic."""
+
+import functools
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from mpmath import exp, log, mp, mpf
+
+from boost_imbalance import (
+    adaptive_objective,
+    asymmetric_objective,
+    class_balanced_objective,
+    focal_objective,
+    logit_adjusted_objective,
+    weighted_objective,
+)
+
+GAMMAS = (0.0, 0.5, 1.0, 2.0, 2.5, 5.0)
+MODES = ("exact", "expected", "bound", "absolute", "reweighted")
+TASKS = ("binary", "multi-label", "multi-class")
+TOLERANCE = {np.float64: (1e-10, 1e-300), np.float32: (1e-5, 1e-30)}
+
+# Multiples of 1/64, which float32 holds and adds without rounding.
+POSITIVE_MARGINS = (1 / 64, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.25, 3, 3.5, 4, 5, 6.5, 8, 10, 13, 17, 22, 30, 37, 44, 55, 70, 80)
+MARGINS = tuple(sorted({sign * m for m in (0.0, *POSITIVE_MARGINS) for sign in (-1, 1)}))
+ROWS = tuple(
+    map(tuple, np.random.default_rng(0).integers(-64, 64, (24, 3)) * np.repeat([1, 3, 9, 20], 6)[:, None] / 64)
+) + (
+    (0.0, 0.0, 0.0), (80.0, -80.0, 0.0), (-80.0, -80.0, 80.0), (80.0, 80.0, 80.0), (80.0, 79.5, -80.0), (-80.0, 0.0, 0.0),
+    (0.0, 40.0, -40.0), (-60.0, -61.0, -59.5), (20.0, -17.0, 20.0), (5.0, -80.0, 3.0),
+)  # fmt: skip
+
+# The offsets tau log(prior odds) and tau log(prior) of these labels are whole numbers, so float32 adds them exactly too.
+TAU = 1 / math.log(2)
+FITTED = {
+    "binary": np.array([0, 0, 0, 0, 1]),
+    "multi-label": np.array([[0, 0, 1]] * 4 + [[0, 0, 1]] + [[0, 1, 1]] * 3 + [[1, 1, 0]] * 2),
+    "multi-class": np.array([0, 0, 1, 2]),
+}
+SAMPLE_WEIGHTS = np.array([0.5, 1.0, 3.25, 1e-3, 40.0])
+
+mp.dps = 160
+STEP = mpf(10) ** -30
+
+
+def derivatives(function, at):
+    """First and second derivative of a function of one number."""
+    below, here, above = function(at - STEP), function(at), function(at + STEP)
+    return (above - below) / (2 * STEP), (above - 2 * here + below) / STEP**2
+
+
+def sigmoid_loss(u, label, g1, g0, m):
+    p, q = 1 / (1 + exp(-u)), 1 / (1 + exp(u))
+    if label:
+        return -(q**g1) * log(p)
+    s = max(p - m, mpf(0))
+    return -(s**g0) * log(1 - s)
+
+
+def sigmoid_weight(u, label, g1, g0, m):
+    """The dynamic weight."""
+    p, q = 1 / (1 + exp(-u)), 1 / (1 + exp(u))
+    if label:
+        return q**g1 - g1 * q ** (g1 - 1) * p * log(p)
+    s = p - m
+    return q * (-g0 * s ** (g0 - 1) * log(1 - s) + s**g0 / (1 - s)) if s > 0 else mpf(0)
+
+
+def sigmoid_bound(u, label, g1, g0, m):
+    """The second derivative without its negative terms; the one that the margin m brings enters by its size."""
+    p, q = 1 / (1 + exp(-u)), 1 / (1 + exp(u))
+    if label:
+        return (2 * g1 + 1) * p * q ** (g1 + 1) - g1**2 * p**2 * q**g1 * log(p)
+    s = p - m
+    if s <= 0:
+        return mpf(0)
+    r, c = 1 - s, p * q
+    focusing = c**2 * (-(g0**2) * s ** (g0 - 2) * log(r) + 2 * g0 * s ** (g0 - 1) / r)
+    return focusing + s**g0 * c / r * (q + p * m / r)
+
+
+@functools.cache
+def sigmoid_reference(g1, g0, m, tau, prior):
+    """Float64 arrays of shape (margins, 2), the last for label 0 and 1."""
+    g1, g0, m = mpf(g1), mpf(g0), mpf(m)
+    offset = mpf(tau) * log(mpf(prior) / (1 - mpf(prior)))
+    names = ("loss", "gradient", "exact", "size", "bound", "reweighted", "belief")
+    table = {name: np.empty((len(MARGINS), 2)) for name in names}
+    for (i, margin), label in itertools.product(enumerate(MARGINS), (0, 1)):
+        u, shape = margin + offset, (label, g1, g0, m)
+        p, q = 1 / (1 + exp(-u)), 1 / (1 + exp(u))
+        gradient, exact = derivatives(lambda v, shape=shape: sigmoid_loss(v, *shape), u)
+        bound = sigmoid_bound(u, *shape)
+        values = (
+            sigmoid_loss(u, *shape), gradient, exact, 2 * bound - exact, bound, sigmoid_weight(u, *shape) * p * q,
+            p if label else q,
+        )  # fmt: skip
+        for name, value in zip(names, values, strict=True):
+            table[name][i, label] = value
+    return table
+
+
+def softmax(u):
+    e = [exp(v) for v in u]
+    total = sum(e)
+    return [v / total for v in e], [(sum(e[:k]) + sum(e[k + 1 :])) / total for k in range(len(e))]
+
+
+def softmax_loss(u, label, g1, g0, m, all_classes):
+    p, q = softmax(u)
+    total = -(q[label] ** g1) * log(p[label])
+    if all_classes:
+        for k in range(len(u)):
+            s = max(p[k] - m, mpf(0))
+            total += -(s**g0) * log(1 - s) if k != label else 0
+    return total
+
+
+def frozen_weight_curvature(u, label, g1, g0, m):
+    return sigmoid_weight(u, label, g1, g0, m) / (1 + exp(-u)) / (1 + exp(u))
+
+
+def of_all_classes(u, label, j, g1, g0, m, side):
+    """Second derivative in ``u[j]`` with ``side`` as the curvature of each class's own term, negative terms left out.
+
+    Class k adds a function of its log-odds t; dt/du_j is 1 or -r, and d2t/du_j2 is 0 or -r (1 - r).
+    """
+    p, q = softmax(u)
+    total = mpf(0)
+    for k in range(len(u)):
+        t, true = log(p[k]) - log(q[k]), int(k == label)
+        slope = sigmoid_weight(t, true, g1, g0, m) * (-q[k] if true else p[k])
+        curvature, r = side(t, true, g1, g0, m), p[j] / q[k]
+        total += curvature if j == k else curvature * r**2 + max(-slope * r * (1 - r), mpf(0))
+    return total
+
+
+def absolute_terms(u, label, j, g1, g0, m, all_classes):
+    """The terms of the second derivative in ``u[j]``, added up by their size: what rounding is relative to."""
+    p, q = softmax(u)
+    total = mpf(0)
+    for k in range(len(u)) if all_classes else (label,):
+        t, true = log(p[k]) - log(q[k]), int(k == label)
+        slope = sigmoid_weight(t, true, g1, g0, m) * (q[k] if true else p[k])
+        curvature, r = sigmoid_bound(t, true, g1, g0, m), p[j] / q[k]
+        total += curvature if j == k else curvature * r**2 + slope * r * (1 - r)
+    return total
+
+
+@functools.cache
+def softmax_reference(g1, g0, m, tau, priors, all_classes):
+    """Float64 arrays of shape (rows, label) for the loss, else (rows, label, class)."""
+    g1, g0, m = mpf(g1), mpf(g0), mpf(m)
+    shape = (g1, g0, m, all_classes)
+    offsets = [mpf(tau) * log(mpf(prior)) for prior in priors]
+    n, k = len(ROWS), len(offsets)
+    table = {name: np.empty((n, k, k)) for name in ("gradient", "exact", "bound", "reweighted", "size")}
+    table |= {"loss": np.empty((n, k)), "belief": np.empty((n, k))}
+    for (i, row), label in itertools.product(enumerate(ROWS), range(k)):
+        u = [v + o for v, o in zip(row, offsets, strict=True)]
+        p, q = softmax(u)
+        P, Q = p[label], q[label]
+        weight = Q**g1 - g1 * Q ** (g1 - 1) * P * log(P)
+        table["loss"][i, label] = softmax_loss(u, label, *shape)
+        table["belief"][i, label] = P
+        for j in range(k):
+            along = lambda v, u=u, j=j, label=label: softmax_loss([*u[:j], v, *u[j + 1 :]], label, *shape)  # noqa: E731
+            gradient, exact = derivatives(along, u[j])
+            if all_classes:
+                bound = of_all_classes(u, label, j, g1, g0, m, sigmoid_bound)
+                reweighted = of_all_classes(u, label, j, g1, g0, m, frozen_weight_curvature)
+            else:
+                own = Q if j == label else p[j]
+                bound = exact - g1 * Q ** (g1 - 1) * P * log(P) * own**2
+                reweighted = weight * p[j] * q[j]
+            values = {"gradient": gradient, "exact": exact, "bound": bound, "reweighted": reweighted}
+            values["size"] = absolute_terms(u, label, j, *shape)
+            for name, value in values.items():
+                table[name][i, label, j] = value
+    return table
+
+
+@dataclass(frozen=True)
+class Case:
+    """A constructor, and what it means to the reference."""
+
+    make: Callable
+    g0: Callable = lambda gamma: gamma
+    m: float = 0.0
+    all_classes: bool = False
+    class_weights: Callable = lambda task: 1.0
+    adjusted: bool = False
+
+
+ALPHA = {"binary": 0.25, "multi-label": [0.25, 0.5, 0.9], "multi-class": [0.25, 0.5, 0.75]}
+WEIGHTS = {
+    "binary": np.array([0.5, 3.0]),
+    "multi-label": np.array([[0.5, 3.0], [1.0, 20.0], [2.0, 0.25]]),
+    "multi-class": np.array([0.5, 1.0, 30.0]),
+}
+BETA = 0.9
+
+
+def alpha_weights(task):
+    alpha = np.array(ALPHA[task])
+    return alpha if task == "multi-class" else np.reshape([1 - alpha, alpha], (2, -1))
+
+
+def effective_number_weights(task):
+    label = FITTED[task]
+    counts = np.bincount(label) if task == "multi-class" else np.stack([(label == 0).sum(0), (label == 1).sum(0)])
+    inverse = (1 - BETA) / (1 - BETA**counts)
+    weights = inverse * len(inverse) / inverse.sum(axis=0)
+    return weights if task == "multi-class" else weights.reshape(2, -1)
+
+
+def mirrored(gamma):
+    return GAMMAS[-1 - GAMMAS.index(gamma)]
+
+
+CASES = {
+    "weighted": Case(lambda task, g, weights=None, **o: weighted_objective(weights, gamma=g, **o)),
+    "focal": Case(lambda task, g, **o: focal_objective(g, **o)),
+    "focal with alpha": Case(lambda task, g, **o: focal_objective(g, ALPHA[task], **o), class_weights=alpha_weights),
+    "asymmetric": Case(lambda task, g, **o: asymmetric_objective(g, mirrored(g), 0.05, **o), mirrored, 0.05, True),
+    "asymmetric, margin 0": Case(lambda task, g, **o: asymmetric_objective(g, mirrored(g), 0.0, **o), mirrored, 0.0, True),
+    "class-balanced": Case(
+        lambda task, g, **o: class_balanced_objective(BETA, g, **o), class_weights=effective_number_weights
+    ),
+    "logit-adjusted": Case(lambda task, g, tau=TAU, **o: logit_adjusted_objective(tau, gamma=g, **o), adjusted=True),
+    "adaptive": Case(lambda task, g, **o: adaptive_objective(gamma=g, **o)),
+}
+VARIANTS = {
+    "plain": (False, False, False),
+    "class weights": (True, False, False),
+    "sample weights": (False, True, False),
+    "logit adjustment": (False, False, True),
+    "all at once": (True, True, True),
+}
+
+
+def inputs(task, dtype):
+    """Every margin or row with every label, the label varying slowest."""
+    n_labels = 3 if task == "multi-class" else 2
+    points = {"binary": np.array(MARGINS), "multi-label": np.array([MARGINS] * 3).T, "multi-class": np.array(ROWS)}[task]
+    margin = np.concatenate([points] * n_labels).astype(dtype)
+    label = np.repeat(np.arange(n_labels), len(points))
+    return margin, np.stack([label] * 3, axis=1) if task == "multi-label" else label
+
+
+def expected_values(case, task, gamma, class_weighted, adjusted):
+    """Loss, gradient, every Hessian and the size of its terms, in the layout of ``inputs``."""
+    shape = gamma, case.g0(gamma), case.m
+    weight = case.class_weights(task) * np.ones((2, 3 if task == "multi-label" else 1) if task != "multi-class" else 3)
+    if class_weighted:
+        weight = weight * (WEIGHTS[task] if task == "multi-class" else WEIGHTS[task].T.reshape(2, -1))
+    tau = TAU if adjusted or case.adjusted else 0.0
+    if task == "multi-class":
+        table = softmax_reference(*shape, tau, (0.5, 0.25, 0.25), case.all_classes)
+        values = {name: np.einsum("nl...,l->ln...", value, weight) for name, value in table.items()}
+        for name, terms in (("expected", "exact"), ("expected size", "size")):
+            mean = np.einsum("nl,lnj->nj", table["belief"], values[terms])
+            values[name] = np.stack([mean] * 3)
+    else:
+        columns = [sigmoid_reference(*shape, tau, prior) for prior in ((0.2,) if task == "binary" else (0.2, 0.5, 0.8))]
+        table = {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
+        values = {name: np.einsum("nlc,lc->lnc", value, weight) for name, value in table.items()}
+        for name, terms in (("expected", "exact"), ("expected size", "size")):
+            mean = np.einsum("nlc,lnc->nc", table["belief"], values[terms])
+            values[name] = np.stack([mean] * 2)
+    values["absolute"] = np.abs(values["exact"])
+    squeeze = (lambda v: v[..., 0]) if task == "binary" else (lambda v: v)
+    return {name: squeeze(value.reshape(-1, *value.shape[2:])) for name, value in values.items()}
+
+
+def assert_close(actual, expected, size=None):
+    tolerance, floor = TOLERANCE[actual.dtype.type]
+    allowed = tolerance * np.abs(expected if size is None else size) + floor
+    worst = np.argmax(np.abs(actual - expected) / allowed)
+    assert actual.shape == expected.shape
+    assert (np.abs(actual - expected) <= allowed).all(), (worst, actual.flat[worst], expected.flat[worst])
+
+
+def times(values, weight):
+    return (values.T * weight).T
+
+
+def make(case, task, gamma, class_weighted=False, adjusted=False, **options):
+    options |= {"weights": WEIGHTS[task]} if class_weighted else {}
+    options |= {"tau": TAU} if adjusted else {}
+    return case.make(task, gamma, **options).fit(FITTED[task])
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("task", TASKS)
+def test_loss_gradient_and_second_derivative(task, name, gamma):
+    case = CASES[name]
+    for class_weighted, row_weighted, adjusted in VARIANTS.values():
+        objective = make(case, task, gamma, class_weighted, adjusted, hessian="exact")
+        expected = expected_values(case, task, gamma, class_weighted, adjusted)
+        for dtype in TOLERANCE:
+            margin, label = inputs(task, dtype)
+            weight = np.resize(SAMPLE_WEIGHTS, len(label)) if row_weighted else None
+            factor = 1.0 if weight is None else weight
+            gradient, hessian = objective.gradient_hessian(margin, label, weight)
+            assert gradient.dtype == hessian.dtype == dtype
+            assert_close(objective.loss(margin, label, weight), times(expected["loss"], factor))
+            assert_close(gradient, times(expected["gradient"], factor))
+            assert_close(hessian, times(expected["exact"], factor))
+
+
+@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("task", TASKS)
+def test_curvatures_for_a_booster(task, name, mode):
+    case = CASES[name]
+    for gamma, mixed in itertools.product(GAMMAS, (False, True)):
+        objective = make(case, task, gamma, mixed, mixed, hessian=mode)
+        expected = expected_values(case, task, gamma, mixed, mixed)
+        for dtype in TOLERANCE:
+            assert_close(objective.gradient_hessian(*inputs(task, dtype))[1], expected[mode])
