@@ -26,7 +26,9 @@ class Dataset(NamedTuple):
 def load(task: str, most_rows: int = 20_000) -> list[Dataset]:
     """All sets of a task ("binary", "multiclass", "multilabel"), larger ones cut to a random ``most_rows``."""
     if not (FOLDER / "manifest.json").exists():
-        raise SystemExit(f"no data sets in {FOLDER}; set BOOST_IMBALANCE_DATA to a folder with manifest.json and .npz files.")
+        raise SystemExit(
+            f"no data sets in {FOLDER}; set BOOST_IMBALANCE_DATA to a folder with manifest.json and .npz files."
+        )
     found = []
     for entry in json.loads((FOLDER / "manifest.json").read_text()):
         if entry["task"] != task:

@@ -1,6 +1,6 @@
 """Gradient and Hessian alone, one thread, beside plain NumPy, the peer packages that are installed, and a copy.
 
-    python benchmarks/kernel.py [--rows 1000000] [--rounds 15]
+python benchmarks/kernel.py [--rows 1000000] [--rounds 15]
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Data:
         self.label = label
 
     def get_label(self) -> np.ndarray:
+        """The labels."""
         return self.label
 
 
@@ -68,7 +69,9 @@ def numpy_softmax_focal(z, y, gamma):
     t = p[truth][:, None]
     q, log_t = 1 - t, np.log(t)
     w = q**gamma - gamma * q ** (gamma - 1) * t * log_t
-    dw = -2 * gamma * q ** (gamma - 1) - gamma * q ** (gamma - 1) * log_t + gamma * (gamma - 1) * q ** (gamma - 2) * t * log_t
+    dw = (
+        -2 * gamma * q ** (gamma - 1) - gamma * q ** (gamma - 1) * log_t + gamma * (gamma - 1) * q ** (gamma - 2) * t * log_t
+    )
     d = p - truth
     return w * d, -dw * t * d * d + w * p * (1 - p)
 
@@ -82,7 +85,7 @@ def binary_contests(z, y, n_threads) -> dict[str, Contest]:
         contest = {
             "boost-imbalance": ours(bi.focal_objective(gamma=gamma, n_threads=n_threads)),
             "boost-imbalance, bound": ours(bi.focal_objective(gamma=gamma, hessian="bound", n_threads=n_threads)),
-            "NumPy": lambda g=np.float32(gamma): numpy_focal(z, y, g),
+            "NumPy": lambda g=gamma: numpy_focal(z, y, np.float32(g)),
         }
         for peer in (_imxgboost(gamma), _bokbokbok(gamma), _imlightgbm(gamma), _gbdtcbl_binary("FLLoss", gamma)):
             if peer is not None:

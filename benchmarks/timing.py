@@ -30,4 +30,5 @@ def machine() -> str:
 
     features = numba.core.codegen.get_host_cpu_features()
     width = 512 if "+avx512f" in features else 256 if "+avx2" in features else 128
-    return f"{platform.machine()}, {width}-bit SIMD, {default_threads()} cores; Python {platform.python_version()}, numba {numba.__version__}, numpy {np.__version__}"
+    versions = f"Python {platform.python_version()}, numba {numba.__version__}, numpy {np.__version__}"
+    return f"{platform.machine()}, {width}-bit SIMD, {default_threads()} cores; {versions}"

@@ -1,6 +1,6 @@
 """A whole training at focusing 0 beside the built-in objective, which grows the same trees.
 
-    python benchmarks/training.py [--rows 1000000] [--rounds 5] [--library xgboost]
+python benchmarks/training.py [--rows 1000000] [--rounds 5] [--library xgboost]
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ TREES, DEPTH, FEATURES = 30, 6, 28
 def data(rows: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(rows, FEATURES)).astype(np.float32)
-    signal = np.stack([X[:, 2 * k] * X[:, 2 * k + 1] + X[:, 2 * k] - (3.0 if k else 0.0) for k in range(max(2, classes))], axis=1)
+    signal = np.stack(
+        [X[:, 2 * k] * X[:, 2 * k + 1] + X[:, 2 * k] - (3.0 if k else 0.0) for k in range(max(2, classes))], axis=1
+    )
     chosen = (signal + rng.gumbel(size=signal.shape)).argmax(axis=1)
     return X, chosen if classes > 2 else (chosen == 1).astype(np.int64)
 

@@ -13,7 +13,7 @@ from boost_imbalance._adapters.metric import LossMetric
 from boost_imbalance._adapters.trainings import Training, Trainings, sample_of
 from boost_imbalance._engine import runner
 from boost_imbalance._engine.runner import Row
-from boost_imbalance._losses import labels
+from boost_imbalance._losses import labels, weights
 from boost_imbalance._losses.labels import Counts, Task
 from boost_imbalance._losses.loss import Loss, Resolved
 from boost_imbalance._losses.parameters import Parameters
@@ -79,7 +79,7 @@ class Objective(Loss):
         if self._parameters.rate is not None:
             self._move_weights(training, m, y, w, self._parameters.rate)
         checks, out = self._pass(training, m, y, w)
-        if checks.wrong or not training.resolved.counts.agrees(checks.counts, checks.totals):
+        if checks.wrong or not training.local.agrees(checks.counts, checks.totals):
             self._raise_if_wrong(checks, m, y, w, training.resolved)
             training = self._start_training(key, data, m, y, w, task)
             checks, out = self._pass(training, m, y, w)
@@ -89,7 +89,7 @@ class Objective(Loss):
         resolved = training.resolved
         columns = m.shape[1] if m.ndim == 2 else 1
         settled = self._fitted is None or self._fitted.coefficients is resolved.coefficients
-        return settled and (resolved.task, resolved.counts.columns, resolved.counts.rows) == (task, columns, len(m))
+        return settled and (resolved.task, resolved.counts.columns, training.local.rows) == (task, columns, len(m))
 
     def _pass(self, training: Training, m: Array, y: Array, w: Array | None) -> tuple[runner.Checks, tuple[Array, Array]]:
         resolved = training.resolved
@@ -103,7 +103,9 @@ class Objective(Loss):
 
     def _start_training(self, key: Any, data: Any, m: Array, y: Array, w: Array | None, task: Task) -> Training:
         labels.check_margin(m)
-        counts = labels.count(y, w, task, m.shape[1] if m.ndim == 2 else 1)
+        local = labels.count(y, w, task, m.shape[1] if m.ndim == 2 else 1)
+        add = xgboost.sum_over_workers(m.dtype)
+        counts = local if add is None else local.summed(add)
         fitted = self._fitted
         if fitted is None:
             resolved = self._resolve(counts)
@@ -116,7 +118,7 @@ class Objective(Loss):
                 f"with {fitted.counts.columns}; make a new objective for it."
             )
         self._seen = resolved
-        training = Training(resolved, self._served(resolved, m.dtype))
+        training = Training(resolved, local, self._served(resolved, m.dtype))
         self._trainings.put(key, data, training)
         return training
 
@@ -128,8 +130,8 @@ class Objective(Loss):
         factor = hessian_factor(margin_type, resolved.counts)
         table[Row.GRADIENT_SCALE] *= scale
         table[Row.HESSIAN_SCALE] *= scale * factor
-        # A booster takes float32 gradients, so float32 arithmetic serves it, except where the built-in objective of a library
-        # with float64 margins is to be met to the last bit.
+        # A booster takes float32 gradients, so float32 arithmetic serves it, except where the built-in objective of a
+        # library with float64 margins is to be met to the last bit.
         return table.astype(margin_type if resolved.is_built_in else np.float32)
 
     def _scale(self, resolved: Resolved, margin_type: Any) -> Array | float:
@@ -170,7 +172,9 @@ class Objective(Loss):
             training.first_margin = sample
             training.moving = np.ones((1 if resolved.softmax else 2, resolved.counts.columns))
         missed = runner.misses(m, y, w, resolved.coefficients, softmax=resolved.softmax, n_threads=self._threads)
-        mass = class_mass(resolved.counts)
+        add = xgboost.sum_over_workers(m.dtype)
+        missed = missed if add is None else add(missed)
+        mass = weights.class_counts(resolved.counts).reshape(missed.shape)
         with np.errstate(invalid="ignore"):
             false_negatives = np.where(mass > 0, missed / mass, 0.0)
         training.moving = (1.0 - rate) * training.moving + rate * false_negatives
@@ -316,10 +320,3 @@ def hessian_factor(margin_type: Any, counts: Counts) -> float:
     if counts.task is not Task.MULTICLASS:
         return 1.0
     return 2.0 if margin_type == np.float32 else counts.columns / (counts.columns - 1.0)
-
-
-def class_mass(counts: Counts) -> Array:
-    """Summed weight of each class: (1, classes) for a softmax, (2, columns) for label 0 and 1 else."""
-    if counts.task is Task.MULTICLASS:
-        return np.asarray(counts.totals[None, :])
-    return np.stack([counts.weight - counts.totals, counts.totals])

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance._engine.runner import Row
+from boost_imbalance._losses.labels import Counts
 from boost_imbalance._losses.loss import Resolved
 
 Array = npt.NDArray[Any]
@@ -23,6 +24,8 @@ class Training:
     """One training: the loss for its labels, as served to its library, and the weights that move."""
 
     resolved: Resolved
+    local: Counts
+    """Counts of the labels that this process sees: all of them, unless the training is distributed."""
     served: Array
     """Coefficients with the booster's scales and floor, in the format to compute in."""
     first_margin: Array | None = None

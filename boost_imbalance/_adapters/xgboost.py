@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from boost_imbalance._losses.labels import Task
 from boost_imbalance._losses.loss import Resolved
 from boost_imbalance._losses.start import clip_prior
+
+Array = npt.NDArray[Any]
+
+
+def sum_over_workers(margin_type: Any) -> Callable[[Array], Array] | None:
+    """What adds an array up over the workers of a distributed XGBoost training; None where there is one process.
+
+    LightGBM's Python interface has no such function: fix class counts with ``fit`` before a distributed training there.
+    """
+    xgboost = sys.modules.get("xgboost")
+    if xgboost is None or margin_type != np.float32 or not xgboost.collective.is_distributed():
+        return None
+    collective = xgboost.collective
+    return lambda array: np.asarray(collective.allreduce(array, collective.Op.SUM))
 
 
 def params(resolved: Resolved) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NoReturn
@@ -42,6 +43,13 @@ class Counts:
     def priors(self) -> Array:
         """Weighted share of label 1 in each column, or of each class."""
         return np.asarray(self.totals / self.weight)
+
+    def summed(self, add: Callable[[Array], Array]) -> Counts:
+        """The counts of all workers of a distributed training, by a function that adds an array up over them."""
+        columns = self.columns
+        everything = add(np.concatenate([self.ones, self.totals, self.weight, [float(self.rows)]]))
+        ones, totals, weight = everything[:-1].reshape(3, columns)
+        return Counts(self.task, ones, totals, int(everything[-1]), weight)
 
     def agrees(self, ones: Array, totals: Array) -> bool:
         """Whether a later pass over the data saw the same labels and weights."""
