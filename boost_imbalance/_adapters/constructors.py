@@ -24,7 +24,7 @@ _COMMON = """\
     scale : "auto" or float
         What gradient and Hessian are multiplied by on their way to a booster. It does not change the loss, but decides
         what ``min_child_weight``, ``lambda`` and ``min_sum_hessian_in_leaf`` mean. ``"auto"``: such that the mean Hessian
-        at this loss's start is that of plain cross-entropy at its own.
+        at this loss's start is that of cross-entropy at its own, both under these class weights at mean 1.
     n_threads : int, optional
         Default: the processors that this process may use.
 

@@ -135,14 +135,19 @@ class Objective(Loss):
         return table.astype(margin_type if resolved.is_built_in else np.float32)
 
     def _scale(self, resolved: Resolved, margin_type: Any) -> Array | float:
-        """What makes the mean Hessian at the start that of plain cross-entropy at its own start."""
+        """What gives the loss, at its start, the mean Hessian of cross-entropy under the same class weights at mean 1."""
         if self._parameters.scale != "auto":
             return float(self._parameters.scale)
         if resolved.is_built_in:
             return 1.0
         priors = clip_prior(resolved.counts.priors)
         columns = resolved.counts.columns
-        plain = priors * (1.0 - priors)
+        share = priors * resolved.coefficients[Row.POSITIVE_WEIGHT]
+        if resolved.softmax:
+            share = share / share.sum()
+        else:
+            share = share / (share + (1.0 - priors) * resolved.coefficients[Row.NEGATIVE_WEIGHT])
+        plain = share * (1.0 - share)
         if resolved.softmax:
             label = np.arange(columns, dtype=np.float32)
             mass = (priors / priors.sum())[:, None]

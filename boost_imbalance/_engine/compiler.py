@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import pathlib
+import tempfile
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ def specialise(template: Callable[..., Any], name: str, signature: Any, **bindin
 
 def _compile(function: Callable[..., Any], signature: Any, directory: pathlib.Path) -> Any:
     directory.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=directory).close()  # else numba would look for another place by itself
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(directory)
     try:
