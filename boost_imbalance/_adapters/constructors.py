@@ -21,10 +21,12 @@ _COMMON = """\
         badly misclassified row. ``expected``: its mean over the labels as the model believes them. ``bound``: without its
         negative terms. ``absolute``: its absolute value. ``reweighted``: cross-entropy's, under the frozen dynamic weight.
         Default: ``expected`` for binary and multi-label tasks, ``bound`` for multi-class.
-    scale : "auto" or float
+    scale : {"auto", "start"} or float
         What gradient and Hessian are multiplied by on their way to a booster. It does not change the loss, but decides
-        what ``min_child_weight``, ``lambda`` and ``min_sum_hessian_in_leaf`` mean. ``"auto"``: such that the mean Hessian
-        at this loss's start is that of cross-entropy at its own, both under these class weights at mean 1.
+        what ``min_child_weight``, ``lambda`` and ``min_sum_hessian_in_leaf`` mean. ``"start"``: such that the mean Hessian
+        at this loss's start is that of cross-entropy at its own, under the same class weights at mean 1. Where a class is
+        rare and gamma high, that is far below 1 and strengthens ``lambda``. ``"auto"``: the same, but never less than what
+        brings the class weights to mean 1.
     n_threads : int, optional
         Default: the processors that this process may use.
 

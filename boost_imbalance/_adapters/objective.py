@@ -126,7 +126,7 @@ class Objective(Loss):
         """Coefficients with what only serves a booster: scale, each library's own Hessian factor, floor."""
         table: Array = resolved.coefficients.copy()
         table[Row.HESSIAN_FLOOR] = SMALLEST_HESSIAN
-        scale = self._scale(resolved, margin_type)
+        scale = self._scale(resolved)
         factor = hessian_factor(margin_type, resolved.counts)
         table[Row.GRADIENT_SCALE] *= scale
         table[Row.HESSIAN_SCALE] *= scale * factor
@@ -134,19 +134,22 @@ class Objective(Loss):
         # library with float64 margins is to be met to the last bit.
         return table.astype(margin_type if resolved.is_built_in else np.float32)
 
-    def _scale(self, resolved: Resolved, margin_type: Any) -> Array | float:
-        """What gives the loss, at its start, the mean Hessian of cross-entropy under the same class weights at mean 1."""
-        if self._parameters.scale != "auto":
-            return float(self._parameters.scale)
+    def _scale(self, resolved: Resolved) -> Array | float:
+        """What gradient and Hessian are multiplied by; see the constructors."""
+        scale = self._parameters.scale
+        if not isinstance(scale, str):
+            return float(scale)
         if resolved.is_built_in:
             return 1.0
+        # Cross-entropy under the same class weights at mean 1 has, at its own start, the mean Hessian share (1 - share).
         priors = clip_prior(resolved.counts.priors)
         columns = resolved.counts.columns
         share = priors * resolved.coefficients[Row.POSITIVE_WEIGHT]
         if resolved.softmax:
-            share = share / share.sum()
+            mean_weight = share.sum(keepdims=True)
         else:
-            share = share / (share + (1.0 - priors) * resolved.coefficients[Row.NEGATIVE_WEIGHT])
+            mean_weight = share + (1.0 - priors) * resolved.coefficients[Row.NEGATIVE_WEIGHT]
+        share = share / mean_weight
         plain = share * (1.0 - share)
         if resolved.softmax:
             label = np.arange(columns, dtype=np.float32)
@@ -154,8 +157,8 @@ class Objective(Loss):
         else:
             label = np.repeat(np.array([[0.0], [1.0]], np.float32), columns, axis=1)
             mass = np.stack([1.0 - priors, priors])
-        margin = np.repeat(resolved.start[None, :], len(label), axis=0).astype(margin_type)
-        gradient, hessian = np.empty_like(margin, np.float32), np.empty_like(margin, np.float32)
+        margin = np.repeat(resolved.start[None, :], len(label), axis=0).astype(np.float32)
+        gradient, hessian = np.empty_like(margin), np.empty_like(margin)
         runner.gradient_hessian(
             resolved.formula, resolved.curvature, margin, label, None, resolved.coefficients.astype(np.float32),
             (gradient, hessian),
@@ -165,8 +168,9 @@ class Objective(Loss):
         if resolved.softmax:
             own, plain = own.sum(keepdims=True), plain.sum(keepdims=True)
         with np.errstate(divide="ignore"):
-            ratio = plain / own
-        return np.asarray(np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0))
+            matched = plain / own
+        matched = np.where(np.isfinite(matched) & (matched > 0), matched, 1.0)
+        return matched if scale == "start" else np.maximum(matched, 1.0 / mean_weight)
 
     def _move_weights(self, training: Training, m: Array, y: Array, w: Array | None, rate: float) -> None:
         """One step of the class weights towards each class's false-negative rate under the current margins."""

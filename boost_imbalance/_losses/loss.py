@@ -77,12 +77,13 @@ class Resolved:
         w1, w0 = self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
         if self.softmax:
             if self.formula is CROSS_ENTROPY:
-                share = priors * w1
+                share = priors * np.maximum(w1, start.SMALLEST_PRIOR * w1.max())
                 u = np.log(share / share.sum())
             else:
                 u = start.softmax_start(self._softmax_terms, priors, w1)
         elif self.formula is CROSS_ENTROPY:
-            u = np.log(priors * w1) - np.log((1.0 - priors) * w0)
+            share = start.clip_prior(priors * w1 / (priors * w1 + (1.0 - priors) * w0))
+            u = np.log(share) - np.log1p(-share)
         else:
             u = np.array(
                 [

@@ -65,8 +65,8 @@ class Parameters:
             _check_range("clip_weights", self.clip_weights)
         if self.hessian is not None and self.hessian not in CURVATURES:
             raise ValueError(f"hessian is {self.hessian!r}; choose one of {', '.join(map(repr, CURVATURES))}.")
-        if self.scale != "auto" if isinstance(self.scale, str) else not _positive_number(self.scale):
-            raise ValueError(f"scale is {self.scale!r}; give 'auto' or a positive number.")
+        if self.scale not in ("auto", "start") if isinstance(self.scale, str) else not _positive_number(self.scale):
+            raise ValueError(f"scale is {self.scale!r}; give 'auto', 'start' or a positive number.")
         if self.n_threads is not None and (not _is_whole(self.n_threads) or self.n_threads < 1):
             raise ValueError(f"n_threads is {self.n_threads!r}; give a positive whole number, or None for all processors.")
 
