@@ -183,6 +183,10 @@ class _ConfusionMetric(Metric):
     def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
         labels.check_margin(margin)
         task = labels.task_of(margin, label)
+        available = margin.shape[1] if margin.ndim == 2 and margin.shape[1] > 1 else 2
+        if self._label is not None and self._label >= available:
+            kind = "labels" if task is labels.Task.MULTILABEL else "classes"
+            raise ValueError(f"{self.name} is of index {self._label}, but there are {available} {kind}, counted from 0.")
         score, threshold = margin, self._margin_threshold
         if self._objective is not None:
             score, threshold = self._objective.probability(margin), self._threshold
@@ -234,6 +238,8 @@ def _matthews(table: Array, multilabel: bool) -> float:
 
 
 def _f1(table: Array, multilabel: bool, average: Any) -> float:
+    if average == "binary" and len(table) != 2:
+        raise ValueError(f"average is 'binary' but there are {len(table)} classes; give 'macro' or the index of a class.")
     sums = table.sum(axis=0) + table.sum(axis=1)
     scores = np.divide(2.0 * np.diag(table), sums, out=np.zeros(len(table)), where=sums > 0)
     if multilabel or average == "binary":
@@ -250,7 +256,7 @@ class _LogLoss(Metric):
 
     def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
         task = labels.task_of(margin, label)
-        probability = self._objective.probability(margin).astype(np.float64)
+        probability = self._objective.probability(margin.astype(np.float64))
         probability = np.clip(probability, 1e-15, 1.0 - 1e-15)
         if task is labels.Task.MULTICLASS:
             labels.check_label(label, margin.shape[1])

@@ -23,7 +23,7 @@ class Data(NamedTuple):
 
 
 def _make(task: str, n: int = 1200, seed: int = 0) -> Data:
-    """Rows from a known smooth posterior; label (n,) or, if multi-label, (n, 3), and sample weights 1, 2 or 3."""
+    """Rows from a known smooth posterior; label (n,) or, if multi-label, (n, 3), and sample weights from 0.5 to 3."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 4)).astype(np.float32).astype(np.float64)
     slope = 1.2 * X[:, 0] - 0.8 * X[:, 1] + 0.5 * X[:, 0] * X[:, 1]
@@ -38,7 +38,7 @@ def _make(task: str, n: int = 1200, seed: int = 0) -> Data:
         u = np.exp(np.stack([np.zeros(n), slope - 1.5, X[:, 2] - 0.5 * X[:, 0] - 2.0], axis=1))
         posterior = u / u.sum(axis=1, keepdims=True)
         y = (rng.random(n)[:, None] > np.cumsum(posterior, axis=1)).sum(axis=1).astype(np.float64)
-    return Data(task, X, y, rng.integers(1, 4, size=n).astype(np.float64), posterior)
+    return Data(task, X, y, rng.uniform(0.5, 3.0, size=n), posterior)
 
 
 @pytest.fixture(scope="session")

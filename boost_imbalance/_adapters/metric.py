@@ -82,6 +82,8 @@ class Metric:
         m, y = labels.as_margin(margin), labels.as_label(label)
         labels.task_of(m, y)
         w = labels.as_weight(sample_weight, y)
+        if w is not None:
+            labels.check_weight(w)
         return self._value(m, y, w)
 
     def _value(self, margin: Array, label: Array, weight: Array | None) -> float:

@@ -76,13 +76,11 @@ class Objective(Loss):
         training = self._trainings.get(key)
         if training is None or not self._serves(training, task, m):
             training = self._start_training(key, data, m, y, w, task)
-        if self._parameters.rate is not None:
-            self._move_weights(training, m, y, w, self._parameters.rate)
-        checks, out = self._pass(training, m, y, w)
+        checks, out = self._round(training, m, y, w)
         if checks.wrong or not training.local.agrees(checks.counts, checks.totals):
             self._raise_if_wrong(checks, m, y, w, training.resolved)
             training = self._start_training(key, data, m, y, w, task)
-            checks, out = self._pass(training, m, y, w)
+            checks, out = self._round(training, m, y, w)
         return out
 
     def _serves(self, training: Training, task: Task, m: Array) -> bool:
@@ -91,8 +89,10 @@ class Objective(Loss):
         settled = self._fitted is None or self._fitted.coefficients is resolved.coefficients
         return settled and (resolved.task, resolved.counts.columns, training.local.rows) == (task, columns, len(m))
 
-    def _pass(self, training: Training, m: Array, y: Array, w: Array | None) -> tuple[runner.Checks, tuple[Array, Array]]:
+    def _round(self, training: Training, m: Array, y: Array, w: Array | None) -> tuple[runner.Checks, tuple[Array, Array]]:
         resolved = training.resolved
+        if self._parameters.rate is not None:
+            self._move_weights(training, m, y, w, self._parameters.rate)
         order = "F" if m.ndim == 2 and m.flags.f_contiguous and not m.flags.c_contiguous else "C"
         out = self._buffers.take(m.shape, order)
         checks = runner.gradient_hessian(

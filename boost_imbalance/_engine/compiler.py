@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import pathlib
+import pickle
 import tempfile
 import threading
 import types
@@ -35,7 +36,7 @@ def specialise(template: Callable[..., Any], name: str, signature: Any, **bindin
         for directory in _cache_directories():
             try:
                 return _compile(function, signature, directory)
-            except OSError:  # not writable, full, or gone: the next one
+            except (OSError, EOFError, pickle.UnpicklingError):  # not writable, full, gone or damaged: the next one
                 continue
         return numba.njit(signature, **_OPTIONS)(function)
 

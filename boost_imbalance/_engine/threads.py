@@ -36,8 +36,10 @@ def run_parts(part: Callable[[int, int, int], None], rows: int, n_threads: int, 
     try:
         part(0, edges[0], edges[1])
     finally:
-        for other in others:
-            other.result()
+        errors = [other.exception() for other in others]  # waits for all of them: they write into the caller's arrays
+    for error in errors:
+        if error is not None:
+            raise error
 
 
 def _get_pool(size: int) -> ThreadPoolExecutor:
