@@ -30,7 +30,7 @@ BAD_WEIGHT = 4
 
 positive = negative = None
 TERM = 2
-EXPECTED = ABSOLUTE = NEGATIVES = SYMMETRIC = CROSS_ENTROPY = WEIGHTED = False
+EXPECTED = ABSOLUTE = NEGATIVES = SYMMETRIC = CROSS_ENTROPY = WEIGHTED = CONTIGUOUS = False
 
 
 class Row(IntEnum):
@@ -115,11 +115,30 @@ def _load(source, first, stride, rows, target):
             target[i] = far[i * step]
 
 
+@_summed
+def _inspect(margin, label, rows):
+    """How many labels are 1, how many 0, and how many margins are finite."""
+    one, zero = number(1, margin[0]), number(0, margin[0])
+    label_one, label_zero = number(1, label[0]), number(0, label[0])
+    largest = number(1 << 60, margin[0]) * number(1 << 60, margin[0])
+    ones, zeros, finite = label_zero, label_zero, zero
+    for i in range(rows):
+        ones += label_one if label[i] == label_one else label_zero
+        zeros += label_one if label[i] == label_zero else label_zero
+        finite += one if fabs(margin[i]) <= largest else zero
+    return ones, zeros, finite
+
+
+@inlined
+def _weigh(values, weight, rows):
+    for i in range(rows):
+        values[i] *= weight[i]
+
+
 @inlined
 def _store(values, weight, rows, target, first, stride, weighted):
     if weighted:
-        for i in range(rows):
-            values[i] *= weight[i]
+        _weigh(values, weight, rows)
     if stride == 1:
         near = target[first : first + rows]
         for i in range(rows):
@@ -132,17 +151,34 @@ def _store(values, weight, rows, target, first, stride, weighted):
 
 
 @inlined
-def _check_column(margin, label, weight, value, rows, checks, column, weighted):
-    """Count one column's labels; return how many there are, and what is wrong with its margins and weights."""
-    counted = _count(label, number(value, label[0]), rows)
-    checks[0, column] += counted
-    checks[1, column] += _total(label, weight, value, rows) if weighted else counted
+def _check_sigmoid(margin, label, weight, rows, checks, column, weighted):
+    """Count one column's positives; return what is wrong with its labels, margins and weights."""
+    ones, zeros, finite = _inspect(margin, label, rows)
+    checks[0, column] += ones
+    checks[1, column] += _total(label, weight, number(1, label[0]), rows) if weighted else ones
+    wrong = 0
+    if ones + zeros != rows:
+        wrong |= BAD_LABEL
+    if finite != rows:
+        wrong |= BAD_MARGIN
+    if weighted and _count_weights(weight, rows) != rows:
+        wrong |= BAD_WEIGHT
+    return wrong
+
+
+@inlined
+def _check_class(margin, label, weight, column, rows, checks, weighted):
+    """Count one class; return how many rows it has, and what is wrong with its margins and the weights."""
+    k = number(column, label[0])
+    members = _count(label, k, rows)
+    checks[0, column] += members
+    checks[1, column] += _total(label, weight, k, rows) if weighted else members
     wrong = 0
     if _count_finite(margin, rows) != rows:
         wrong |= BAD_MARGIN
     if weighted and _count_weights(weight, rows) != rows:
         wrong |= BAD_WEIGHT
-    return counted, wrong
+    return members, wrong
 
 
 def sigmoid_gradient_hessian(
@@ -152,11 +188,10 @@ def sigmoid_gradient_hessian(
     """Gradient and Hessian of a sigmoid per column: binary (one column) or multi-label."""
     block = 1024
     columns = coefficients.shape[1]
-    u = np.empty(block, coefficients.dtype)
-    y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
-    g = np.empty(block, coefficients.dtype)
-    h = np.empty(block, coefficients.dtype)
+    if not CONTIGUOUS:
+        own_u, own_y = np.empty(block, coefficients.dtype), np.empty(block, label.dtype)
+        own_g, own_h = np.empty(block, coefficients.dtype), np.empty(block, coefficients.dtype)
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
@@ -168,8 +203,16 @@ def sigmoid_gradient_hessian(
             gradient_scale = coefficients[GRADIENT_SCALE, column]
             hessian_scale = coefficients[HESSIAN_SCALE, column]
             floor = coefficients[HESSIAN_FLOOR, column]
-            _load(margin, first * margin_row + column * margin_column, margin_row, rows, u)
-            _load(label, first * label_row + column * label_column, label_row, rows, y)
+            from_margin = first * margin_row + column * margin_column
+            from_label = first * label_row + column * label_column
+            target = first * out_row + column * out_column
+            if CONTIGUOUS:
+                u, y = margin[from_margin : from_margin + rows], label[from_label : from_label + rows]
+                g, h = gradient[target : target + rows], hessian[target : target + rows]
+            else:
+                u, y, g, h = own_u, own_y, own_g, own_h
+                _load(margin, from_margin, margin_row, rows, u)
+                _load(label, from_label, label_row, rows, y)
             if WEIGHTED:
                 _load(weight, first * weight_row + column * weight_column, weight_row, rows, w)
             for i in range(rows):
@@ -194,13 +237,13 @@ def sigmoid_gradient_hessian(
                 curvature = curvature * hessian_scale
                 h[i] = curvature if curvature > floor else floor
                 g[i] = slope * gradient_scale
-            target = first * out_row + column * out_column
-            _store(g, w, rows, gradient, target, out_row, WEIGHTED)
-            _store(h, w, rows, hessian, target, out_row, WEIGHTED)
-            ones, found = _check_column(u, y, w, 1, rows, checks, column, WEIGHTED)
-            wrong |= found
-            if ones + _count(y, number(0, y[0]), rows) != rows:
-                wrong |= BAD_LABEL
+            if not CONTIGUOUS:
+                _store(g, w, rows, gradient, target, out_row, WEIGHTED)
+                _store(h, w, rows, hessian, target, out_row, WEIGHTED)
+            elif WEIGHTED:
+                _weigh(g, w, rows)
+                _weigh(h, w, rows)
+            wrong |= _check_sigmoid(u, y, w, rows, checks, column, WEIGHTED)
     checks[2, 0] = wrong
 
 
@@ -232,10 +275,7 @@ def sigmoid_loss(
             if WEIGHTED:
                 _load(weight, first * weight_row + column * weight_column, weight_row, rows, w)
             _store(out, w, rows, loss, first * out_row + column * out_column, out_row, WEIGHTED)
-            ones, found = _check_column(u, y, w, 1, rows, checks, column, WEIGHTED)
-            wrong |= found
-            if ones + _count(y, number(0, y[0]), rows) != rows:
-                wrong |= BAD_LABEL
+            wrong |= _check_sigmoid(u, y, w, rows, checks, column, WEIGHTED)
     checks[2, 0] = wrong
 
 
@@ -260,7 +300,7 @@ def _load_softmax(
         offset = coefficients[OFFSET, column]
         values = u[column]
         _load(margin, first * margin_row + column * margin_column, margin_row, rows, values)
-        members, found = _check_column(values, y, w, column, rows, checks, column, weighted)
+        members, found = _check_class(values, y, w, column, rows, checks, weighted)
         labelled += members
         wrong |= found
         for i in range(rows):

@@ -151,10 +151,13 @@ def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def _polynomial(builder: Any, x: Any, coefficients: tuple[float, ...]) -> Any:
-    result = x.type(coefficients[0])
-    for coefficient in coefficients[1:]:
-        result = _fma(builder, result, x, x.type(coefficient))
-    return result
+    # Estrin's scheme: pairs, pairs of pairs, ... Horner's would make every step wait for the one before.
+    terms = [x.type(coefficient) for coefficient in reversed(coefficients)]
+    while len(terms) > 1:
+        pairs = [_fma(builder, high, x, low) for low, high in zip(terms[::2], terms[1::2], strict=False)]
+        terms = pairs + terms[len(pairs) * 2 :]
+        x = builder.fmul(x, x)
+    return terms[0]
 
 
 def _maximum(builder: Any, x: Any, low: float) -> Any:

@@ -126,7 +126,12 @@ def _run(
     n_threads: int,
 ) -> Checks:
     inputs = _Inputs.of(margin, label, weight, coefficients)
-    kernel = _kernel(template, formula, curvature, weight is not None, inputs.formats, out[0].dtype)
+    contiguous = (
+        template is loops.sigmoid_gradient_hessian
+        and (margin.strides[0], label.strides[0], out[0].strides[0]) == (margin.itemsize, label.itemsize, out[0].itemsize)
+        and margin.dtype == coefficients.dtype == out[0].dtype
+    )
+    kernel = _kernel(template, formula, curvature, weight is not None, contiguous, inputs.formats, out[0].dtype)
     outputs = (out[0].ravel(order="K"), out[1].ravel(order="K"), *_strides(out[0]))
     checks = np.zeros((max(1, n_threads), 3, inputs.columns))
 
@@ -139,7 +144,9 @@ def _run(
 
 
 @functools.cache
-def _kernel(template: Any, formula: Any, curvature: Any, weighted: bool, formats: tuple[Any, ...], out: Any) -> Any:
+def _kernel(
+    template: Any, formula: Any, curvature: Any, weighted: bool, contiguous: bool, formats: tuple[Any, ...], out: Any
+) -> Any:
     output = _flat(out)
     signature = numba.void(*_input_types(formats), numba.intp, numba.intp, output, output, numba.intp, numba.intp, _MATRIX)
     bindings = {
@@ -149,8 +156,9 @@ def _kernel(template: Any, formula: Any, curvature: Any, weighted: bool, formats
         "CROSS_ENTROPY": formula.name == "cross_entropy",
         "NEGATIVES": formula.negatives_in_softmax,
         "WEIGHTED": weighted,
+        "CONTIGUOUS": contiguous,
     }
-    name = f"{template.__name__}_{formula.name}{'_weighted' if weighted else ''}"
+    name = f"{template.__name__}_{formula.name}{'_weighted' if weighted else ''}{'_contiguous' if contiguous else ''}"
     if curvature is not None:
         bindings |= {"TERM": curvature.term, "EXPECTED": curvature.expected, "ABSOLUTE": curvature.absolute}
         name += f"_{curvature.term}{'_expected' if curvature.expected else ''}{'_absolute' if curvature.absolute else ''}"
