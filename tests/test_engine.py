@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import boost_imbalance as bi
-from boost_imbalance._engine.threads import default_threads, run_parts
+from boost_imbalance._engine.threads import default_threads, part_count, run_parts
 
 
 def margins(task, n, seed=0, dtype=np.float32):
@@ -257,7 +257,7 @@ def test_parts_cover_every_row_once(rows, n_threads):
         with lock:
             seen.append((index, start, stop))
 
-    run_parts(part, rows, n_threads, 10)
+    run_parts(part, rows, part_count(rows, n_threads, 10))
     seen.sort()
     assert [index for index, _, _ in seen] == list(range(len(seen)))
     assert len(seen) <= n_threads
@@ -278,7 +278,7 @@ def test_an_error_in_any_part_reaches_the_caller(failing):
         finished.append(index)
 
     with pytest.raises(KeyError):
-        run_parts(part, 300, 3, 10)
+        run_parts(part, 300, 3)
     assert sorted(finished) == [index for index in range(3) if index != failing]  # nobody writes after the call is over
 
 

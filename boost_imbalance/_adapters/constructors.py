@@ -18,8 +18,10 @@ _COMMON = """\
         Strength of the logit adjustment added to margins in training; see :func:`logit_adjusted_objective`.
     hessian : {"exact", "expected", "bound", "absolute", "reweighted"}, optional
         Curvature handed to the booster. ``exact``: the second derivative, which is negative where a focal loss meets a
-        badly misclassified row. ``expected``: its mean over the labels as the model believes them. ``bound``: without its
-        negative terms. ``absolute``: its absolute value. ``reweighted``: cross-entropy's, under the frozen dynamic weight.
+        badly misclassified row. ``expected``: its mean over the labels, each as probable as ``sigmoid`` or ``softmax`` of
+        the margin says; of a sigmoid, never less than the mean by calibrated probabilities, which is positive.
+        ``bound``: without its negative terms. ``absolute``: its absolute value. ``reweighted``: cross-entropy's, under
+        the frozen dynamic weight.
         Default: ``expected`` for binary and multi-label tasks, ``bound`` for multi-class.
     scale : {"auto", "start"} or float
         What gradient and Hessian are multiplied by on their way to a booster. It does not change the loss, but decides
@@ -34,6 +36,12 @@ _COMMON = """\
     -------
     Objective
 """
+
+
+def _given(name: str, value: Any) -> Any:
+    if value is None:
+        raise TypeError(f"{name} is None; this loss needs a number.")
+    return value
 
 
 def _documented(constructor: Any) -> Any:
@@ -205,7 +213,7 @@ def class_balanced_objective(
     return Objective(
         "class_balanced_objective",
         Parameters(
-            gamma_pos=gamma, gamma_neg=gamma, beta=beta, weights=weights, clip_weights=clip_weights, tau=tau,
+            gamma_pos=gamma, gamma_neg=gamma, beta=_given("beta", beta), weights=weights, clip_weights=clip_weights, tau=tau,
             hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
         ),
     )  # fmt: skip
@@ -298,7 +306,7 @@ def adaptive_objective(
     return Objective(
         "adaptive_objective",
         Parameters(
-            gamma_pos=gamma, gamma_neg=gamma, rate=rate, weights=weights, clip_weights=clip_weights, tau=tau,
+            gamma_pos=gamma, gamma_neg=gamma, rate=_given("rate", rate), weights=weights, clip_weights=clip_weights, tau=tau,
             hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
         ),
     )  # fmt: skip

@@ -88,9 +88,10 @@ def _count_finite(values, rows):
 @_summed
 def _count_weights(values, rows):
     one, zero = number(1, values[0]), number(0, values[0])
+    largest = number(1 << 60, values[0]) * number(1 << 60, values[0])
     count = zero
     for i in range(rows):
-        count += one if values[i] >= zero else zero
+        count += one if zero <= values[i] <= largest else zero
     return count
 
 
@@ -227,8 +228,12 @@ def sigmoid_gradient_hessian(
                     t1 = positive(m, a1, b1)
                     t0 = negative(-m, a0, b0)
                     if EXPECTED:
+                        # By the link's belief, and by the calibrated one, whose slope is 0 and curvature positive.
                         p, q = sigmoid(m)
+                        up, down = -w1 * t1[1], -w0 * t0[1]
                         curvature = p * w1 * t1[TERM] + q * w0 * t0[TERM]
+                        calibrated = (down * w1 * t1[TERM] + up * w0 * t0[TERM]) / (up + down)
+                        curvature = curvature if curvature > calibrated else calibrated
                     else:
                         curvature = w1 * t1[TERM] if is_positive else w0 * t0[TERM]
                     slope = w1 * t1[1] if is_positive else -w0 * t0[1]
@@ -317,11 +322,15 @@ def _load_softmax(
 
 
 @inlined
-def _true_class(u, top, y, rows, columns, own, others):
-    """Turn the block ``u`` into ``exp(u - top)``; keep the true class's ``u - top`` and the sum over the other classes."""
+def _true_class(u, top, y, rows, columns, own, others, largest, rest):
+    """Turn the block ``u`` into ``exp(u - top)``; keep the true class's ``u - top`` and the sum over the other classes.
+
+    Of that sum, keep the largest part and the rest: the total less the largest would cancel.
+    """
     for i in range(rows):
         own[i] = 0
-        others[i] = 0
+        largest[i] = 0
+        rest[i] = 0
     for column in range(columns):
         values = u[column]
         k = number(column, y[0])
@@ -330,8 +339,44 @@ def _true_class(u, top, y, rows, columns, own, others):
             e = _exp_negative(below)
             is_true = y[i] == k
             own[i] = below if is_true else own[i]
-            others[i] += number(0, e) if is_true else e
             values[i] = e
+            e = number(0, e) if is_true else e
+            rest[i] += e if e < largest[i] else largest[i]
+            largest[i] = largest[i] if e < largest[i] else e
+    for i in range(rows):
+        others[i] = largest[i] + rest[i]
+
+
+@inlined
+def _rank(u, top, y, rows, columns, leader, second, largest, rest, others):
+    """Turn the block ``u`` into ``u - top``; find its leader and, of the other classes, the largest and their sum.
+
+    ``largest`` (1) and ``rest`` add up to that sum in units of ``exp(second)``, so it does not vanish next to a leader.
+    """
+    for i in range(rows):
+        leader[i] = -1
+        second[i] = -number(1 << 62, top[i]) * number(1 << 62, top[i])
+        largest[i] = 0
+        rest[i] = 0
+    for column in range(columns):
+        values = u[column]
+        k = number(column, y[0])
+        for i in range(rows):
+            below = values[i] - top[i]
+            leads = below >= 0 and leader[i] < 0
+            leader[i] = k if leads else leader[i]
+            second[i] = below if below > second[i] and not leads else second[i]
+            values[i] = below
+    for column in range(columns):
+        values = u[column]
+        k = number(column, y[0])
+        for i in range(rows):
+            e = _exp_negative(values[i] - second[i])
+            e = number(0, e) if leader[i] == k else e
+            rest[i] += e if e < largest[i] else largest[i]
+            largest[i] = largest[i] if e < largest[i] else e
+    for i in range(rows):
+        others[i] = (largest[i] + rest[i]) * _exp_negative(second[i])
 
 
 @inlined
@@ -358,6 +403,8 @@ def softmax_loss(
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
     own, others = np.empty(block, kind), np.empty(block, kind)
+    leader, second = np.empty(block, label.dtype), np.empty(block, kind)
+    largest, rest = np.empty(block, kind), np.empty(block, kind)
     a, b, class_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
     total = np.empty(block, kind)
     wrong = 0
@@ -367,26 +414,29 @@ def softmax_loss(
             margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
             u, top, y, w, checks, WEIGHTED,
         )  # fmt: skip
-        _true_class(u, top, y, rows, columns, own, others)
         _pick(coefficients, POSITIVE_A, y, rows, columns, a)
         _pick(coefficients, POSITIVE_B, y, rows, columns, b)
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
-        for i in range(rows):
-            total[i] = positive(own[i] - _log(others[i]), a[i], b[i])[0]
         if NEGATIVES:
+            _rank(u, top, y, rows, columns, leader, second, largest, rest, others)
+            for i in range(rows):
+                total[i] = 0
             for column in range(columns):
                 values = u[column]
                 a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
                 k = number(column, y[0])
                 for i in range(rows):
-                    others[i] = 0
-                for other in range(columns):
-                    if other != column:
-                        for i in range(rows):
-                            others[i] += u[other, i]
-                for i in range(rows):
-                    cost = negative(_log(others[i]) - _log(values[i]), a0, b0)[0]
-                    total[i] += number(0, cost) if y[i] == k else cost
+                    below = values[i]
+                    one = number(1, below)
+                    near = second[i] + _log(largest[i] + rest[i])
+                    far = _log(one + others[i] - _exp_negative(below))
+                    t = below - (near if leader[i] == k else far)
+                    cost_true, cost_false = positive(t, a[i], b[i])[0], negative(-t, a0, b0)[0]
+                    total[i] += cost_true if y[i] == k else cost_false
+        else:
+            _true_class(u, top, y, rows, columns, own, others, largest, rest)
+            for i in range(rows):
+                total[i] = positive(own[i] - _log(others[i]), a[i], b[i])[0]
         for i in range(rows):
             total[i] *= class_weight[i]
         _store(total, w, rows, loss, first * out_row, out_row, WEIGHTED)
@@ -410,10 +460,12 @@ def softmax_gradient_hessian(
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
     own, others = np.empty(block, kind), np.empty(block, kind)
+    largest, rest = np.empty(block, kind), np.empty(block, kind)
     a, b, class_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
     gradient_scale = coefficients[GRADIENT_SCALE, 0]
     hessian_scale = coefficients[HESSIAN_SCALE, 0]
     floor = coefficients[HESSIAN_FLOOR, 0]
+    limit = number(98, coefficients[0, 0]) / number(100, coefficients[0, 0])
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
@@ -421,36 +473,48 @@ def softmax_gradient_hessian(
             margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
             u, top, y, w, checks, WEIGHTED,
         )  # fmt: skip
-        _true_class(u, top, y, rows, columns, own, others)
+        _true_class(u, top, y, rows, columns, own, others, largest, rest)
         _pick(coefficients, POSITIVE_A, y, rows, columns, a)
         _pick(coefficients, POSITIVE_B, y, rows, columns, b)
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
-        for i in range(rows):
-            if CROSS_ENTROPY:  # needs p and 1 - p alone, which are at hand: rounding stays that of the built-in objectives
-                total = _exp_negative(own[i]) + others[i]
-                slope = -others[i] / total
-                curvature = -slope * _exp_negative(own[i]) / total
-            else:
+        if CROSS_ENTROPY:
+            # Added up in one order whatever the true class, so that rows with equal margins tie as they do in a library.
+            for i in range(rows):
+                a[i] = _exp_negative(own[i])
+                b[i] = 0
+            for column in range(columns):
+                for i in range(rows):
+                    b[i] += u[column, i]
+        else:
+            for i in range(rows):
                 terms = positive(own[i] - _log(others[i]), a[i], b[i])
-                slope = terms[1]
-                curvature = terms[TERM]
-            own[i] = slope * class_weight[i] * gradient_scale
-            a[i] = curvature * class_weight[i] * hessian_scale
-            b[i] = -slope * class_weight[i] * hessian_scale
-            others[i] = number(1, others[i]) / others[i]
+                own[i] = terms[1] * class_weight[i] * gradient_scale
+                a[i] = terms[TERM] * class_weight[i] * hessian_scale
+                b[i] = -terms[1] * class_weight[i] * hessian_scale
+                others[i] = number(1, others[i]) / others[i]
         for column in range(columns):
             values = u[column]
             k = number(column, y[0])
             target = first * out_row + column * out_column
             for i in range(rows):
                 is_true = y[i] == k
-                share = values[i] * others[i]
-                curvature = share * (b[i] + share * (a[i] - b[i]))
-                curvature = a[i] if is_true else curvature
+                one = number(1, values[i])
+                if CROSS_ENTROPY:
+                    # p - 1 and p (1 - p) as the built-in objectives round them, until 1 - p would cancel.
+                    p = values[i] / b[i]
+                    contrary = rest[i] + a[i] if values[i] == largest[i] else b[i] - values[i]
+                    contrary = (others[i] if is_true else contrary) / b[i]
+                    q = one - p if p < limit else contrary
+                    slope = (-q if is_true else p) * class_weight[i] * gradient_scale
+                    curvature = p * q * class_weight[i] * hessian_scale
+                else:
+                    share = values[i] * others[i]
+                    unshared = rest[i] * others[i] if values[i] == largest[i] else one - share
+                    slope = own[i] if is_true else -own[i] * share
+                    curvature = a[i] if is_true else share * (b[i] * unshared + share * a[i])
                 if ABSOLUTE:
                     curvature = abs(curvature)
                 curvature = curvature if curvature > floor else floor
-                slope = own[i] if is_true else -own[i] * share
                 values[i] = curvature
                 top[i] = slope
             _store(top, w, rows, gradient, target, out_row, WEIGHTED)
@@ -482,7 +546,10 @@ def softmax_gradient_hessian_of_all_classes(
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
     leader = np.empty(block, label.dtype)
-    others, class_weight, mean_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    others, class_weight = np.empty(block, kind), np.empty(block, kind)
+    others_weight, lead_weight = np.empty(block, kind), np.empty(block, kind)
+    largest, rest, sum_unshared = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    second = np.empty(block, kind)
     sum_slope, sum_curving, sum_curvature = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
     lead_slope, lead_curving, lead_curvature = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
     gradient_scale = coefficients[GRADIENT_SCALE, 0]
@@ -495,28 +562,27 @@ def softmax_gradient_hessian_of_all_classes(
             margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
             u, top, y, w, checks, WEIGHTED,
         )  # fmt: skip
+        _rank(u, top, y, rows, columns, leader, second, largest, rest, others)
         for i in range(rows):
-            leader[i] = -1
-            others[i] = 0
-            mean_weight[i] = 0
+            others_weight[i] = 0
+            lead_weight[i] = 0
+            sum_unshared[i] = 0
             sum_slope[i] = 0
             sum_curving[i] = 0
             sum_curvature[i] = 0
             lead_slope[i] = 0
             lead_curving[i] = 0
             lead_curvature[i] = 0
-        for column in range(columns):
-            values = u[column]
-            w1 = coefficients[POSITIVE_WEIGHT, column]
-            k = number(column, y[0])
-            for i in range(rows):
-                below = values[i] - top[i]
-                e = _exp_negative(below)
-                leads = below >= 0 and leader[i] < 0
-                leader[i] = k if leads else leader[i]
-                others[i] += number(0, e) if leads else e
-                mean_weight[i] += w1 * e
-                values[i] = below
+        if EXPECTED and NEGATIVES:
+            for column in range(columns):
+                values = u[column]
+                w1 = coefficients[POSITIVE_WEIGHT, column]
+                k = number(column, y[0])
+                for i in range(rows):
+                    leads = leader[i] == k
+                    e = w1 * _exp_negative(values[i])
+                    lead_weight[i] = e if leads else lead_weight[i]
+                    others_weight[i] += number(0, e) if leads else e
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
         for column in range(columns):
             values = u[column]
@@ -530,8 +596,9 @@ def softmax_gradient_hessian_of_all_classes(
                 one = number(1, below)
                 total = one + others[i]
                 e = _exp_negative(below)
-                rest = others[i] if leads else total - e
-                t = below - _log(rest)
+                contrary = others[i] if leads else total - e
+                near = largest[i] + rest[i]
+                t = below - (second[i] + _log(near) if leads else _log(contrary))
                 is_true = y[i] == k
                 t1 = positive(t, a1, b1)
                 zero = number(0, below)
@@ -549,7 +616,7 @@ def softmax_gradient_hessian_of_all_classes(
                     mixed_slope = belief * t1[1]
                     curvature = belief * t1[TERM]
                     if NEGATIVES:
-                        disbelief = mean_weight[i] / total - belief
+                        disbelief = (others_weight[i] if leads else lead_weight[i] + others_weight[i] - w1 * e) / total
                         mixed_slope = mixed_slope - disbelief * t0[1]
                         curvature = curvature + disbelief * t0[TERM]
                 else:
@@ -557,13 +624,15 @@ def softmax_gradient_hessian_of_all_classes(
                     curvature = curvature * class_weight[i]
                 if TERM != 2:
                     mixed_slope = mixed_slope if mixed_slope < zero else zero
-                over = total / rest
+                over = total / contrary
                 lead_slope[i] = slope if leads else lead_slope[i]
                 lead_curving[i] = mixed_slope if leads else lead_curving[i]
                 lead_curvature[i] = curvature if leads else lead_curvature[i]
                 sum_slope[i] += zero if leads else slope * over
                 sum_curving[i] += zero if leads else mixed_slope * over
                 sum_curvature[i] += zero if leads else (curvature + mixed_slope) * over * over
+                unshared = rest[i] * _exp_negative(second[i]) if below == second[i] else others[i] - e
+                sum_unshared[i] += zero if leads else over * over * (curvature - mixed_slope * unshared)
                 slopes[column, i] = slope
                 curving[column, i] = mixed_slope
                 curvatures[column, i] = curvature
@@ -586,10 +655,13 @@ def softmax_gradient_hessian_of_all_classes(
                 own_slope = zero if leads else slope * over
                 own_curving = zero if leads else mixed_slope * over
                 own_curvature = zero if leads else (curvature + mixed_slope) * over * over
-                share = zero if leads else e / others[i]
+                near = largest[i] + rest[i]
+                share = zero if leads else _exp_negative(below - second[i]) / near
                 g = slope - p * (sum_slope[i] - own_slope) - lead_slope[i] * share
                 h = curvature + p * (p * (sum_curvature[i] - own_curvature) - (sum_curving[i] - own_curving))
-                h = h + share * ((lead_curvature[i] + lead_curving[i]) * share - lead_curving[i])
+                unshared = rest[i] / near if below == second[i] else one - share
+                h = h + share * (lead_curvature[i] * share - lead_curving[i] * unshared)
+                h = curvature + p * p * sum_unshared[i] if leads else h
                 if ABSOLUTE:
                     h = abs(h)
                 h = h * hessian_scale

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from boost_imbalance._engine import loops
 from boost_imbalance._engine.compiler import specialise
-from boost_imbalance._engine.threads import run_parts
+from boost_imbalance._engine.threads import part_count, run_parts
 
 Array = npt.NDArray[Any]
 
@@ -76,12 +76,13 @@ def misses(
     template = loops.softmax_misses if softmax else loops.sigmoid_misses
     arrays = _Inputs.of(margin, label, weight, coefficients)
     kernel = _misses_kernel(template, arrays.formats, weight is not None)
-    parts = np.zeros((max(1, n_threads), 1 if softmax else 2, arrays.columns))
+    count = part_count(margin.shape[0], n_threads, _SMALLEST_PART)
+    parts = np.zeros((count, 1 if softmax else 2, arrays.columns))
 
     def part(index: int, start: int, stop: int) -> None:
         kernel(*arrays.flat, start, stop, parts[index])
 
-    run_parts(part, margin.shape[0], n_threads, _SMALLEST_PART)
+    run_parts(part, margin.shape[0], count)
     return np.asarray(parts.sum(axis=0))
 
 
@@ -133,12 +134,13 @@ def _run(
     )
     kernel = _kernel(template, formula, curvature, weight is not None, contiguous, inputs.formats, out[0].dtype)
     outputs = (out[0].ravel(order="K"), out[1].ravel(order="K"), *_strides(out[0]))
-    checks = np.zeros((max(1, n_threads), 3, inputs.columns))
+    smallest = max(1, _SMALLEST_PART // inputs.columns)
+    checks = np.zeros((part_count(margin.shape[0], n_threads, smallest), 3, inputs.columns))
 
     def part(index: int, start: int, stop: int) -> None:
         kernel(*inputs.flat, start, stop, *outputs, checks[index])
 
-    run_parts(part, margin.shape[0], n_threads, max(1, _SMALLEST_PART // inputs.columns))
+    run_parts(part, margin.shape[0], len(checks))
     wrong = np.bitwise_or.reduce(checks[:, 2, 0].astype(np.int64))
     return Checks(checks[:, 0].sum(axis=0), checks[:, 1].sum(axis=0), int(wrong))
 

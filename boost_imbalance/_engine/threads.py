@@ -24,9 +24,13 @@ def default_threads() -> int:
     return available
 
 
-def run_parts(part: Callable[[int, int, int], None], rows: int, n_threads: int, smallest: int) -> None:
-    """Call ``part(index, start, stop)`` over ``rows`` in at most ``n_threads`` parts of at least ``smallest`` rows each."""
-    count = max(1, min(n_threads, rows // max(1, smallest)))
+def part_count(rows: int, n_threads: int, smallest: int) -> int:
+    """Into how many parts of at least ``smallest`` rows to cut ``rows`` for at most ``n_threads`` threads."""
+    return max(1, min(n_threads, rows // smallest))
+
+
+def run_parts(part: Callable[[int, int, int], None], rows: int, count: int) -> None:
+    """Call ``part(index, start, stop)`` over ``rows`` in ``count`` parts, each in a thread of its own."""
     edges = [rows * i // count for i in range(count + 1)]
     if count == 1:
         part(0, 0, rows)

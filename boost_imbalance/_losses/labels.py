@@ -56,9 +56,26 @@ class Counts:
         return bool(np.array_equal(self.ones, ones) and np.allclose(self.totals, totals, rtol=1e-6, atol=0.0))
 
 
+LARGEST = 2.0**120
+"""Larger margins and weights than this mean that something went wrong before; float32 holds their product with others."""
+
+MOST_CLASSES = 2**24
+"""float32, in which both libraries keep labels, has no larger whole numbers without gaps."""
+
+
+def as_array(name: str, value: Any) -> Array:
+    """An array, or an error that names the parameter."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; fill it, or leave the masked rows out.")
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} cannot be read as an array of numbers: {error}") from None
+
+
 def as_margin(margin: Any) -> Array:
     """A float32 or float64 array of shape (n,) or (n, columns)."""
-    array = np.asarray(margin)
+    array = as_array("margin", margin)
     if array.dtype == np.float16:
         raise TypeError("margin has dtype float16, which is too coarse for a loss; cast it with margin.astype('float32').")
     if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
@@ -74,7 +91,7 @@ def as_margin(margin: Any) -> Array:
 
 def as_label(label: Any) -> Array:
     """A float32 array of shape (n,) or (n, columns)."""
-    array = np.asarray(label)
+    array = as_array("label", label)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"label has dtype {array.dtype}; encode the classes as 0, 1, 2, ... first.")
     if array.ndim == 2 and array.shape[1] == 1:
@@ -85,9 +102,10 @@ def as_label(label: Any) -> Array:
         raise ValueError("label is empty; a loss needs at least one row.")
     if array.dtype == np.float32 and array.dtype.isnative:
         return array
-    converted = array.astype(np.float32)
-    if array.dtype.kind == "f" and not np.array_equal(converted, array):
-        bad_label(array, None)  # not a whole number, and float32 would round it into one
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float32)
+    if array.dtype.kind != "b" and not np.array_equal(converted, array):
+        bad_label(array, None)  # float32 would round it into another label
     return converted
 
 
@@ -95,13 +113,15 @@ def as_weight(sample_weight: Any, label: Array) -> Array | None:
     """A float array with a weight for each row, or, if multi-label, for each row and label; None for equal weights."""
     if sample_weight is None:
         return None
-    array = np.asarray(sample_weight)
+    array = as_array("sample_weight", sample_weight)
     if array.size == 0 and label.size:  # XGBoost's way of saying that there are none
         return None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"sample_weight has dtype {array.dtype}; give numbers.")
     if array.dtype not in (np.float32, np.float64) or not array.dtype.isnative:
         array = array.astype(np.float64)
+    if array.ndim == 2 and array.shape[1] == 1 and label.ndim == 1:
+        array = array[:, 0]
     if array.shape != label.shape and array.shape != label.shape[:1]:
         raise ValueError(f"sample_weight has shape {array.shape} but label has shape {label.shape}; give one per row.")
     return array
@@ -156,14 +176,14 @@ def check_label(label: Array, n_classes: int) -> None:
 
 def bad_label(label: Array, n_classes: int | None) -> NoReturn:
     """Name the first label that is not allowed."""
-    allowed = label == np.floor(label)
-    if n_classes is not None:
-        allowed &= (label >= 0) & (label < n_classes)
-    where = np.argwhere(~allowed)[0] if not allowed.all() else np.zeros(label.ndim, np.intp)
+    allowed = (label == np.floor(label)) & (label >= 0) & (label < (n_classes or MOST_CLASSES))
+    where = np.argwhere(~allowed)[0]
     value = label[tuple(where)]
     position = f"row {where[0]}" + (f", label {where[1]}" if label.ndim == 2 else "")
     if np.isnan(value):
         remedy = "drop the rows without a label"
+    elif value >= MOST_CLASSES:
+        remedy = f"labels are 0 or 1, or class indices below {MOST_CLASSES}"
     elif n_classes is None or n_classes == 2:
         remedy = "labels must be 0 or 1; for more classes the margins need one column per class (num_class)"
     else:
@@ -173,11 +193,12 @@ def bad_label(label: Array, n_classes: int | None) -> NoReturn:
 
 def check_weight(weight: Array) -> None:
     """Refuse sample weights that are negative, not finite, or all zero."""
-    allowed = (weight >= 0) & (weight < np.inf)
+    allowed = (weight >= 0) & (weight <= LARGEST)
     if not allowed.all():
         where = np.argwhere(~allowed)[0]
         raise ValueError(
-            f"sample_weight is {weight[tuple(where)]} in row {where[0]}; weights must be finite and not negative."
+            f"sample_weight is {weight[tuple(where)]} in row {where[0]}; weights must be finite (at most 2^120) and not "
+            "negative."
         )
     if not weight.any():
         raise ValueError("sample_weight is 0 in every row; leave it out for equal weights.")
@@ -185,7 +206,7 @@ def check_weight(weight: Array) -> None:
 
 def check_margin(margin: Array) -> None:
     """Refuse margins that are not finite."""
-    allowed = np.abs(margin) <= 2.0**120
+    allowed = np.abs(margin) <= LARGEST
     if not allowed.all():
         where = np.argwhere(~allowed)[0]
         raise ValueError(

@@ -16,7 +16,7 @@ from boost_imbalance._formulas import CROSS_ENTROPY, Formula
 from boost_imbalance._formulas.curvature import CURVATURES, Curvature
 from boost_imbalance._losses import calibration, labels, start, weights
 from boost_imbalance._losses.labels import Counts, Task
-from boost_imbalance._losses.parameters import Parameters
+from boost_imbalance._losses.parameters import Parameters, is_whole
 
 Array = npt.NDArray[Any]
 
@@ -52,7 +52,9 @@ class Resolved:
 
     @property
     def curvature(self) -> Curvature:
-        """The Hessian that was asked for, or the default of the task."""
+        """The Hessian that was asked for, or the default of the task; all are one for plain cross-entropy."""
+        if self.is_built_in:
+            return CURVATURES["exact"]
         return CURVATURES[self.parameters.hessian or DEFAULT_CURVATURE[self.task]]
 
     @property
@@ -317,11 +319,17 @@ class Loss:
     def _count(self, label: Any, sample_weight: Any, columns: int | None) -> Counts:
         y = labels.as_label(label)
         w = labels.as_weight(sample_weight, y)
+        if columns is not None and not (is_whole(columns) and 2 <= columns <= labels.MOST_CLASSES):
+            raise ValueError(f"n_classes is {columns!r}; give a whole number of at least 2, or leave it out.")
         if y.ndim == 2:
+            if columns not in (None, y.shape[1]):
+                raise ValueError(f"n_classes is {columns}, but label has shape {y.shape}, a multi-label task; leave it out.")
             return labels.count(y, w, Task.MULTILABEL, y.shape[1])
         if columns is None:
             highest = y.max()
-            columns = 1 if not highest >= 2 else int(min(highest, 2.0**24)) + 1
+            if highest >= labels.MOST_CLASSES:
+                labels.bad_label(y, None)
+            columns = 1 if not highest >= 2 else int(highest) + 1
         return labels.count(y, w, Task.BINARY if columns == 1 else Task.MULTICLASS, columns)
 
     def _resolve(self, counts: Counts) -> Resolved:
@@ -426,6 +434,8 @@ def _offset(parameters: Parameters, counts: Counts) -> Array:
                 f"priors has shape {priors.shape}; a {counts.task.value} task needs {counts.columns}, one for each "
                 f"{'class' if counts.task is Task.MULTICLASS else 'label'}."
             )
+    if counts.task is Task.MULTICLASS and abs(priors.sum() - 1.0) > 1e-3:
+        raise ValueError(f"priors is {parameters.priors!r}, which sums to {priors.sum():g}; class shares must sum to 1.")
     if counts.task is Task.MULTICLASS:
         return np.asarray(parameters.tau * np.log(priors))
     return np.asarray(parameters.tau * (np.log(priors) - np.log1p(-priors)))

@@ -17,7 +17,6 @@ from boost_imbalance._formulas import (
     Formula,
 )
 from boost_imbalance._formulas.curvature import CURVATURES
-from boost_imbalance._losses.weights import check_beta
 
 Weights = Literal["balanced"] | float | Mapping[int, Any] | Any | None
 
@@ -46,28 +45,32 @@ class Parameters:
     def __post_init__(self) -> None:
         for parameter in ("gamma_pos", "gamma_neg"):
             _check(
-                self.names.get(parameter, parameter), getattr(self, parameter), lambda v: v >= 0, "finite and not negative"
+                self.names.get(parameter, parameter),
+                getattr(self, parameter),
+                lambda v: (v >= 0) & (v <= 1000),
+                "between 0 and 1000",
             )
         _check("margin", self.margin, lambda v: (v >= 0) & (v < 1), "at least 0 and less than 1")
         if self.alpha is not None:
             _check("alpha", self.alpha, lambda v: (v > 0) & (v < 1), "between 0 and 1")
         _check("tau", self.tau, lambda v: v >= 0, "finite and not negative")
-        if np.ndim(self.tau) or np.ndim(self.margin):
-            raise ValueError("tau and margin are single numbers, the same for every label and class.")
         if self.beta is not None:
-            check_beta(self.beta)
+            _check("beta", self.beta, lambda v: (v >= 0) & (v < 1), "at least 0 and less than 1")
         if self.rate is not None:
             _check("rate", self.rate, lambda v: (v > 0) & (v <= 1), "more than 0 and at most 1")
         if self.priors is not None:
             _check("priors", self.priors, lambda v: (v > 0) & (v < 1), "between 0 and 1")
+        for parameter in ("tau", "margin", "beta", "rate"):
+            if np.ndim(getattr(self, parameter)):
+                raise ValueError(f"{parameter} is {getattr(self, parameter)!r}; give a single number.")
         self._check_weights()
         if self.clip_weights is not None:
             _check_range("clip_weights", self.clip_weights)
-        if self.hessian is not None and self.hessian not in CURVATURES:
+        if self.hessian is not None and not (isinstance(self.hessian, str) and self.hessian in CURVATURES):
             raise ValueError(f"hessian is {self.hessian!r}; choose one of {', '.join(map(repr, CURVATURES))}.")
         if self.scale not in ("auto", "start") if isinstance(self.scale, str) else not _positive_number(self.scale):
             raise ValueError(f"scale is {self.scale!r}; give 'auto', 'start' or a positive number.")
-        if self.n_threads is not None and (not _is_whole(self.n_threads) or self.n_threads < 1):
+        if self.n_threads is not None and (not is_whole(self.n_threads) or self.n_threads < 1):
             raise ValueError(f"n_threads is {self.n_threads!r}; give a positive whole number, or None for all processors.")
 
     def _check_weights(self) -> None:
@@ -78,9 +81,7 @@ class Parameters:
             raise ValueError(f"weights is {weights!r}; give 'balanced', a number, one per class, or a dict.")
         values = list(weights.values()) if isinstance(weights, Mapping) else [weights]
         for value in values:
-            _check("weights", value, lambda v: v >= 0, "finite and not negative")
-        if not any(np.any(np.asarray(value, dtype=np.float64) > 0) for value in values):
-            raise ValueError(f"weights is {weights!r}; at least one must be positive.")
+            _check("weights", value, lambda v: v > 0, "positive and finite; leave rows out by sample_weight")
 
     @property
     def formula(self) -> Formula:
@@ -102,7 +103,7 @@ class Parameters:
 
 def _check(name: str, value: Any, allowed: Any, wanted: str) -> None:
     try:
-        array = np.asarray(value, dtype=np.float64)
+        array = np.asarray(None if isinstance(value, (str, bytes)) or value is None else value, dtype=np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}; it must be a number or an array of numbers.") from None
     if array.size == 0 or not (np.isfinite(array) & allowed(array)).all():
@@ -116,8 +117,11 @@ def _check_range(name: str, value: Any) -> None:
 
 
 def _positive_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and bool(np.isfinite(value) and value > 0)
+    return (
+        isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and bool(np.isfinite(value) and value > 0)
+    )
 
 
-def _is_whole(value: Any) -> bool:
+def is_whole(value: Any) -> bool:
+    """Whether a value is an integer; True and False are not."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)

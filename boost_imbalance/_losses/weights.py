@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance._losses.labels import Counts, Task
+from boost_imbalance._losses.labels import Counts, Task, as_array
 
 Array = npt.NDArray[Any]
 
@@ -38,17 +38,15 @@ def effective_number(counts: Any, beta: float) -> Array:
     >>> print(np.round(effective_number([5000, 100], beta=0.9999), 2))
     [3934.85   99.51]
     """
-    check_beta(beta)
-    n = np.asarray(counts, dtype=np.float64)
+    if not isinstance(beta, (int, float, np.number)) or not 0.0 <= beta < 1.0:
+        raise ValueError(f"beta is {beta!r}; it must be a number of at least 0 and less than 1, for instance 0.9999.")
+    n = as_array("counts", counts)
+    if n.dtype.kind not in "fiu" or not (n >= 0).all():
+        raise ValueError(f"counts is {counts!r}; it must hold numbers that are not negative.")
+    n = n.astype(np.float64)
     if beta == 0.0:
         return np.where(n > 0, 1.0, 0.0)
     return np.asarray(-np.expm1(n * np.log1p(beta - 1.0)) / (1.0 - beta))
-
-
-def check_beta(beta: float) -> None:
-    """Refuse a beta outside [0, 1)."""
-    if not 0.0 <= beta < 1.0:
-        raise ValueError(f"beta is {beta}; it must be at least 0 and less than 1, for instance 0.9999.")
 
 
 def class_counts(counts: Counts) -> Array:
@@ -121,4 +119,6 @@ def _from_mapping(weights: Mapping[Any, Any], task: Task, columns: int) -> Array
     values = [weights.get(k, 1.0) for k in classes]
     if task is Task.MULTILABEL:
         values = [(1.0, value) if np.ndim(value) == 0 else value for value in values]
+    if len({np.shape(value) for value in values}) > 1 or (task is not Task.MULTILABEL and np.ndim(values[0])):
+        raise ValueError(f"weights is {weights!r}; a {task.value} task needs one number per key.")
     return np.asarray(values, dtype=np.float64)
