@@ -257,10 +257,10 @@ def test_parts_cover_every_row_once(rows, n_threads):
         with lock:
             seen.append((index, start, stop))
 
-    run_parts(part, rows, part_count(rows, n_threads, 10))
+    run_parts(part, rows, part_count(rows, n_threads, 10), n_threads)
     seen.sort()
     assert [index for index, _, _ in seen] == list(range(len(seen)))
-    assert len(seen) <= n_threads
+    assert len(seen) <= 8 * n_threads
     assert seen[0][1] == 0
     assert seen[-1][2] == rows
     assert all(before[2] == after[1] for before, after in itertools.pairwise(seen))
@@ -278,7 +278,7 @@ def test_an_error_in_any_part_reaches_the_caller(failing):
         finished.append(index)
 
     with pytest.raises(KeyError):
-        run_parts(part, 300, 3)
+        run_parts(part, 300, 3, 3)
     assert sorted(finished) == [index for index in range(3) if index != failing]  # nobody writes after the call is over
 
 

@@ -65,7 +65,7 @@ class Objective(Loss):
             weight is. The arrays are used again once nobody refers to them.
         """
         if hasattr(second, "get_label"):
-            return self._serve(first, on_host(second.get_label()), on_host(second.get_weight()), second)
+            return self._serve(first, on_host(xgboost.label_of(second)), on_host(second.get_weight()), second)
         return self._serve(second, first, sample_weight, None)
 
     def _serve(self, margin: Any, label: Any, sample_weight: Any, data: Any) -> tuple[Array, Array]:

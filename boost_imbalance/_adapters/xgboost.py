@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,29 @@ from boost_imbalance._losses.loss import Resolved
 from boost_imbalance._losses.start import clip_prior
 
 Array = npt.NDArray[Any]
+
+
+def label_of(data: Any) -> Any:
+    """The labels of a DMatrix, read where XGBoost keeps them, or any other data set's ``get_label()``.
+
+    ``DMatrix.get_label()`` makes a copy, which takes longer than the loss; this goes through the same C function. It is
+    valid until the labels are changed, and so for one call of an objective.
+    """
+    xgboost = sys.modules.get("xgboost")
+    if xgboost is None or not isinstance(data, xgboost.DMatrix):
+        return data.get_label()
+    length, values = ctypes.c_uint64(), ctypes.POINTER(ctypes.c_float)()
+    try:
+        failed = xgboost.core._LIB.XGDMatrixGetFloatInfo(
+            data.handle, ctypes.c_char_p(b"label"), ctypes.byref(length), ctypes.byref(values)
+        )
+    except (AttributeError, ctypes.ArgumentError):
+        failed = True
+    rows = data.num_row()
+    if failed or not values or length.value == 0 or length.value % max(rows, 1):
+        return data.get_label()
+    flat = np.ctypeslib.as_array(values, shape=(length.value,))
+    return flat if length.value == rows else flat.reshape(rows, -1)
 
 
 def sum_over_workers(margin_type: Any) -> Callable[[Array], Array] | None:

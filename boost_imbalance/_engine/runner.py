@@ -82,7 +82,7 @@ def misses(
     def part(index: int, start: int, stop: int) -> None:
         kernel(*arrays.flat, start, stop, parts[index])
 
-    run_parts(part, margin.shape[0], count)
+    run_parts(part, margin.shape[0], count, n_threads)
     return np.asarray(parts.sum(axis=0))
 
 
@@ -140,7 +140,7 @@ def _run(
     def part(index: int, start: int, stop: int) -> None:
         kernel(*inputs.flat, start, stop, *outputs, checks[index])
 
-    run_parts(part, margin.shape[0], len(checks))
+    run_parts(part, margin.shape[0], len(checks), n_threads)
     wrong = np.bitwise_or.reduce(checks[:, 2, 0].astype(np.int64))
     return Checks(checks[:, 0].sum(axis=0), checks[:, 1].sum(axis=0), int(wrong))
 

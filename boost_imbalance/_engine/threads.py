@@ -25,22 +25,34 @@ def default_threads() -> int:
 
 
 def part_count(rows: int, n_threads: int, smallest: int) -> int:
-    """Into how many parts of at least ``smallest`` rows to cut ``rows`` for at most ``n_threads`` threads."""
-    return max(1, min(n_threads, rows // smallest))
+    """Into how many parts of at least ``smallest`` rows to cut ``rows``: several per thread, if there are threads."""
+    return max(1, min(8 * n_threads, rows // smallest)) if n_threads > 1 else 1
 
 
-def run_parts(part: Callable[[int, int, int], None], rows: int, count: int) -> None:
-    """Call ``part(index, start, stop)`` over ``rows`` in ``count`` parts, each in a thread of its own."""
+def run_parts(part: Callable[[int, int, int], None], rows: int, count: int, n_threads: int) -> None:
+    """Call ``part(index, start, stop)`` over ``rows`` in ``count`` parts.
+
+    Each thread takes the next part when it is done with one, so that one which is kept waiting for a processor, as by
+    the spinning threads of a booster, holds nobody up.
+    """
     edges = [rows * i // count for i in range(count + 1)]
-    if count == 1:
-        part(0, 0, rows)
-        return
-    pool = _get_pool(count - 1)
-    others = [pool.submit(part, i, edges[i], edges[i + 1]) for i in range(1, count)]
+    remaining, lock = iter(range(count)), threading.Lock()
+
+    def take() -> int | None:
+        with lock:
+            return next(remaining, None)
+
+    def work() -> None:
+        while (index := take()) is not None:
+            part(index, edges[index], edges[index + 1])
+
+    helpers = min(n_threads, count) - 1
+    others = [_get_pool(helpers).submit(work) for _ in range(helpers)]
     try:
-        part(0, edges[0], edges[1])
+        work()
     finally:
-        errors = [other.exception() for other in others]  # waits for all of them: they write into the caller's arrays
+        # Waits for those that have begun: they write into the caller's arrays.
+        errors = [None if other.cancel() else other.exception() for other in others]
     for error in errors:
         if error is not None:
             raise error
