@@ -485,6 +485,8 @@ def softmax_gradient_hessian(
             for column in range(columns):
                 for i in range(rows):
                     b[i] += u[column, i]
+            for i in range(rows):
+                own[i] = number(1, b[i]) / b[i]
         else:
             for i in range(rows):
                 terms = positive(own[i] - _log(others[i]), a[i], b[i])
@@ -503,7 +505,7 @@ def softmax_gradient_hessian(
                     # p - 1 and p (1 - p) as the built-in objectives round them, until 1 - p would cancel.
                     p = values[i] / b[i]
                     contrary = rest[i] + a[i] if values[i] == largest[i] else b[i] - values[i]
-                    contrary = (others[i] if is_true else contrary) / b[i]
+                    contrary = (others[i] if is_true else contrary) * own[i]
                     q = one - p if p < limit else contrary
                     slope = (-q if is_true else p) * class_weight[i] * gradient_scale
                     curvature = p * q * class_weight[i] * hessian_scale
