@@ -49,7 +49,8 @@ def sum_over_workers(margin_type: Any) -> Callable[[Array], Array] | None:
     if xgboost is None or margin_type != np.float32 or not xgboost.collective.is_distributed():
         return None
     collective = xgboost.collective
-    return lambda array: np.asarray(collective.allreduce(array, collective.Op.SUM))
+    # allreduce returns a flat array.
+    return lambda array: np.asarray(collective.allreduce(array, collective.Op.SUM)).reshape(array.shape)
 
 
 def params(resolved: Resolved) -> dict[str, Any]:
