@@ -109,6 +109,10 @@ def test_scores_of_decisions(case, metric, score, threshold):
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 @pytest.mark.parametrize("average", ["macro", "binary", 0, 1])
 def test_f1(case, average, threshold):
+    if case.task == "multiclass" and average == "binary":
+        with pytest.raises(ValueError, match="average is 'binary' but there are 4 classes"):
+            metrics.f1(average, threshold=threshold).value(case.margin, case.label, case.weight)
+        return
     if case.task == "multilabel":
         scores = [sk.f1_score(y, z, sample_weight=case.weight) for y, z in case.decisions(threshold)]
         expected = np.mean(scores) if isinstance(average, str) else scores[average]
@@ -212,7 +216,7 @@ ALL = [
     metrics.average_precision(),
     metrics.balanced_accuracy(),
     metrics.f1(),
-    metrics.f1("binary"),
+    metrics.f1(1),
     metrics.matthews_correlation(),
     metrics.geometric_mean(),
     metrics.log_loss(bi.weighted_objective(None)),

@@ -4,10 +4,9 @@ Every array comes flat. Element (row, column) of the margins is ``margin[row * m
 so for the rest, which covers both libraries' layouts, one column, and weights per row (column stride 0). Rows are taken in
 blocks that stay in the L1 cache, transposed so that the inner loops run along rows whatever the layout.
 
-``coefficients`` has one column per label or class and the rows named by :class:`Row`; its format is the one that is computed
-in. ``checks`` receives, per column,
-how many labels are 1 (or are this class) and their summed weight, then in its last row what was wrong with the input:
-:data:`BAD_MARGIN`, :data:`BAD_LABEL`, :data:`BAD_WEIGHT`.
+``coefficients`` has one column per label or class and the rows named by :class:`Row`; its format is the one that is
+computed in. ``checks`` receives, per column, how many labels are 1 (or are this class) and their summed weight, then in its
+last row what was wrong with the input: :data:`BAD_MARGIN`, :data:`BAD_LABEL`, :data:`BAD_WEIGHT`.
 
 The names in capitals and ``positive``, ``negative`` are bound at compile time.
 """
@@ -48,21 +47,12 @@ class Row(IntEnum):
     HESSIAN_FLOOR = 9
 
 
-POSITIVE_A, POSITIVE_B, NEGATIVE_A, NEGATIVE_B, POSITIVE_WEIGHT, NEGATIVE_WEIGHT = range(6)
-OFFSET, GRADIENT_SCALE, HESSIAN_SCALE, HESSIAN_FLOOR = range(6, 10)
+# Plain integers, which numba takes for constants.
+POSITIVE_A, POSITIVE_B, NEGATIVE_A, NEGATIVE_B, POSITIVE_WEIGHT, NEGATIVE_WEIGHT = map(int, list(Row)[:6])
+OFFSET, GRADIENT_SCALE, HESSIAN_SCALE, HESSIAN_FLOOR = map(int, list(Row)[6:])
 
 # Sums may be reordered, which lets them vectorise; the formulas may not.
 _summed = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"}, nogil=True)
-
-
-@inlined
-def _exp_negative(x):
-    return exp_negative(x)
-
-
-@inlined
-def _log(x):
-    return log(x)
 
 
 @_summed
@@ -336,7 +326,7 @@ def _true_class(u, top, y, rows, columns, own, others, largest, rest):
         k = number(column, y[0])
         for i in range(rows):
             below = values[i] - top[i]
-            e = _exp_negative(below)
+            e = exp_negative(below)
             is_true = y[i] == k
             own[i] = below if is_true else own[i]
             values[i] = e
@@ -371,12 +361,12 @@ def _rank(u, top, y, rows, columns, leader, second, largest, rest, others):
         values = u[column]
         k = number(column, y[0])
         for i in range(rows):
-            e = _exp_negative(values[i] - second[i])
+            e = exp_negative(values[i] - second[i])
             e = number(0, e) if leader[i] == k else e
             rest[i] += e if e < largest[i] else largest[i]
             largest[i] = largest[i] if e < largest[i] else e
     for i in range(rows):
-        others[i] = (largest[i] + rest[i]) * _exp_negative(second[i])
+        others[i] = (largest[i] + rest[i]) * exp_negative(second[i])
 
 
 @inlined
@@ -428,15 +418,15 @@ def softmax_loss(
                 for i in range(rows):
                     below = values[i]
                     one = number(1, below)
-                    near = second[i] + _log(largest[i] + rest[i])
-                    far = _log(one + others[i] - _exp_negative(below))
+                    near = second[i] + log(largest[i] + rest[i])
+                    far = log(one + others[i] - exp_negative(below))
                     t = below - (near if leader[i] == k else far)
                     cost_true, cost_false = positive(t, a[i], b[i])[0], negative(-t, a0, b0)[0]
                     total[i] += cost_true if y[i] == k else cost_false
         else:
             _true_class(u, top, y, rows, columns, own, others, largest, rest)
             for i in range(rows):
-                total[i] = positive(own[i] - _log(others[i]), a[i], b[i])[0]
+                total[i] = positive(own[i] - log(others[i]), a[i], b[i])[0]
         for i in range(rows):
             total[i] *= class_weight[i]
         _store(total, w, rows, loss, first * out_row, out_row, WEIGHTED)
@@ -480,7 +470,7 @@ def softmax_gradient_hessian(
         if CROSS_ENTROPY:
             # Added up in one order whatever the true class, so that rows with equal margins tie as they do in a library.
             for i in range(rows):
-                a[i] = _exp_negative(own[i])
+                a[i] = exp_negative(own[i])
                 b[i] = 0
             for column in range(columns):
                 for i in range(rows):
@@ -489,7 +479,7 @@ def softmax_gradient_hessian(
                 own[i] = number(1, b[i]) / b[i]
         else:
             for i in range(rows):
-                terms = positive(own[i] - _log(others[i]), a[i], b[i])
+                terms = positive(own[i] - log(others[i]), a[i], b[i])
                 own[i] = terms[1] * class_weight[i] * gradient_scale
                 a[i] = terms[TERM] * class_weight[i] * hessian_scale
                 b[i] = -terms[1] * class_weight[i] * hessian_scale
@@ -582,7 +572,7 @@ def softmax_gradient_hessian_of_all_classes(
                 k = number(column, y[0])
                 for i in range(rows):
                     leads = leader[i] == k
-                    e = w1 * _exp_negative(values[i])
+                    e = w1 * exp_negative(values[i])
                     lead_weight[i] = e if leads else lead_weight[i]
                     others_weight[i] += number(0, e) if leads else e
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
@@ -597,10 +587,10 @@ def softmax_gradient_hessian_of_all_classes(
                 leads = leader[i] == k
                 one = number(1, below)
                 total = one + others[i]
-                e = _exp_negative(below)
+                e = exp_negative(below)
                 contrary = others[i] if leads else total - e
                 near = largest[i] + rest[i]
-                t = below - (second[i] + _log(near) if leads else _log(contrary))
+                t = below - (second[i] + log(near) if leads else log(contrary))
                 is_true = y[i] == k
                 t1 = positive(t, a1, b1)
                 zero = number(0, below)
@@ -633,7 +623,7 @@ def softmax_gradient_hessian_of_all_classes(
                 sum_slope[i] += zero if leads else slope * over
                 sum_curving[i] += zero if leads else mixed_slope * over
                 sum_curvature[i] += zero if leads else (curvature + mixed_slope) * over * over
-                unshared = rest[i] * _exp_negative(second[i]) if below == second[i] else others[i] - e
+                unshared = rest[i] * exp_negative(second[i]) if below == second[i] else others[i] - e
                 sum_unshared[i] += zero if leads else over * over * (curvature - mixed_slope * unshared)
                 slopes[column, i] = slope
                 curving[column, i] = mixed_slope
@@ -648,7 +638,7 @@ def softmax_gradient_hessian_of_all_classes(
                 one = number(1, below)
                 zero = number(0, below)
                 total = one + others[i]
-                e = _exp_negative(below)
+                e = exp_negative(below)
                 p = e / total
                 over = total / (total - e)
                 slope = slopes[column, i]
@@ -658,7 +648,7 @@ def softmax_gradient_hessian_of_all_classes(
                 own_curving = zero if leads else mixed_slope * over
                 own_curvature = zero if leads else (curvature + mixed_slope) * over * over
                 near = largest[i] + rest[i]
-                share = zero if leads else _exp_negative(below - second[i]) / near
+                share = zero if leads else exp_negative(below - second[i]) / near
                 g = slope - p * (sum_slope[i] - own_slope) - lead_slope[i] * share
                 h = curvature + p * (p * (sum_curvature[i] - own_curvature) - (sum_curving[i] - own_curving))
                 unshared = rest[i] / near if below == second[i] else one - share
