@@ -463,3 +463,23 @@ def test_weights_beyond_float32_do_not_turn_float32_gradients_infinite():
 
 def test_a_huge_number_of_threads_costs_nothing():
     assert focal_objective(n_threads=10**12).loss(MARGIN, LABEL).shape == (3,)
+
+
+def test_arrays_on_a_device_are_brought_to_the_host():
+    class OnDevice:
+        """What matters of a CuPy array, which NumPy refuses to convert by itself."""
+
+        def __init__(self, array):
+            self.array = np.asarray(array)
+            self.__cuda_array_interface__ = {"version": 3}
+
+        def get(self):
+            return self.array
+
+        def __array__(self, *args, **kwargs):
+            raise TypeError("implicit conversion")
+
+    objective = focal_objective()
+    weight = np.arange(1.0, len(LABEL) + 1)
+    own = objective.gradient_hessian(OnDevice(MARGIN), OnDevice(LABEL), OnDevice(weight))
+    np.testing.assert_array_equal(own, objective.gradient_hessian(MARGIN, LABEL, weight))

@@ -463,7 +463,7 @@ def test_one_objective_serves_several_threads(make_data, name):
     shared = constructor()
     for native in (True, False):
         with ThreadPoolExecutor(4) as pool:
-            together = list(pool.map(lambda i: run(i, shared, native), range(8)))  # noqa: B023
+            together = list(pool.map(run, range(8), [shared] * 8, [native] * 8))
         for i, probability in enumerate(together):
             np.testing.assert_array_equal(probability, run(i, constructor(), native))
 

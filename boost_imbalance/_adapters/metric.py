@@ -61,8 +61,8 @@ class Metric:
         greater_is_better)`` to LightGBM; ``(label, margin, sample_weight)`` gives a :class:`MetricValue`.
         """
         if not hasattr(second, "get_label"):
-            return MetricValue.of(self.name, self._checked(second, first, sample_weight), self.greater_is_better)
-        value = self._checked(first, second.get_label(), second.get_weight())
+            return MetricValue.of(self.name, self.value(second, first, sample_weight), self.greater_is_better)
+        value = self.value(first, second.get_label(), second.get_weight())
         if type(second).__module__.partition(".")[0] == "lightgbm":
             return self.name, value, self.greater_is_better
         return self.__name__, value
@@ -76,9 +76,6 @@ class Metric:
         label : array_like, shape (n,) or (n, labels)
         sample_weight : array_like, shape (n,), optional
         """
-        return self._checked(margin, label, sample_weight)
-
-    def _checked(self, margin: Any, label: Any, sample_weight: Any) -> float:
         m, y = labels.as_margin(margin), labels.as_label(label)
         labels.task_of(m, y)
         w = labels.as_weight(sample_weight, y)

@@ -65,7 +65,7 @@ class Objective(Loss):
             weight is. The arrays are used again once nobody refers to them.
         """
         if hasattr(second, "get_label"):
-            return self._serve(first, on_host(xgboost.label_of(second)), on_host(second.get_weight()), second)
+            return self._serve(first, xgboost.label_of(second), second.get_weight(), second)
         return self._serve(second, first, sample_weight, None)
 
     def _serve(self, margin: Any, label: Any, sample_weight: Any, data: Any) -> tuple[Array, Array]:
@@ -314,11 +314,6 @@ class Objective(Loss):
         seen = self._fitted or self._seen
         multilabel = seen is not None and seen.task is Task.MULTILABEL
         return lightgbm.with_link(booster, multilabel)
-
-
-def on_host(array: Any) -> Any:
-    """The labels of a DMatrix on a GPU are a CuPy array; the loops of this engine read host memory."""
-    return array.get() if hasattr(array, "__cuda_array_interface__") else array
 
 
 def hessian_factor(margin_type: Any, counts: Counts) -> float:

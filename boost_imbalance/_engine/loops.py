@@ -55,6 +55,12 @@ OFFSET, GRADIENT_SCALE, HESSIAN_SCALE, HESSIAN_FLOOR = map(int, list(Row)[6:])
 _summed = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"}, nogil=True)
 
 
+@inlined
+def _limit(like):
+    """2^120, the largest margin or weight that passes."""
+    return number(1 << 60, like) * number(1 << 60, like)
+
+
 @_summed
 def _count(values, value, rows):
     """How many of at most 2^24 ``values`` are ``value``; counted in their own format, as wide as the comparison."""
@@ -68,7 +74,7 @@ def _count(values, value, rows):
 @_summed
 def _count_finite(values, rows):
     one, zero = number(1, values[0]), number(0, values[0])
-    largest = number(1 << 60, values[0]) * number(1 << 60, values[0])
+    largest = _limit(values[0])
     count = zero
     for i in range(rows):
         count += one if fabs(values[i]) <= largest else zero
@@ -78,7 +84,7 @@ def _count_finite(values, rows):
 @_summed
 def _count_weights(values, rows):
     one, zero = number(1, values[0]), number(0, values[0])
-    largest = number(1 << 60, values[0]) * number(1 << 60, values[0])
+    largest = _limit(values[0])
     count = zero
     for i in range(rows):
         count += one if zero <= values[i] <= largest else zero
@@ -111,7 +117,7 @@ def _inspect(margin, label, rows):
     """How many labels are 1, how many 0, and how many margins are finite."""
     one, zero = number(1, margin[0]), number(0, margin[0])
     label_one, label_zero = number(1, label[0]), number(0, label[0])
-    largest = number(1 << 60, margin[0]) * number(1 << 60, margin[0])
+    largest = _limit(margin[0])
     ones, zeros, finite = label_zero, label_zero, zero
     for i in range(rows):
         ones += label_one if label[i] == label_one else label_zero
@@ -159,17 +165,12 @@ def _check_sigmoid(margin, label, weight, rows, checks, column, weighted):
 
 @inlined
 def _check_class(margin, label, weight, column, rows, checks, weighted):
-    """Count one class; return how many rows it has, and what is wrong with its margins and the weights."""
+    """Count one class; return how many rows it has, and what is wrong with its margins."""
     k = number(column, label[0])
     members = _count(label, k, rows)
     checks[0, column] += members
     checks[1, column] += _total(label, weight, k, rows) if weighted else members
-    wrong = 0
-    if _count_finite(margin, rows) != rows:
-        wrong |= BAD_MARGIN
-    if weighted and _count_weights(weight, rows) != rows:
-        wrong |= BAD_WEIGHT
-    return members, wrong
+    return members, 0 if _count_finite(margin, rows) == rows else BAD_MARGIN
 
 
 def sigmoid_gradient_hessian(
@@ -289,7 +290,7 @@ def _load_softmax(
     _load(label, first * label_row, label_row, rows, y)
     if weighted:
         _load(weight, first * weight_row, weight_row, rows, w)
-    wrong = 0
+    wrong = BAD_WEIGHT if weighted and _count_weights(w, rows) != rows else 0
     labelled = number(0, label[0])
     for column in range(columns):
         offset = coefficients[OFFSET, column]

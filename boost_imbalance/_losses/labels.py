@@ -64,9 +64,11 @@ MOST_CLASSES = 2**24
 
 
 def as_array(name: str, value: Any) -> Array:
-    """An array, or an error that names the parameter."""
+    """An array in host memory, or an error that names the parameter."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would be lost; fill it, or leave the masked rows out.")
+    if hasattr(value, "__cuda_array_interface__") and hasattr(value, "get"):
+        value = value.get()  # CuPy, as the labels of a DMatrix on a GPU are
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:

@@ -95,7 +95,7 @@ class Resolved:
             )
         return np.asarray(u - self.offset)
 
-    def probability(self, margin: Array, n_threads: int) -> Array:
+    def probability(self, margin: Array) -> Array:
         """Calibrated probability at margins (n, columns), float64."""
         u = margin.astype(np.float64) + self.offset
         w1, w0 = self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
@@ -275,7 +275,7 @@ class Loss:
                 f"margin has shape {m.shape} but the labels were {resolved.task.value} with "
                 f"{resolved.counts.columns} columns; call fit(label) with the labels that belong to it."
             )
-        return resolved.probability(m.reshape(len(m), columns), self._threads).reshape(m.shape).astype(m.dtype)
+        return resolved.probability(m.reshape(len(m), columns)).reshape(m.shape).astype(m.dtype)
 
     def start(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
         """Constant margin that minimises the loss over the given labels.
