@@ -117,8 +117,13 @@ def geometric_mean(*, threshold: float = 0.5, objective: Any = None) -> Metric:
     return _ConfusionMetric("geometric_mean", _geometric_mean, threshold, objective)
 
 
-def log_loss(objective: Any) -> Metric:
+def log_loss(objective: Any = None) -> Metric:
     """Cross-entropy of the objective's calibrated probabilities: comparable between losses.
+
+    Parameters
+    ----------
+    objective : Objective, optional
+        The objective being trained. This package's classifiers fill in their own.
 
     Examples
     --------
@@ -140,7 +145,7 @@ class _AveragePrecision(Metric):
         for k in range(margin.shape[1]):
             positive = label == k if label.ndim == 1 else label[:, k] > 0
             w = weight[:, k] if weight is not None and weight.ndim == 2 else weight
-            if positive.any():
+            if (positive if w is None else positive & (w > 0)).any():
                 values.append(_one_average_precision(np.ascontiguousarray(margin[:, k]), positive, w))
         return float(np.mean(values)) if values else 0.0
 
@@ -202,10 +207,13 @@ class _ConfusionMetric(Metric):
         values = []
         for k in range(truth.shape[1]):
             w = None if weights is None else weights[:, min(k, weights.shape[1] - 1)]
+            if w is not None and not w.any():
+                values.append(np.nan)  # no row says anything about this label
+                continue
             values.append(self._score(_two_by_two(truth[:, k], decided[:, k], w), task is labels.Task.MULTILABEL))
         if task is labels.Task.MULTILABEL and self._label is not None:
             return float(values[self._label])
-        return float(np.mean(values))
+        return float(np.nanmean(values))
 
 
 def _two_by_two(truth: Array, decided: Array, weight: Array | None) -> Array:
@@ -255,6 +263,8 @@ class _LogLoss(Metric):
         self._objective = objective
 
     def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+        if self._objective is None:
+            raise ValueError("objective is None; give log_loss(objective) the objective being trained.")
         task = labels.task_of(margin, label)
         probability = self._objective.probability(margin.astype(np.float64))
         probability = np.clip(probability, 1e-15, 1.0 - 1e-15)

@@ -370,7 +370,7 @@ def test_bad_margins_are_named(margin, message):
         ([-1.0, 1.0, 1.0], "sample_weight is -1.0 in row 0"),
         ([NAN, 1.0, 1.0], "sample_weight is nan in row 0"),
         ([INF, 1.0, 1.0], "sample_weight is inf in row 0"),
-        ([0.0, 0.0, 0.0], "sample_weight is 0 in every row"),
+        ([0.0, 0.0, 0.0], "sample_weight is zero in every row"),
         ([1.0, 1.0], r"sample_weight has shape \(2,\)"),
         (2.0, r"sample_weight has shape \(\)"),
         (["a", "b", "c"], "sample_weight has dtype"),

@@ -78,7 +78,7 @@ def weighted_objective(
     [0.6931, 2.0794]
     """
     return Objective(
-        "weighted_objective",
+        weighted_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, weights=weights, clip_weights=clip_weights, tau=tau, hessian=hessian,
             scale=scale, n_threads=n_threads, names=_GAMMA,
@@ -122,7 +122,7 @@ def focal_objective(
     [0.13, 0.0433]
     """
     return Objective(
-        "focal_objective",
+        focal_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, alpha=alpha, weights=weights, clip_weights=clip_weights, tau=tau,
             hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
@@ -167,7 +167,7 @@ def asymmetric_objective(
     [0.0, 0.0245, 0.6931]
     """
     return Objective(
-        "asymmetric_objective",
+        asymmetric_objective,
         Parameters(
             gamma_pos=gamma_pos, gamma_neg=gamma_neg, margin=margin, asymmetric=True, weights=weights,
             clip_weights=clip_weights, tau=tau, hessian=hessian, scale=scale, n_threads=n_threads,
@@ -211,7 +211,7 @@ def class_balanced_objective(
     [0.1919, 1.1944]
     """
     return Objective(
-        "class_balanced_objective",
+        class_balanced_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, beta=_given("beta", beta), weights=weights, clip_weights=clip_weights, tau=tau,
             hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
@@ -258,7 +258,7 @@ def logit_adjusted_objective(
     0.1
     """
     return Objective(
-        "logit_adjusted_objective",
+        logit_adjusted_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, weights=weights, clip_weights=clip_weights, tau=tau, priors=priors,
             hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
@@ -304,7 +304,7 @@ def adaptive_objective(
     [ 0.0723 -0.7109]
     """
     return Objective(
-        "adaptive_objective",
+        adaptive_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, rate=_given("rate", rate), weights=weights, clip_weights=clip_weights, tau=tau,
             hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,

@@ -1,4 +1,4 @@
-"""LightGBM: a start as a constant model, and the link in the model's text."""
+"""LightGBM: a start as a constant model, the link in the model's text, and several labels in one data set."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance._losses import labels
+from boost_imbalance._losses.labels import Task
 from boost_imbalance._losses.loss import Resolved
 
 Array = npt.NDArray[Any]
+
+_ATTACHED = "_boost_imbalance_labels"
 
 _TREE = """Tree={index}
 num_leaves=1
@@ -82,6 +86,67 @@ def constant_model(start: Array, data: Any) -> Any:
         categories=json.dumps(_categories(data), default=_plain),
     )
     return lightgbm.Booster(model_str=text)
+
+
+def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **options: Any) -> Any:
+    """A ``lightgbm.Dataset`` with several labels a row, for one model with one tree per label and round.
+
+    Goes into ``lightgbm.train``, as training or validation data, and into ``lightgbm.cv``, with an objective and metrics of
+    this package. LightGBM itself takes one column of labels; these travel with the data set, and with its subsets.
+
+    Parameters
+    ----------
+    data : array, sparse matrix or data frame, shape (n, features)
+    label : array_like, shape (n, labels)
+        Zeros and ones; NaN where a label is missing.
+    sample_weight : array_like, shape (n,) or (n, labels), optional
+    **options
+        Passed to ``lightgbm.Dataset``.
+
+    Returns
+    -------
+    lightgbm.Dataset
+
+    Examples
+    --------
+    >>> import lightgbm, numpy as np
+    >>> from boost_imbalance import focal_objective, multilabel_dataset
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 3))
+    >>> Y = (X[:, :2] + rng.normal(size=(500, 2)) > 1).astype(int)
+    >>> objective = focal_objective(gamma=2.0)
+    >>> params = {**objective.lightgbm_params(Y), "verbosity": -1}
+    >>> start = objective.lightgbm_start(X, Y)
+    >>> booster = lightgbm.train(params, multilabel_dataset(X, Y), 20, init_model=start)
+    >>> objective.lightgbm_model(booster).predict(X).shape
+    (500, 2)
+    """
+    import lightgbm
+
+    array = labels.as_array("label", label)
+    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+    y = labels.as_label(np.where(missing, 0, array) if missing.any() else array)
+    if y.ndim != 2:
+        raise ValueError(f"label has shape {array.shape}; one column of labels goes into lightgbm.Dataset itself.")
+    w = labels.as_weight(sample_weight, y)
+    labels.count(y, w, Task.MULTILABEL, y.shape[1])
+    if missing.any():
+        w = np.asarray(~missing * (np.ones(1) if w is None else w.reshape(len(w), -1)))
+    dataset = lightgbm.Dataset(data, np.zeros(len(y), np.float32), **options)
+    setattr(dataset, _ATTACHED, (y, w))
+    return dataset
+
+
+def attached(data: Any) -> tuple[Array, Array | None] | None:
+    """Labels and weights that :func:`multilabel_dataset` attached to this data set, or to the one it is a part of."""
+    own: tuple[Array, Array | None] | None = getattr(data, _ATTACHED, None)
+    rows = getattr(data, "used_indices", None)
+    if own is None and rows is not None:
+        whole = getattr(data.reference, _ATTACHED, None)
+        if whole is not None:
+            own = whole[0][rows], None if whole[1] is None else whole[1][rows]
+            setattr(data, _ATTACHED, own)
+    return own
 
 
 def with_link(booster: Any, multilabel: bool) -> Any:

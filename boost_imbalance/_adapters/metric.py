@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
 import numpy.typing as npt
 
+from boost_imbalance._adapters.lightgbm import attached
 from boost_imbalance._losses import labels
 
 Array = npt.NDArray[Any]
@@ -46,6 +48,8 @@ class Metric:
     one of a few words; ``pre`` is one of them, hence the prefix of the metrics that are better when greater.
     """
 
+    _objective: Any = None
+
     def __init__(self, name: str, greater_is_better: bool) -> None:
         self.name = name
         self.greater_is_better = greater_is_better
@@ -62,10 +66,17 @@ class Metric:
         """
         if not hasattr(second, "get_label"):
             return MetricValue.of(self.name, self.value(second, first, sample_weight), self.greater_is_better)
-        value = self.value(first, second.get_label(), second.get_weight())
+        label, weight = attached(second) or (second.get_label(), second.get_weight())
+        value = self.value(first, label, weight)
         if type(second).__module__.partition(".")[0] == "lightgbm":
             return self.name, value, self.greater_is_better
         return self.__name__, value
+
+    def of(self, objective: Any) -> Metric:
+        """The same metric of what this objective's calibrated probabilities say."""
+        metric = copy.copy(self)
+        metric._objective = objective
+        return metric
 
     def value(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
         """The metric of raw margins, shape (n,) or (n, columns).

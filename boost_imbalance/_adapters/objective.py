@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,8 @@ class Objective(Loss):
     multi-class or multi-label follows from the shapes of margins and labels.
     """
 
-    def __init__(self, name: str, parameters: Parameters) -> None:
-        super().__init__(name, parameters)
+    def __init__(self, constructor: Callable[..., Objective], parameters: Parameters) -> None:
+        super().__init__(constructor, parameters)
         self._begin_serving()
 
     def _begin_serving(self) -> None:
@@ -65,7 +66,8 @@ class Objective(Loss):
             weight is. The arrays are used again once nobody refers to them.
         """
         if hasattr(second, "get_label"):
-            return self._serve(first, xgboost.label_of(second), second.get_weight(), second)
+            label, weight = lightgbm.attached(second) or (xgboost.label_of(second), second.get_weight())
+            return self._serve(first, label, weight, second)
         return self._serve(second, first, sample_weight, None)
 
     def _serve(self, margin: Any, label: Any, sample_weight: Any, data: Any) -> tuple[Array, Array]:
@@ -217,7 +219,7 @@ class Objective(Loss):
         One object for ``custom_metric`` of XGBoost, ``feval`` of LightGBM and ``eval_metric`` of both scikit-learn
         classes; smaller is better.
         """
-        return LossMetric(self, f"{self._name.removesuffix('_objective')}_loss")
+        return LossMetric(self, f"{self.constructor_name.removesuffix('_objective')}_loss")
 
     def xgboost_params(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> dict[str, Any]:
         """Parameters with which XGBoost begins at this loss's own start and saves a model that predicts probabilities.

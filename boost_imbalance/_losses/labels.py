@@ -203,7 +203,7 @@ def check_weight(weight: Array) -> None:
             "negative."
         )
     if not weight.any():
-        raise ValueError("sample_weight is 0 in every row; leave it out for equal weights.")
+        raise ValueError("sample_weight is zero in every row; leave it out for equal weights.")
 
 
 def check_margin(margin: Array) -> None:

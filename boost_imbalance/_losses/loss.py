@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,8 +130,8 @@ class Resolved:
 class Loss:
     """A loss for imbalanced data, as functions of NumPy arrays. The package's constructors make one."""
 
-    def __init__(self, name: str, parameters: Parameters) -> None:
-        self._name = name
+    def __init__(self, constructor: Callable[..., Any], parameters: Parameters) -> None:
+        self._constructor = constructor
         self._parameters = parameters
         self._fitted: Resolved | None = None
         self._seen: Resolved | None = None
@@ -141,7 +143,64 @@ class Loss:
             for key, value in vars(self._parameters).items()
             if key not in ("names", "asymmetric") and not _same(value, getattr(blank, key))
         }
-        return f"{self._name}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+        return f"{self.constructor_name}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The constructor's arguments, defaults included.
+
+        Examples
+        --------
+        >>> from boost_imbalance import focal_objective
+        >>> focal_objective(gamma=3.0).parameters["gamma"]
+        3.0
+        """
+        field_of = {shown: field for field, shown in self._parameters.names.items()}
+        names = inspect.signature(self._constructor).parameters
+        return {name: getattr(self._parameters, field_of.get(name, name)) for name in names}
+
+    def replace(self, **changes: Any) -> Any:
+        """A new objective with some of the constructor's arguments changed; it has seen no labels yet.
+
+        Examples
+        --------
+        >>> from boost_imbalance import focal_objective
+        >>> focal_objective(gamma=3.0, weights=2.0).replace(gamma=1.0)
+        focal_objective(gamma=1.0, weights=2.0)
+        """
+        known = self.parameters
+        for name in changes:
+            if name not in known:
+                raise ValueError(f"{name!r} is not a parameter of {self.constructor_name}; it has {', '.join(known)}.")
+        return self._constructor(**{**known, **changes})
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether :meth:`fit` has fixed what depends on class counts."""
+        return self._fitted is not None
+
+    @property
+    def constructor_name(self) -> str:
+        """Which function of this package made it."""
+        return str(self._constructor.__name__)
+
+    @property
+    def resolved(self) -> Resolved:
+        """The loss for the labels of :meth:`fit`, or of the last training."""
+        known = self._fitted or self._seen
+        if known is None:
+            raise ValueError(f"{self!r} has not seen any labels; call fit(label) first.")
+        return known
+
+    def copy(self, **changes: Any) -> Any:
+        """Like :meth:`replace`, but with the class counts that :meth:`fit` has fixed."""
+        made = self.replace(**changes)
+        return made if self._fitted is None else made.fit_counts(self._fitted.counts)
+
+    def fit_counts(self, counts: Counts) -> Any:
+        """:meth:`fit` to labels that have been counted already."""
+        self._fitted = self._seen = self._resolve(counts)
+        return self
 
     def fit(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
         """Fix whatever depends on class counts: class weights, logit adjustment, scale and start.
@@ -172,8 +231,7 @@ class Loss:
         >>> print(objective.probability([0.0]).round(4))  # the adjustment is undone: a margin of 0 means the prior
         [0.25]
         """
-        self._fitted = self._seen = self._resolve(self._count(label, sample_weight, n_classes))
-        return self
+        return self.fit_counts(self._count(label, sample_weight, n_classes))
 
     def loss(self, margin: Any, label: Any, sample_weight: Any = None) -> Array:
         """Loss of each row, or of each row and label in a multi-label task.

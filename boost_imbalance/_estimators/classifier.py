@@ -1,0 +1,322 @@
+"""What both classifiers share: the loss and its parameters, labels, probabilities and decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, softmax
+from sklearn.base import clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from boost_imbalance._adapters.constructors import focal_objective
+from boost_imbalance._adapters.objective import Objective
+from boost_imbalance._estimators.decisions import Decision, decide
+from boost_imbalance._estimators.targets import Target, weights_of
+from boost_imbalance._losses.labels import Task
+from boost_imbalance._losses.weights import balanced, given
+
+Array = npt.NDArray[Any]
+
+OWN = ("loss", "decision", "decision_cv", "classes", "missing_label")
+"""Parameters that the library knows nothing of."""
+
+
+class Prepared(NamedTuple):
+    """The labels of one fit, as a loss wants them."""
+
+    target: Target
+    loss: Objective
+    label: Array
+    weight: Array | None
+    """Of each row, or of each row and label; 0 where the label is missing."""
+    prior: Array
+    even: Array
+    """Thresholds at which ``class_weight`` is indifferent; 1/2 without one."""
+
+    @property
+    def row_weight(self) -> Array | None:
+        """For the library, which takes one weight per row."""
+        if self.weight is None or self.weight.ndim == 1:
+            return self.weight
+        return np.asarray(self.weight.mean(axis=1))
+
+
+class ImbalancedClassifier:
+    """The part of a classifier that does not depend on the library."""
+
+    loss: Any
+    decision: Any
+    decision_cv: Any
+    classes: Any
+    missing_label: Any
+
+    def _with_loss_parameters(self, params: dict[str, Any], deep: bool) -> dict[str, Any]:
+        params.pop("objective", None)
+        if deep:
+            loss = default_loss() if self.loss is None else self.loss
+            if isinstance(loss, Objective):
+                params |= {f"loss__{name}": value for name, value in loss.parameters.items()}
+        return params
+
+    def _set_own_params(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Set those that are ours, nested ones last; return the others."""
+        refuse_objective(params)
+        nested = {}
+        others = {}
+        for name, value in params.items():
+            if name.startswith("loss__"):
+                nested[name.removeprefix("loss__")] = value
+            elif name in OWN:
+                setattr(self, name, value)
+            else:
+                others[name] = value
+        if nested:
+            self.loss = _checked_loss(self.loss).replace(**nested)
+        return others
+
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, class_weights: dict[str, Any], n_jobs: int | None) -> Prepared:
+        """Check what was given, before anything is trained."""
+        decision = Decision.of(self.decision)
+        target = Target.of(y, self.classes, self.missing_label)
+        decision.check(target.task, target.columns)
+        if hasattr(X, "shape") or isinstance(X, (list, tuple)):
+            check_consistent_length(X, y)
+        label, observed = target.encode(y, "y")
+        weight = weights_of(sample_weight, label, observed, "sample_weight")
+        loss = _checked_loss(self.loss)
+        changes = _class_weights(target, loss, class_weights)
+        if n_jobs is not None and n_jobs > 0 and loss.parameters["n_threads"] is None:
+            changes["n_threads"] = n_jobs
+        made = loss.copy(**changes)
+        if not made.is_fitted:
+            made.fit(label, weight, target.n_classes)
+        even = _even_thresholds(changes.get("weights"), made)
+        return Prepared(target, made, label, weight, _priors(target, label, weight), even)
+
+    def _finish(self, prepared: Prepared, tuned: Array | None) -> None:
+        self._target, self.loss_ = prepared.target, prepared.loss
+        self.class_prior_, self._even = prepared.prior, prepared.even
+        self._tuned = None if tuned is None else (Decision.of(self.decision), tuned)
+
+    def _tuned_in_folds(self, X: Any, y: Any, prepared: Prepared, per_row: dict[str, Any], others: dict[str, Any]) -> Any:
+        """Thresholds chosen on held-out folds, if the decision asks for that."""
+        decision = Decision.of(self.decision)
+        if not decision.is_tuned:
+            return None
+        target, label, weight = prepared.target, prepared.label, prepared.weight
+        strata = label
+        if target.task is not Task.MULTILABEL and weight is not None:
+            strata = np.where(weight > 0, label, -1)
+        multilabel = target.task is Task.MULTILABEL
+        cv = check_cv(self.decision_cv, None if multilabel else strata, classifier=not multilabel)
+        eta = np.full(label.shape if target.task is not Task.MULTICLASS else (len(label), target.columns), np.nan)
+        model: Any = clone(self)
+        model.set_params(decision="posterior", classes=None if multilabel else target.classes)
+        codes = np.asarray(y) if not hasattr(y, "iloc") else y
+        for train, test in cv.split(np.zeros(len(label)), strata):
+            rows = {name: value if value is None else _safe_indexing(value, train) for name, value in per_row.items()}
+            fold = clone(model).fit(_safe_indexing(X, train), _safe_indexing(codes, train), **rows, **others)
+            found = fold.predict_proba(_safe_indexing(X, test))
+            eta[test] = found[:, 1] if target.task is Task.BINARY else found
+        held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
+        return decision.tune(target.task, eta[held_out], label[held_out], None if weight is None else weight[held_out])
+
+    def tune_decision(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Choose the thresholds of ``decision`` anew, on rows that the model has not been trained on.
+
+        For a model that is fitted already; ``fit`` does it by itself, on held-out folds of its training rows.
+
+        Parameters
+        ----------
+        X : array_like or data frame, shape (n, features)
+        y : array_like, shape (n,) or (n, labels)
+        sample_weight : array_like, shape (n,), optional
+
+        Returns
+        -------
+        The classifier itself.
+        """
+        check_is_fitted(self)
+        decision = Decision.of(self.decision)
+        decision.check(self._target.task, self._target.columns)
+        if not decision.is_tuned:
+            raise ValueError(
+                f"decision is {self.decision!r}, which has nothing to tune; set it to 'f1' or another tuned rule."
+            )
+        label, observed = self._target.encode(y, "y")
+        weight = weights_of(sample_weight, label, observed, "sample_weight")
+        eta = self.predict_proba(X)  # type: ignore[attr-defined]
+        eta = eta[:, 1] if self._target.task is Task.BINARY else eta
+        self._tuned = decision, decision.tune(self._target.task, eta, label, weight)
+        return self
+
+    @property
+    def classes_(self) -> Array:
+        """The classes, in the order of the columns of ``predict_proba``; of a multi-label task, the label indices."""
+        check_is_fitted(self)
+        return self._target.classes
+
+    @property
+    def thresholds_(self) -> Array | None:
+        """What ``predict`` compares with: one probability per label, or one divisor per class; None under a cost matrix."""
+        check_is_fitted(self)
+        decision = Decision.of(self.decision)
+        decision.check(self._target.task, self._target.columns)
+        if decision.kind == "cost":
+            return None
+        if not decision.is_tuned:
+            return decision.thresholds(self.class_prior_, self._even)
+        if self._tuned is None or not _same_decision(self._tuned[0], decision):
+            raise ValueError(
+                f"decision is {self.decision!r}, but no thresholds were tuned for it; call fit again, or tune_decision(X, "
+                f"y)."
+            )
+        return np.asarray(self._tuned[1])
+
+    def _probability(self, margin: Array, calibrated: bool) -> Array:
+        margin = np.asarray(margin, dtype=np.float64)
+        multiclass = self._target.task is Task.MULTICLASS
+        if calibrated:
+            eta = self.loss_.probability(margin)
+        else:
+            eta = softmax(margin, axis=1) if multiclass else expit(margin)
+        return np.column_stack([1.0 - eta, eta]) if self._target.task is Task.BINARY else np.asarray(eta)
+
+    def _decide(self, probability: Array) -> Array:
+        target, thresholds = self._target, self.thresholds_
+        eta = probability[:, 1] if target.task is Task.BINARY else probability
+        cost = Decision.of(self.decision).value if thresholds is None else None
+        return target.decode(decide(target.task, eta, np.ones(1) if thresholds is None else thresholds, cost))
+
+    def _check_features(self, X: Any, names: bool = True) -> None:
+        """The same words for both libraries."""
+        check_is_fitted(self)
+        shape: tuple[int, ...] = tuple(getattr(X, "shape", ()))
+        expected = self.n_features_in_  # type: ignore[attr-defined]
+        if len(shape) == 2 and shape[1] != expected:
+            raise ValueError(
+                f"X has {shape[1]} features, but {type(self).__name__} is expecting {expected} features as input."
+            )
+        columns, known = getattr(X, "columns", None), getattr(self, "feature_names_in_", None)
+        if not names or columns is None or known is None:
+            return
+        given, wanted = [_plain_name(name) for name in columns], [_plain_name(name) for name in known]
+        if given != wanted:
+            column = next(i for i, (one, other) in enumerate(zip(given, wanted, strict=True)) if one != other)
+            raise ValueError(
+                f"The feature names should match those that were passed during fit: column {column} of X is "
+                f"{given[column]!r}, but was {wanted[column]!r}; give the columns of fit, in its order."
+            )
+
+
+def default_loss() -> Objective:
+    """The loss of a classifier that is given none."""
+    loss: Objective = focal_objective()
+    return loss
+
+
+def check_keywords(params: Mapping[str, Any]) -> None:
+    """Refuse what would go around the loss."""
+    for name in params:
+        if name.startswith("loss__"):
+            raise TypeError(
+                f"{name} is no argument of the constructor; give loss= an objective, or use set_params({name}=...)."
+            )
+    refuse_objective(params)
+
+
+def refuse_objective(params: Mapping[str, Any]) -> None:
+    """Refuse the libraries' own parameter for an objective."""
+    if params.get("objective") is not None:
+        raise TypeError(
+            f"objective is {params['objective']!r}; this classifier takes loss=, for instance loss=focal_objective()."
+        )
+
+
+def _checked_loss(loss: Any) -> Objective:
+    if loss is None:
+        return default_loss()
+    if isinstance(loss, Objective):
+        return loss
+    raise TypeError(f"loss is {loss!r}; give an objective of this package, for instance focal_objective(gamma=2.0).")
+
+
+def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any]) -> dict[str, Any]:
+    """The libraries' ways of weighing classes, as the loss's own."""
+    class_weight, positive = weighing.get("class_weight"), weighing.get("scale_pos_weight")
+    for name in ("is_unbalance", "unbalance", "unbalanced_sets"):
+        if weighing.get(name):
+            raise ValueError(
+                f"{name} is {weighing[name]!r}, which a loss given by gradients ignores; write class_weight='balanced'."
+            )
+    if positive is not None and positive != 1:
+        if class_weight is not None:
+            raise ValueError(f"class_weight and scale_pos_weight={positive!r} both weigh the classes; give one of them.")
+        if target.task is Task.MULTICLASS:
+            raise ValueError(
+                f"scale_pos_weight is {positive!r}, but y has {target.columns} classes; give class_weight, or a loss with "
+                f"weights=."
+            )
+        name, weights = "scale_pos_weight", positive
+    elif class_weight is not None:
+        name, weights = "class_weight", _weights_by_class(target, class_weight)
+    else:
+        return {}
+    if loss.parameters["weights"] is not None:
+        raise ValueError(
+            f"{name} is {weighing[name]!r}, but loss has weights={loss.parameters['weights']!r}; give one of them."
+        )
+    return {"weights": weights}
+
+
+def _weights_by_class(target: Target, class_weight: Any) -> Any:
+    if isinstance(class_weight, str):
+        if class_weight != "balanced":
+            raise ValueError(f"class_weight is {class_weight!r}; give 'balanced', or a dict of weights by class.")
+        return "balanced"
+    if target.task is Task.MULTILABEL:
+        each = [class_weight] * target.columns if isinstance(class_weight, Mapping) else list(class_weight)
+        if len(each) != target.columns:
+            raise ValueError(
+                f"class_weight has {len(each)} entries, but y has {target.columns} labels; give one dict for each."
+            )
+        return [[one.get(0, 1.0), one.get(1, 1.0)] for one in each]
+    if not isinstance(class_weight, Mapping):
+        raise TypeError(f"class_weight is {class_weight!r}; give 'balanced', or a dict of weights by class.")
+    weights = np.ones(len(target.classes))
+    for label, weight in class_weight.items():
+        weights[target.class_index(label)] = weight
+    return weights.tolist()
+
+
+def _even_thresholds(weights: Any, loss: Objective) -> Array:
+    counts = loss.resolved.counts
+    if weights is None:
+        return np.full(counts.columns, 0.5)
+    table = balanced(counts) if isinstance(weights, str) else given(weights, counts)
+    if counts.task is Task.MULTICLASS:
+        return np.asarray(0.5 / table[:, 0])
+    return np.asarray(table[0] / (table[0] + table[1]))
+
+
+def _priors(target: Target, label: Array, weight: Array | None) -> Array:
+    """Weighted share of each class, or of label 1 in each column."""
+    if target.task is Task.MULTICLASS:
+        counts = np.bincount(label.astype(np.intp), weights=weight, minlength=target.columns)
+        return np.asarray(counts / counts.sum())
+    y = label.reshape(len(label), -1)
+    w = None if weight is None else np.broadcast_to(weight.reshape(len(weight), -1), y.shape)
+    return np.asarray(np.average(y, axis=0, weights=w))
+
+
+def _same_decision(one: Decision, other: Decision) -> bool:
+    return one.kind == other.kind and (one.value is None or np.array_equal(one.value, other.value))
+
+
+def _plain_name(name: Any) -> str:
+    return str(name).replace(" ", "_")

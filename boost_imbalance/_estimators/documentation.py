@@ -1,0 +1,57 @@
+"""The parts of the two classifiers' docstrings that are the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_PARAMETERS = """Parameters
+    ----------
+    loss : Objective, optional
+        Any of this package's; it is copied, so that one may go into several classifiers. Its own parameters are reached as
+        ``loss__gamma`` and so on, by ``set_params`` and every search. Default: {default}.
+    decision : str or dict
+        How ``predict`` decides from calibrated probabilities. ``"posterior"``: the most probable class, or every label with
+        a probability above 1/2; ``class_weight``, if given, multiplies the probabilities. ``"balanced"``: probability
+        divided by the class's share in training. ``{"threshold": t}``: label 1 above ``t``, one number or one per label;
+        with several classes, the largest probability divided by its threshold. ``{"cost": C}``: the smallest expected cost,
+        ``C[true, predicted]``; of a multi-label task, of shape (2, 2) or (labels, 2, 2). ``"f1"``, ``"balanced_accuracy"``,
+        ``{"recall": r}``: thresholds that held-out folds choose, for the best F1 of the positive class (of several, or of
+        labels, the mean), the best balanced accuracy, or the best precision with at least this recall.
+    decision_cv : int or splitter
+        Folds for rules that are tuned. Each trains a model more.
+    classes : array_like, optional
+        All classes, where the training labels may lack some. They get columns, and a probability close to 0.
+    missing_label : optional
+        A value of ``y`` that means no label, as NaN and None always do."""
+
+_ATTRIBUTES = """Attributes
+    ----------
+    loss_ : Objective
+        The loss as trained, with its class counts.
+    classes_ : ndarray
+        The classes in order; of a multi-label task, the label indices.
+    class_prior_ : ndarray
+        Weighted share of each class (binary: of the second), or of each label, in training.
+    thresholds_ : ndarray or None
+        What ``predict`` compares with."""
+
+_EXAMPLE = """Examples
+    --------
+    >>> import numpy as np
+    >>> from boost_imbalance import {name}, focal_objective
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 3))
+    >>> y = np.where(X[:, 0] + rng.normal(size=500) > 2, "rare", "usual")
+    >>> model = {name}(loss=focal_objective(gamma=1.0), n_estimators=20, decision="balanced"{quiet})
+    >>> model.fit(X, y).classes_.tolist()
+    ['rare', 'usual']
+    >>> model.predict_proba(X).shape
+    (500, 2)"""
+
+
+def documented(cls: Any) -> Any:
+    """Fill in a docstring."""
+    quiet = ", verbosity=-1" if "LGBM" in cls.__name__ else ""
+    text = cls.__doc__.replace("{parameters}", _PARAMETERS).replace("{attributes}", _ATTRIBUTES)
+    cls.__doc__ = text.replace("{example}", _EXAMPLE.replace("{name}", cls.__name__).replace("{quiet}", quiet))
+    return cls

@@ -1,0 +1,451 @@
+"""The classifier for LightGBM."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from lightgbm import LGBMClassifier, LGBMModel
+from sklearn.utils.class_weight import compute_sample_weight
+
+from boost_imbalance._adapters.lightgbm import with_link
+from boost_imbalance._estimators import evaluation, portable
+from boost_imbalance._estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
+from boost_imbalance._estimators.documentation import documented
+from boost_imbalance._estimators.targets import weights_of
+from boost_imbalance._losses.labels import Task
+
+Array = npt.NDArray[Any]
+
+_ATTRIBUTE = "\nboost_imbalance="
+_IMBALANCE = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
+_METRIC = ("metric", "metrics", "metric_types")
+_OF_RAW_SCORES = ("auc", "average_precision", "auc_mu", "multi_error", "None", "none", "", "na", "null", "custom")
+"""Metrics of LightGBM's own that mean the same of raw scores as of probabilities."""
+_FEW_ROWS = 1000
+"""On so few, min_child_samples may rule out every feature, and LightGBM then cannot train with gradients from outside."""
+
+_NOT_FITTED = ("_objective", "_other_params", "_class_weight", "_class_map", "_classes", "_n_classes")
+
+
+@documented
+class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
+    """LightGBM's classifier with a loss for imbalanced data, for binary, multi-class and multi-label tasks.
+
+    A multi-label task is one model with one tree per label and round, on features that are binned once.
+
+    {parameters}
+    **kwargs
+        Everything that :class:`lightgbm.LGBMClassifier` takes, except ``objective``.
+
+    {attributes}
+
+    Notes
+    -----
+    ``class_weight`` and ``scale_pos_weight`` become part of the loss. Training begins at the loss's own start, which is
+    part of the first tree.
+
+    {example}
+    """
+
+    def __init__(
+        self,
+        *,
+        loss: Any = None,
+        decision: Any = "posterior",
+        decision_cv: Any = 5,
+        classes: Any = None,
+        missing_label: Any = np.nan,
+        **kwargs: Any,
+    ) -> None:
+        check_keywords(kwargs)
+        super().__init__(**kwargs)
+        self.loss = loss
+        self.decision = decision
+        self.decision_cv = decision_cv
+        self.classes = classes
+        self.missing_label = missing_label
+
+    def __sklearn_tags__(self) -> Any:
+        """LightGBM's own, and several labels."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters, with those of the loss as ``loss__gamma`` and so on."""
+        return self._with_loss_parameters(super().get_params(deep), deep)
+
+    def set_params(self, **params: Any) -> ImbalancedLGBMClassifier:
+        """Set parameters, those of the loss as ``loss__gamma`` and so on."""
+        super().set_params(**self._set_own_params(params))
+        return self
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        init_score: Any = None,
+        eval_set: Any = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Sequence[Any] | None = None,
+        eval_class_weight: Sequence[Any] | None = None,
+        eval_init_score: Sequence[Any] | None = None,
+        eval_metric: Any = None,
+        feature_name: Any = "auto",
+        categorical_feature: Any = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: Any = None,
+        *,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> ImbalancedLGBMClassifier:
+        """Train the classifier.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        y : array_like, shape (n,) or (n, labels)
+            Any labels; two columns or more are a multi-label task of zeros and ones. NaN, None and ``missing_label`` mean
+            that there is no label: such a row, or such a label of a row, does not count.
+        sample_weight : array_like, shape (n,) or (n, labels), optional
+        init_score : array_like, optional
+            Margins to begin with, instead of the loss's start. They are not part of the model.
+        eval_set : list of (X, y), optional
+            Judged by ``eval_metric``.
+        eval_metric : str, callable or list, optional
+            Names that mean the same of raw scores (``"auc"``, ``"average_precision"``); the names of log loss, which is
+            taken of calibrated probabilities and is the default; metrics of this package; functions of labels, calibrated
+            probabilities and (optional) weights that return ``(name, value, greater_is_better)``.
+        eval_names, eval_sample_weight, eval_class_weight, eval_init_score, feature_name, categorical_feature, callbacks
+            As in :meth:`lightgbm.LGBMClassifier.fit`.
+        init_model : Booster, fitted classifier or path, optional
+            A model to continue. It keeps its own start.
+        eval_X, eval_y : array_like or tuple of them, optional
+            Instead of ``eval_set``.
+
+        Returns
+        -------
+        ImbalancedLGBMClassifier
+            The classifier itself.
+        """
+        own = self.get_params(deep=False)
+        weighing = {name: own.get(name) for name in (*_IMBALANCE, "class_weight")}
+        prepared = self._prepare(X, y, sample_weight, weighing, self.n_jobs)
+        others = {
+            "eval_set": eval_set, "eval_names": eval_names, "eval_sample_weight": eval_sample_weight,
+            "eval_class_weight": eval_class_weight, "eval_init_score": eval_init_score, "eval_metric": eval_metric,
+            "feature_name": feature_name, "categorical_feature": categorical_feature, "callbacks": callbacks,
+            "init_model": init_model,
+        }  # fmt: skip
+        later = {"eval_X": eval_X, "eval_y": eval_y} if eval_X is not None or eval_y is not None else {}
+        per_row = {"sample_weight": sample_weight, "init_score": init_score}
+        tuned = self._tuned_in_folds(X, y, prepared, per_row, {**others, **later})
+
+        target = prepared.target
+        begins = init_model is None and init_score is None
+        start = np.atleast_1d(np.asarray(prepared.loss.start(prepared.label, prepared.weight, target.n_classes)))
+        multilabel = target.task is Task.MULTILABEL
+        # LightGBM takes one column of labels; of several, it is only told which data set they belong to.
+        codes = np.zeros(len(prepared.label), np.float32) if multilabel else prepared.label
+        sets = _EvaluationSets(X, y, codes, prepared, others, later, start if begins else None)
+        requested = [metric for name in _METRIC for metric in evaluation.requested(own.get(name))]
+        requested += evaluation.requested(eval_metric)
+        if not requested and sets.pairs:
+            requested = evaluation.default()
+        params = self._lightgbm_params()
+        params |= {"num_class": target.columns} if target.columns > 1 else {}
+        if begins and own.get("linear_tree"):
+            raise ValueError("linear_tree is True, but its leaves cannot take up the loss's start; leave it out.")
+        training = evaluation.Training(prepared.loss, prepared.label, prepared.weight)
+        if len(codes) <= _FEW_ROWS:
+            params.setdefault("feature_pre_filter", False)
+        worker = LGBMModel(**params, objective=training, metric="None")
+        arguments = {
+            **others,
+            **sets.arguments(),
+            "sample_weight": prepared.row_weight,
+            "init_score": _constant(start, len(codes)) if begins else init_score,
+            "eval_metric": [_usable(metric, prepared.loss, sets, multilabel) for metric in requested],
+        }
+        _train(worker, X, codes, arguments)
+        booster = worker.booster_
+        if begins:
+            _add_to_first_trees(booster, start)
+        linked = with_link(booster, multilabel)
+        linked.best_iteration, linked.best_score = booster.best_iteration, booster.best_score
+        fitted = {name: value for name, value in vars(worker).items() if name.startswith("_") or name.endswith("_")}
+        self.__dict__.update({name: value for name, value in fitted.items() if name not in _NOT_FITTED})
+        self._Booster = linked
+        self._n_classes = len(target.classes)
+        self._finish(prepared, tuned)
+        return self
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Decide, by the rule that ``decision`` names.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        raw_score : bool
+            Give the margins instead, as :meth:`decision_function` does.
+        start_iteration, num_iteration, pred_leaf, pred_contrib, **kwargs
+            As in :meth:`lightgbm.LGBMClassifier.predict`.
+        validate_features : bool
+            Feature names are compared in any case.
+
+        Returns
+        -------
+        ndarray
+            Shape (n,), of the labels' type; or zeros and ones, shape (n, labels).
+        """
+        options: dict[str, Any] = {"start_iteration": start_iteration, "num_iteration": num_iteration}
+        if raw_score or pred_leaf or pred_contrib:
+            return self._raw(X, raw_score=raw_score, pred_leaf=pred_leaf, pred_contrib=pred_contrib, **options, **kwargs)
+        return self._decide(self.predict_proba(X, **options, **kwargs))
+
+    def predict_proba(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        *,
+        calibrated: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """Probability of each class, or of each label.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features, **kwargs
+            As in :meth:`predict`.
+        calibrated : bool
+            False: the ``sigmoid`` or ``softmax`` of the margin, which is what the model file of a loss without a constant
+            calibration predicts.
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (n, classes), or (n, labels) for a multi-label task.
+        """
+        options: dict[str, Any] = {"start_iteration": start_iteration, "num_iteration": num_iteration}
+        if raw_score or pred_leaf or pred_contrib:
+            return self._raw(X, raw_score=raw_score, pred_leaf=pred_leaf, pred_contrib=pred_contrib, **options, **kwargs)
+        return self._probability(self._raw(X, raw_score=True, **options, **kwargs), calibrated)
+
+    def decision_function(self, X: Any, **kwargs: Any) -> Array:
+        """Margins: shape (n,) for a binary task, else (n, classes) or (n, labels)."""
+        return np.asarray(self._raw(X, raw_score=True, **kwargs))
+
+    def _raw(self, X: Any, **options: Any) -> Any:
+        self._check_features(X)
+        # A plain model predicts: to LightGBM, ``loss`` is another name of ``objective``.
+        plain = LGBMModel(**self._lightgbm_params())
+        for name in ("_Booster", "_n_features_in", "_fitted_with_feature_names", "_best_iteration", "fitted_"):
+            setattr(plain, name, getattr(self, name))
+        return plain.predict(X, **options)
+
+    def _lightgbm_params(self) -> dict[str, Any]:
+        ours = {*OWN, *_IMBALANCE, *_METRIC, "class_weight"}
+        return {name: value for name, value in self.get_params(deep=False).items() if name not in ours}
+
+    @property
+    def objective_(self) -> Any:
+        """The loss as trained."""
+        return self.loss_
+
+    def save_model(self, fname: str | os.PathLike[str]) -> None:
+        """Write a model file that LightGBM reads anywhere and predicts probabilities from.
+
+        They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy: it is folded into the
+        first tree. For other losses they are the link's; :meth:`to_onnx` writes a file with the calibration in it.
+
+        Parameters
+        ----------
+        fname : str or path
+        """
+        booster = self.booster_
+        shift = portable.calibrating_shift(self.loss_)
+        if shift is not None and shift.any():
+            booster = lightgbm.Booster(model_str=booster.model_to_string())
+            _add_to_first_trees(booster, shift)
+        header, separator, rest = booster.model_to_string().partition("\nfeature_names=")
+        pathlib.Path(fname).write_text(
+            f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{separator}{rest}", encoding="utf-8"
+        )
+
+    def load_model(self, fname: str | os.PathLike[str]) -> None:
+        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes and tuned thresholds.
+
+        Any other model is taken for one of LightGBM's own cross-entropy, with classes 0, 1, ...
+        """
+        text = pathlib.Path(fname).read_text(encoding="utf-8")
+        header = text.partition("\nfeature_names=")[0]
+        booster = lightgbm.Booster(model_str=text)
+        if _ATTRIBUTE in header:
+            record = header.partition(_ATTRIBUTE)[2].partition("\n")[0]
+            shift = portable.restore(self, record)
+            if shift is not None and shift.any():
+                _add_to_first_trees(booster, -shift)
+        else:
+            portable.assume_built_in(self, booster.num_model_per_iteration())
+        self._Booster = booster
+        self._n_features = self._n_features_in = booster.num_feature()
+        names = booster.feature_name()
+        self._fitted_with_feature_names = names != [f"Column_{i}" for i in range(len(names))]
+        self._n_classes = len(self._target.classes)
+        self._best_iteration = booster.best_iteration
+        self.fitted_ = True
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """The whole classifier as an ONNX model, with the calibration in its graph.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Input ``X``, float32 of shape (n, features), NaN where missing. Outputs ``margin`` and ``probability``, which is
+            what :meth:`predict_proba` gives.
+        """
+        from boost_imbalance._estimators.onnx import to_onnx
+
+        model = to_onnx(self.booster_, self.loss_)
+        if path is not None:
+            pathlib.Path(path).write_bytes(model.SerializeToString())
+        return model
+
+
+def _train(worker: Any, X: Any, codes: Array, arguments: dict[str, Any]) -> None:
+    try:
+        worker.fit(X, codes, **arguments)
+    except lightgbm.basic.LightGBMError as error:
+        if "num_features()" in str(error):
+            raise ValueError(
+                "X has no feature that LightGBM could split: all are constant, or have fewer than min_child_samples rows on "
+                "one side of every split; lower min_child_samples, or give other features."
+            ) from None
+        raise
+
+
+class _EvaluationSets:
+    """Validation data with encoded labels, and what belongs to each set."""
+
+    def __init__(
+        self, X: Any, y: Any, codes: Array, prepared: Prepared, given: dict[str, Any], later: dict[str, Any], start: Any
+    ) -> None:
+        target = prepared.target
+        self.named = bool(later)
+        self.start = start
+        self.pairs: list[tuple[Any, Array]] = []
+        self.labels = [(prepared.label, prepared.weight)]
+        weights, classes = given["eval_sample_weight"], given["eval_class_weight"]
+        self.row_weights: list[Array | None] = []
+        for i, (X_valid, y_valid) in enumerate(_pairs(given["eval_set"], later)):
+            if X_valid is X and y_valid is y:
+                self.pairs.append((X, codes))
+                self.row_weights.append(prepared.row_weight)
+                self.labels.append((prepared.label, prepared.weight))
+                continue
+            label, observed = target.encode(y_valid, f"the y of eval_set[{i}]")
+            weight = weights_of(_item(weights, i), label, observed, f"eval_sample_weight[{i}]")
+            by_class = _item(classes, i)
+            if by_class is not None:
+                if target.task is Task.MULTILABEL:
+                    raise ValueError("eval_class_weight is for binary and multi-class tasks; use eval_sample_weight.")
+                own = compute_sample_weight(by_class, target.decode(label))
+                weight = own if weight is None else weight * own
+            self.labels.append((label, weight))
+            multilabel = target.task is Task.MULTILABEL
+            self.pairs.append((X_valid, np.full(len(label), len(self.labels) - 1, np.float32) if multilabel else label))
+            self.row_weights.append(weight if weight is None or weight.ndim == 1 else weight.mean(axis=1))
+
+    def read(self, code: Array, weight: Any) -> tuple[Array, Array | None]:
+        """Labels and weights of the set that a constant label stands for."""
+        return self.labels[int(code[0])]
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``LGBMModel.fit`` takes."""
+        found: dict[str, Any] = {"eval_class_weight": None, "eval_set": None}
+        if not self.pairs:
+            return found
+        found["eval_sample_weight"] = (
+            dict(enumerate(self.row_weights)) if any(w is not None for w in self.row_weights) else None
+        )
+        if self.start is not None:
+            found["eval_init_score"] = {i: _constant(self.start, len(code)) for i, (_, code) in enumerate(self.pairs)}
+        if self.named:
+            return {**found, "eval_X": tuple(X for X, _ in self.pairs), "eval_y": tuple(code for _, code in self.pairs)}
+        return {**found, "eval_set": self.pairs}
+
+
+def _pairs(eval_set: Any, later: dict[str, Any]) -> list[tuple[Any, Any]]:
+    if later:
+        X, y = later["eval_X"], later["eval_y"]
+        if eval_set is not None:
+            raise ValueError("eval_set and eval_X are both given; give one of them.")
+        if X is None or y is None:
+            raise ValueError("eval_X and eval_y belong together; give both.")
+        if not isinstance(X, tuple):
+            X, y = (X,), (y,)
+        if not isinstance(y, tuple) or len(X) != len(y):
+            raise ValueError(f"eval_X has {len(X)} entries; give eval_y as many, in a tuple.")
+        return list(zip(X, y, strict=True))
+    if eval_set is None:
+        return []
+    return [eval_set] if isinstance(eval_set, tuple) else list(eval_set)
+
+
+def _item(collection: Any, i: int) -> Any:
+    """The entry of one validation set: of a list, or of a dict by position."""
+    if collection is None:
+        return None
+    return collection.get(i) if isinstance(collection, dict) else collection[i]
+
+
+def _usable(metric: Any, loss: Any, sets: _EvaluationSets, multilabel: bool) -> Any:
+    if not isinstance(metric, str):
+        return evaluation.Evaluation(metric, loss, sets.read if multilabel else evaluation.as_given)
+    if metric not in _OF_RAW_SCORES or (multilabel and metric not in _OF_RAW_SCORES[4:]):
+        raise ValueError(
+            f"eval_metric is {metric!r}, which LightGBM would take of raw "
+            f"scores{' and one column of labels' if multilabel else ''}; use one of boost_imbalance.metrics, "
+            f"'binary_logloss' or 'multi_logloss', or a function of labels and probabilities."
+        )
+    return metric
+
+
+def _constant(start: Array, rows: int) -> Array:
+    return np.full(rows, start[0]) if len(start) == 1 else np.tile(start, (rows, 1))
+
+
+def _add_to_first_trees(booster: Any, shift: Array) -> None:
+    """Add a constant to the margin of each column, in the leaves of its first tree."""
+    trees = booster.dump_model(num_iteration=1)["tree_info"]
+    for k, constant in enumerate(shift):
+        for leaf in range(trees[k]["num_leaves"]):
+            booster.set_leaf_output(k, leaf, booster.get_leaf_output(k, leaf) + float(constant))

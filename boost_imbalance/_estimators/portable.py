@@ -1,0 +1,116 @@
+"""Model files: what a classifier writes into one beside the trees, and calibration as a constant in the model itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance._adapters import constructors
+from boost_imbalance._adapters.objective import Objective
+from boost_imbalance._engine.runner import Row
+from boost_imbalance._estimators.decisions import Decision
+from boost_imbalance._estimators.targets import Target
+from boost_imbalance._formulas import CROSS_ENTROPY
+from boost_imbalance._losses.labels import Counts, Task
+
+Array = npt.NDArray[Any]
+
+
+def calibrating_shift(loss: Objective) -> Array | None:
+    """What to add to the margins of each column so that their plain link is calibrated; None if no constant does it."""
+    resolved = loss.resolved
+    if resolved.formula is not CROSS_ENTROPY:
+        return None
+    w1, w0 = resolved.coefficients[Row.POSITIVE_WEIGHT], resolved.coefficients[Row.NEGATIVE_WEIGHT]
+    shift = resolved.offset - np.log(w1 if resolved.softmax else w1 / w0)
+    return np.asarray(shift - shift.mean() if resolved.softmax else shift)
+
+
+def record(model: Any, shift: Array | None) -> str:
+    """What a file says about the classifier, without an equals sign, which LightGBM's format reserves."""
+    target, tuned = model._target, model._tuned
+    state = {
+        "version": 1,
+        "loss": _loss_state(model.loss_),
+        "task": target.task.value,
+        "classes": _plain(target.classes),
+        "dtype": str(target.dtype),
+        "prior": _plain(model.class_prior_),
+        "even": _plain(model._even),
+        "tuned": None if tuned is None else [tuned[0].kind, _plain(tuned[0].value), _plain(tuned[1])],
+        "shift": _plain(shift),
+    }
+    return json.dumps(state).replace("=", "\\u003d")
+
+
+def restore(model: Any, text: str) -> Array | None:
+    """Make a classifier what the record says; the shift that its model contains."""
+    state = json.loads(text)
+    dtype = np.dtype(state["dtype"])
+    target = Target(Task(state["task"]), np.asarray(state["classes"]), dtype, model.missing_label)
+    if target.task is not Task.MULTILABEL:
+        target = Target(target.task, target.classes.astype(dtype), dtype, model.missing_label)
+    model._target, model.loss_ = target, _loss_of(state["loss"])
+    model.class_prior_, model._even = (np.asarray(state[name], dtype=np.float64) for name in ("prior", "even"))
+    tuned = state["tuned"]
+    model._tuned = None
+    if tuned is not None:
+        value = None if tuned[1] is None else np.asarray(tuned[1], dtype=np.float64)
+        model._tuned = Decision(tuned[0], value), np.asarray(tuned[2], dtype=np.float64)
+    return None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
+
+
+def assume_built_in(model: Any, columns: int) -> None:
+    """Make a classifier of a model without a record: one of the library's own cross-entropy."""
+    target = Target.of(np.arange(max(columns, 2)), None, model.missing_label)
+    model._target, model._tuned = target, None
+    model.loss_ = constructors.weighted_objective(weights=None).fit(np.arange(max(columns, 2)))
+    model.class_prior_, model._even = np.full(target.columns, 1.0 / max(columns, 2)), np.full(target.columns, 0.5)
+
+
+def _loss_state(loss: Objective) -> dict[str, Any]:
+    counts = loss.resolved.counts
+    return {
+        "constructor": loss.constructor_name,
+        "parameters": {name: _plain(value) for name, value in loss.parameters.items()},
+        "counts": {
+            "task": counts.task.value,
+            "ones": _plain(counts.ones),
+            "totals": _plain(counts.totals),
+            "rows": int(counts.rows),
+            "weight": _plain(counts.weight),
+        },
+    }
+
+
+def _loss_of(state: dict[str, Any]) -> Objective:
+    name = state["constructor"]
+    if not name.endswith("_objective") or not hasattr(constructors, name):
+        raise ValueError(f"the model file names the loss {name!r}, which this version does not have; update it.")
+    parameters = {name: _from_plain(value) for name, value in state["parameters"].items()}
+    loss: Objective = getattr(constructors, name)(**parameters)
+    counts = state["counts"]
+    arrays = {name: np.asarray(counts[name], dtype=np.float64) for name in ("ones", "totals", "weight")}
+    loss.fit_counts(Counts(Task(counts["task"]), rows=counts["rows"], **arrays))
+    return loss
+
+
+def _plain(value: Any) -> Any:
+    """Of JSON's types."""
+    if isinstance(value, Mapping):
+        return {"by_class": [[_plain(key), _plain(one)] for key, one in value.items()]}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return np.asarray(value).tolist()
+    return value
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _from_plain(one) for key, one in value["by_class"]}
+    return value
