@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from boost_imbalance._adapters.constructors import focal_objective
 from boost_imbalance._adapters.objective import Objective
 from boost_imbalance._estimators.decisions import Decision, decide
-from boost_imbalance._estimators.targets import Target, weights_of
+from boost_imbalance._estimators.targets import Target, as_array, weights_of
 from boost_imbalance._losses.labels import Task
 from boost_imbalance._losses.weights import balanced, given
 
@@ -95,6 +95,12 @@ class ImbalancedClassifier:
         made = loss.copy(**changes)
         if not made.is_fitted:
             made.fit(label, weight, target.n_classes)
+        fitted = made.resolved
+        if (fitted.task, fitted.counts.columns) != (target.task, target.columns):
+            raise ValueError(
+                f"loss was fitted to {fitted.task.value} labels with {fitted.counts.columns} columns, but y is "
+                f"{target.task.value} with {target.columns}; give a loss that is not fitted."
+            )
         even = _even_thresholds(changes.get("weights"), made)
         return Prepared(target, made, label, weight, _priors(target, label, weight), even)
 
@@ -103,11 +109,22 @@ class ImbalancedClassifier:
         self.class_prior_, self._even = prepared.prior, prepared.even
         self._tuned = None if tuned is None else (Decision.of(self.decision), tuned)
 
-    def _tuned_in_folds(self, X: Any, y: Any, prepared: Prepared, per_row: dict[str, Any], others: dict[str, Any]) -> Any:
-        """Thresholds chosen on held-out folds, if the decision asks for that."""
+    def _tuned_in_folds(
+        self, X: Any, y: Any, sample_weight: Any, prepared: Prepared, whole: dict[str, Any], others: dict[str, Any]
+    ) -> Array | None:
+        """Thresholds chosen on held-out folds, if the decision asks for that.
+
+        ``whole`` are arguments that cannot be divided into folds, ``others`` those that every fold gets.
+        """
         decision = Decision.of(self.decision)
         if not decision.is_tuned:
             return None
+        for name, value in whole.items():
+            if value is not None:
+                raise ValueError(
+                    f"decision is {self.decision!r}, whose folds cannot have {name}; fit with decision='posterior', then "
+                    f"set it and call tune_decision(X, y) with held-out rows."
+                )
         target, label, weight = prepared.target, prepared.label, prepared.weight
         strata = label
         if target.task is not Task.MULTILABEL and weight is not None:
@@ -117,10 +134,10 @@ class ImbalancedClassifier:
         eta = np.full(label.shape if target.task is not Task.MULTICLASS else (len(label), target.columns), np.nan)
         model: Any = clone(self)
         model.set_params(decision="posterior", classes=None if multilabel else target.classes)
-        codes = np.asarray(y) if not hasattr(y, "iloc") else y
+        y = as_array(y)
         for train, test in cv.split(np.zeros(len(label)), strata):
-            rows = {name: value if value is None else _safe_indexing(value, train) for name, value in per_row.items()}
-            fold = clone(model).fit(_safe_indexing(X, train), _safe_indexing(codes, train), **rows, **others)
+            row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
+            fold = clone(model).fit(_safe_indexing(X, train), y[train], sample_weight=row_weight, **others)
             found = fold.predict_proba(_safe_indexing(X, test))
             eta[test] = found[:, 1] if target.task is Task.BINARY else found
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)

@@ -107,7 +107,7 @@ class Decision:
 def decide(task: Task, eta: Array, thresholds: Array, cost: Array | None) -> Array:
     """Predicted codes from probabilities (n,), (n, classes) or (n, labels)."""
     if task is Task.MULTICLASS:
-        return np.argmin(eta @ cost, axis=1) if cost is not None else np.argmax(eta / thresholds, axis=1)
+        return np.asarray(np.argmin(eta @ cost, axis=1) if cost is not None else np.argmax(eta / thresholds, axis=1))
     if cost is None:
         above = eta > (thresholds if task is Task.MULTILABEL else thresholds[0])
     else:

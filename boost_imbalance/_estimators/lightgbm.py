@@ -13,7 +13,7 @@ import numpy.typing as npt
 from lightgbm import LGBMClassifier, LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
 
-from boost_imbalance._adapters.lightgbm import with_link
+from boost_imbalance._adapters.lightgbm import constant_model, with_link
 from boost_imbalance._estimators import evaluation, portable
 from boost_imbalance._estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
 from boost_imbalance._estimators.documentation import documented
@@ -47,8 +47,8 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
 
     Notes
     -----
-    ``class_weight`` and ``scale_pos_weight`` become part of the loss. Training begins at the loss's own start, which is
-    part of the first tree.
+    ``class_weight`` and ``scale_pos_weight`` become part of the loss. Training begins at the loss's own start, which is part
+    of the first tree, or with ``linear_tree`` a tree and an iteration of its own.
 
     {example}
     """
@@ -142,18 +142,20 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             "eval_set": eval_set, "eval_names": eval_names, "eval_sample_weight": eval_sample_weight,
             "eval_class_weight": eval_class_weight, "eval_init_score": eval_init_score, "eval_metric": eval_metric,
             "feature_name": feature_name, "categorical_feature": categorical_feature, "callbacks": callbacks,
-            "init_model": init_model,
         }  # fmt: skip
         later = {"eval_X": eval_X, "eval_y": eval_y} if eval_X is not None or eval_y is not None else {}
-        per_row = {"sample_weight": sample_weight, "init_score": init_score}
-        tuned = self._tuned_in_folds(X, y, prepared, per_row, {**others, **later})
+        whole = {"init_score": init_score, "init_model": init_model}
+        tuned = self._tuned_in_folds(X, y, sample_weight, prepared, whole, {**others, **later})
 
         target = prepared.target
         begins = init_model is None and init_score is None
+        linear = any(own.get(name) for name in ("linear_tree", "linear_trees"))
         start = np.atleast_1d(np.asarray(prepared.loss.start(prepared.label, prepared.weight, target.n_classes)))
         multilabel = target.task is Task.MULTILABEL
         # LightGBM takes one column of labels; of several, it is only told which data set they belong to.
         codes = np.zeros(len(prepared.label), np.float32) if multilabel else prepared.label
+        if begins and linear:  # leaves with a slope cannot take up a constant
+            init_model, begins = constant_model(start, X), False
         sets = _EvaluationSets(X, y, codes, prepared, others, later, start if begins else None)
         requested = [metric for name in _METRIC for metric in evaluation.requested(own.get(name))]
         requested += evaluation.requested(eval_metric)
@@ -161,8 +163,6 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             requested = evaluation.default()
         params = self._lightgbm_params()
         params |= {"num_class": target.columns} if target.columns > 1 else {}
-        if begins and own.get("linear_tree"):
-            raise ValueError("linear_tree is True, but its leaves cannot take up the loss's start; leave it out.")
         training = evaluation.Training(prepared.loss, prepared.label, prepared.weight)
         if len(codes) <= _FEW_ROWS:
             params.setdefault("feature_pre_filter", False)
@@ -172,6 +172,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             **sets.arguments(),
             "sample_weight": prepared.row_weight,
             "init_score": _constant(start, len(codes)) if begins else init_score,
+            "init_model": init_model,
             "eval_metric": [_usable(metric, prepared.loss, sets, multilabel) for metric in requested],
         }
         _train(worker, X, codes, arguments)
@@ -287,6 +288,9 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         """
         booster = self.booster_
         shift = portable.calibrating_shift(self.loss_)
+        if shift is not None and shift.any() and "\nis_linear=1" in booster.model_to_string(num_iteration=1):
+            portable.warn_of_link("leaves with a slope cannot take up the calibrating shift", "use predict_proba")
+            shift = None
         if shift is not None and shift.any():
             booster = lightgbm.Booster(model_str=booster.model_to_string())
             _add_to_first_trees(booster, shift)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,6 +29,12 @@ def calibrating_shift(loss: Objective) -> Array | None:
     w1, w0 = resolved.coefficients[Row.POSITIVE_WEIGHT], resolved.coefficients[Row.NEGATIVE_WEIGHT]
     shift = resolved.offset - np.log(w1 if resolved.softmax else w1 / w0)
     return np.asarray(shift - shift.mean() if resolved.softmax else shift)
+
+
+def warn_of_link(reason: str, remedy: str) -> None:
+    """Say that a file is less than could be expected."""
+    message = f"{reason}, so that the file predicts the link's probabilities; for calibrated ones {remedy}."
+    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def record(model: Any, shift: Array | None) -> str:

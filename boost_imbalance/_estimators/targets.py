@@ -30,7 +30,7 @@ class Target:
     @classmethod
     def of(cls, y: Any, classes: Any, missing_label: Any) -> Target:
         """Learn the task and its classes from training labels."""
-        array = _as_array(y)
+        array = as_array(y)
         if array.ndim == 2:
             if classes is not None:
                 raise ValueError(
@@ -50,7 +50,7 @@ class Target:
             raise ValueError("y contains infinity; classes are finite numbers or strings.")
         check_classification_targets(observed)
         found = _unique("y", observed)
-        known = found if classes is None else _unique("classes", _plain(_as_array(classes)))
+        known = found if classes is None else _unique("classes", _plain(as_array(classes)))
         if len(known) < 2:
             raise ValueError(
                 f"y holds one class only, {known[0]!r}; a classifier needs two, so give rows of another or name all in "
@@ -72,7 +72,7 @@ class Target:
 
     def encode(self, y: Any, name: str) -> tuple[Array, Array | None]:
         """Labels as float32 codes, missing ones as 0, and where there is a label (None: everywhere)."""
-        array = _as_array(y)
+        array = as_array(y)
         if array.ndim != (2 if self.task is Task.MULTILABEL else 1):
             raise ValueError(
                 f"{name} has shape {array.shape}, but the training labels were {self.task.value}; give the same kind."
@@ -111,7 +111,7 @@ class Target:
 
     def class_index(self, label: Any) -> int:
         """The code of one class."""
-        return int(self._codes(_plain(_as_array([label])), "class_weight")[0])
+        return int(self._codes(_plain(as_array([label])), "class_weight")[0])
 
     def _codes(self, values: Array, name: str) -> Array:
         try:
@@ -145,7 +145,7 @@ def weights_of(sample_weight: Any, label: Array, observed: Array | None, name: s
     return np.asarray((weight if weight.ndim == observed.ndim else weight[:, None]) * observed)
 
 
-def _as_array(y: Any) -> Array:
+def as_array(y: Any) -> Array:
     """``y`` in host memory, of one dimension, or of two if there are several columns."""
     if y is None:
         raise ValueError("y is None; this classifier requires y to be passed, but the target y is None.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -120,15 +119,16 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         weighing = {"class_weight": self.class_weight, "scale_pos_weight": self.scale_pos_weight}
         prepared = self._prepare(X, y, sample_weight, weighing, self.n_jobs)
         others = {
-            "eval_set": eval_set, "verbose": verbose, "xgb_model": xgb_model, "feature_weights": feature_weights,
+            "eval_set": eval_set, "verbose": verbose, "feature_weights": feature_weights,
             "sample_weight_eval_set": sample_weight_eval_set, "base_margin_eval_set": base_margin_eval_set,
         }  # fmt: skip
-        tuned = self._tuned_in_folds(X, y, prepared, {"sample_weight": sample_weight, "base_margin": base_margin}, others)
+        whole = {"base_margin": base_margin, "xgb_model": xgb_model}
+        tuned = self._tuned_in_folds(X, y, sample_weight, prepared, whole, others)
         worker = _Worker(**self._worker_params(prepared, base_score=xgb_model is None))
         worker.prepare(prepared, evaluation.requested(self.eval_metric) or (evaluation.default() if eval_set else []))
         if eval_set is not None:
             others |= self._encoded_eval_set(prepared, eval_set, sample_weight_eval_set)
-        worker.fit(X, prepared.label, sample_weight=prepared.row_weight, base_margin=base_margin, **others)
+        worker.fit(X, prepared.label, sample_weight=prepared.row_weight, **whole, **others)
         self._Booster = worker.get_booster()
         self._set_evaluation_result(getattr(worker, "evals_result_", {}))
         self.n_classes_ = len(prepared.target.classes)
@@ -257,12 +257,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         if shift is not None and shift.any():
             shifted = _shifted(booster, shift, self._target.task)
             if shifted is None:
-                warnings.warn(
-                    "the calibrating shift leads beyond the largest intercept that XGBoost stores, so that the file "
-                    "predicts the link's probabilities; use to_onnx for calibrated ones.",
-                    UserWarning,
-                    stacklevel=2,
-                )
+                portable.warn_of_link("the calibrating shift leads beyond the largest intercept of XGBoost", "use to_onnx")
                 shift = None
             else:
                 booster = shifted
