@@ -87,7 +87,7 @@ class Resolved:
                 u = start.softmax_start(self._softmax_terms, priors, w1)
         elif self.formula is CROSS_ENTROPY:
             share = start.clip_prior(priors * w1 / (priors * w1 + (1.0 - priors) * w0))
-            u = np.log(share) - np.log1p(-share)
+            u = np.log(share / (1.0 - share))  # as LightGBM computes it, to the last bit
         else:
             u = np.array(
                 [
