@@ -287,7 +287,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         fname : str or path
         """
         booster = self.booster_
-        shift = portable.calibrating_shift(self.loss_)
+        shift = self.loss_.resolved.calibrating_shift
         if shift is not None and shift.any() and "\nis_linear=1" in booster.model_to_string(num_iteration=1):
             portable.warn_of_link("leaves with a slope cannot take up the calibrating shift", "use predict_proba")
             shift = None

@@ -12,23 +12,11 @@ import numpy.typing as npt
 
 from boost_imbalance._adapters import constructors
 from boost_imbalance._adapters.objective import Objective
-from boost_imbalance._engine.runner import Row
 from boost_imbalance._estimators.decisions import Decision
 from boost_imbalance._estimators.targets import Target
-from boost_imbalance._formulas import CROSS_ENTROPY
 from boost_imbalance._losses.labels import Counts, Task
 
 Array = npt.NDArray[Any]
-
-
-def calibrating_shift(loss: Objective) -> Array | None:
-    """What to add to the margins of each column so that their plain link is calibrated; None if no constant does it."""
-    resolved = loss.resolved
-    if resolved.formula is not CROSS_ENTROPY:
-        return None
-    w1, w0 = resolved.coefficients[Row.POSITIVE_WEIGHT], resolved.coefficients[Row.NEGATIVE_WEIGHT]
-    shift = resolved.offset - np.log(w1 if resolved.softmax else w1 / w0)
-    return np.asarray(shift - shift.mean() if resolved.softmax else shift)
 
 
 def warn_of_link(reason: str, remedy: str) -> None:

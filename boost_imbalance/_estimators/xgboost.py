@@ -252,7 +252,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             Ending in ``.json`` or ``.ubj``.
         """
         self._check_fitted()
-        shift = portable.calibrating_shift(self.loss_)
+        shift = self.loss_.resolved.calibrating_shift
         booster = self._best_booster()
         if shift is not None and shift.any():
             shifted = _shifted(booster, shift, self._target.task)

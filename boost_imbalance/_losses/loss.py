@@ -97,6 +97,15 @@ class Resolved:
             )
         return np.asarray(u - self.offset)
 
+    @property
+    def calibrating_shift(self) -> Array | None:
+        """What to add to the margins of each column so that their plain link is calibrated; None if no constant does it."""
+        if self.formula is not CROSS_ENTROPY:
+            return None
+        w1, w0 = self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
+        shift = self.offset - np.log(w1 if self.softmax else w1 / w0)
+        return np.asarray(shift - shift.mean() if self.softmax else shift)
+
     def probability(self, margin: Array) -> Array:
         """Calibrated probability at margins (n, columns), float64."""
         u = margin.astype(np.float64) + self.offset
