@@ -15,14 +15,14 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from boost_imbalance._adapters.constructors import focal_objective
 from boost_imbalance._adapters.objective import Objective
-from boost_imbalance._estimators.decisions import Decision, decide
-from boost_imbalance._estimators.targets import Target, as_array, weights_of
+from boost_imbalance._estimators.decisions import Decision, cheapest, decide
+from boost_imbalance._estimators.targets import Target, as_array, labelled, weights_of
 from boost_imbalance._losses.labels import Task
 from boost_imbalance._losses.weights import balanced, given
 
 Array = npt.NDArray[Any]
 
-OWN = ("loss", "decision", "decision_cv", "classes", "missing_label")
+OWN = ("loss", "decision", "decision_cv", "classes", "pos_label", "missing_label")
 """Parameters that the library knows nothing of."""
 
 
@@ -53,6 +53,7 @@ class ImbalancedClassifier:
     decision: Any
     decision_cv: Any
     classes: Any
+    pos_label: Any
     missing_label: Any
 
     def _with_loss_parameters(self, params: dict[str, Any], deep: bool) -> dict[str, Any]:
@@ -79,13 +80,23 @@ class ImbalancedClassifier:
             self.loss = _checked_loss(self.loss).replace(**nested)
         return others
 
-    def _prepare(self, X: Any, y: Any, sample_weight: Any, class_weights: dict[str, Any], n_jobs: int | None) -> Prepared:
-        """Check what was given, before anything is trained."""
-        decision = Decision.of(self.decision)
-        target = Target.of(y, self.classes, self.missing_label)
-        decision.check(target.task, target.columns)
+    def _labelled_rows(self, X: Any, y: Any, **by_row: Any) -> tuple[Any, Any, dict[str, Any]]:
+        """The rows that have any label at all; what else there is of each row goes with them."""
         if hasattr(X, "shape") or isinstance(X, (list, tuple)):
             check_consistent_length(X, y)
+        known = labelled(y, self.missing_label)
+        if known is None:
+            return X, y, by_row
+        kept = {name: value if value is None else _safe_indexing(value, known) for name, value in by_row.items()}
+        return _safe_indexing(X, known), as_array(y)[known], kept
+
+    def _prepare(self, y: Any, sample_weight: Any, class_weights: dict[str, Any], n_jobs: int | None) -> Prepared:
+        """Check what was given, before anything is trained."""
+        decision = Decision.of(self.decision)
+        target = Target.of(y, self.classes, self.missing_label, self.pos_label)
+        decision.check(target.task, target.columns)
+        if decision.is_about_one_class and target.task is Task.BINARY and self.pos_label is None:
+            target.check_positive(f"decision={self.decision!r}")
         label, observed = target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         loss = _checked_loss(self.loss)
@@ -139,9 +150,10 @@ class ImbalancedClassifier:
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
             fold = clone(model).fit(_safe_indexing(X, train), y[train], sample_weight=row_weight, **others)
             found = fold.predict_proba(_safe_indexing(X, test))
-            eta[test] = found[:, 1] if target.task is Task.BINARY else found
+            eta[test] = found[:, target.positive] if target.task is Task.BINARY else found
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
-        return decision.tune(target.task, eta[held_out], label[held_out], None if weight is None else weight[held_out])
+        weight = None if weight is None else weight[held_out]
+        return decision.tune(target.task, eta[held_out], target.of_positive(label[held_out]), weight)
 
     def tune_decision(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Choose the thresholds of ``decision`` anew, on rows that the model has not been trained on.
@@ -168,8 +180,8 @@ class ImbalancedClassifier:
         label, observed = self._target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         eta = self.predict_proba(X)  # type: ignore[attr-defined]
-        eta = eta[:, 1] if self._target.task is Task.BINARY else eta
-        self._tuned = decision, decision.tune(self._target.task, eta, label, weight)
+        eta = eta[:, self._target.positive] if self._target.task is Task.BINARY else eta
+        self._tuned = decision, decision.tune(self._target.task, eta, self._target.of_positive(label), weight)
         return self
 
     @property
@@ -187,7 +199,7 @@ class ImbalancedClassifier:
         if decision.kind == "cost":
             return None
         if not decision.is_tuned:
-            return decision.thresholds(self.class_prior_, self._even)
+            return decision.thresholds(*map(self._target.of_positive, (self.class_prior_, self._even)))
         if self._tuned is None or not _same_decision(self._tuned[0], decision):
             raise ValueError(
                 f"decision is {self.decision!r}, but no thresholds were tuned for it; call fit again, or tune_decision(X, "
@@ -206,9 +218,11 @@ class ImbalancedClassifier:
 
     def _decide(self, probability: Array) -> Array:
         target, thresholds = self._target, self.thresholds_
-        eta = probability[:, 1] if target.task is Task.BINARY else probability
-        cost = Decision.of(self.decision).value if thresholds is None else None
-        return target.decode(decide(target.task, eta, np.ones(1) if thresholds is None else thresholds, cost))
+        if thresholds is None:
+            eta = probability[:, 1] if target.task is Task.BINARY else probability
+            return target.decode(cheapest(target.task, eta, Decision.of(self.decision).value))
+        eta = probability[:, target.positive] if target.task is Task.BINARY else probability
+        return target.decode(target.of_positive(decide(target.task, eta, thresholds)))
 
     def _check_features(self, X: Any, names: bool = True) -> None:
         """The same words for both libraries."""
@@ -249,6 +263,9 @@ def check_keywords(params: Mapping[str, Any]) -> None:
 
 def refuse_objective(params: Mapping[str, Any]) -> None:
     """Refuse the libraries' own parameter for an objective."""
+    for name in params:
+        if name.startswith("objective__"):
+            raise ValueError(f"{name} does not reach the loss; write loss__{name.removeprefix('objective__')}.")
     if params.get("objective") is not None:
         raise TypeError(
             f"objective is {params['objective']!r}; this classifier takes loss=, for instance loss=focal_objective()."
@@ -279,7 +296,7 @@ def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any]) ->
                 f"scale_pos_weight is {positive!r}, but y has {target.columns} classes; give class_weight, or a loss with "
                 f"weights=."
             )
-        name, weights = "scale_pos_weight", positive
+        name, weights = "scale_pos_weight", positive if target.positive == 1 else [positive, 1.0]
     elif class_weight is not None:
         name, weights = "class_weight", _weights_by_class(target, class_weight)
     else:
@@ -307,7 +324,7 @@ def _weights_by_class(target: Target, class_weight: Any) -> Any:
         raise TypeError(f"class_weight is {class_weight!r}; give 'balanced', or a dict of weights by class.")
     weights = np.ones(len(target.classes))
     for label, weight in class_weight.items():
-        weights[target.class_index(label)] = weight
+        weights[target.class_index(label, "class_weight")] = weight
     return weights.tolist()
 
 

@@ -53,6 +53,11 @@ class Decision:
         """Whether it takes held-out rows to know the thresholds."""
         return self.kind in ("f1", "balanced_accuracy", "recall")
 
+    @property
+    def is_about_one_class(self) -> bool:
+        """Whether of two classes it is about one of them."""
+        return self.kind in ("f1", "recall", "threshold")
+
     def check(self, task: Task, columns: int) -> None:
         """Refuse a rule that does not fit the task, before anything is trained."""
         if self.kind == "cost":
@@ -104,15 +109,19 @@ class Decision:
         return found
 
 
-def decide(task: Task, eta: Array, thresholds: Array, cost: Array | None) -> Array:
+def decide(task: Task, eta: Array, thresholds: Array) -> Array:
     """Predicted codes from probabilities (n,), (n, classes) or (n, labels)."""
     if task is Task.MULTICLASS:
-        return np.asarray(np.argmin(eta @ cost, axis=1) if cost is not None else np.argmax(eta / thresholds, axis=1))
-    if cost is None:
-        above = eta > (thresholds if task is Task.MULTILABEL else thresholds[0])
-    else:
-        # Predict 1 where its expected cost is smaller than that of predicting 0.
-        above = eta * cost[..., 1, 1] + (1 - eta) * cost[..., 0, 1] < eta * cost[..., 1, 0] + (1 - eta) * cost[..., 0, 0]
+        return np.asarray(np.argmax(eta / thresholds, axis=1))
+    return np.asarray(eta > (thresholds if task is Task.MULTILABEL else thresholds[0])).astype(np.intp)
+
+
+def cheapest(task: Task, eta: Array, cost: Array) -> Array:
+    """The codes of the smallest expected cost."""
+    if task is Task.MULTICLASS:
+        return np.asarray(np.argmin(eta @ cost, axis=1))
+    # Predict 1 where its expected cost is smaller than that of predicting 0.
+    above = eta * cost[..., 1, 1] + (1 - eta) * cost[..., 0, 1] < eta * cost[..., 1, 0] + (1 - eta) * cost[..., 0, 0]
     return np.asarray(above).astype(np.intp)
 
 

@@ -21,6 +21,9 @@ _PARAMETERS = """Parameters
         Folds for rules that are tuned. Each trains a model more.
     classes : array_like, optional
         All classes, where the training labels may lack some. They get columns, and a probability close to 0.
+    pos_label : optional
+        Of two classes, the one that F1, recall, a threshold and ``scale_pos_weight`` are about. Default: 1 of 0 and 1, or of
+        -1 and 1; other labels must be named where it matters.
     missing_label : optional
         A value of ``y`` that means no label, as NaN and None always do."""
 

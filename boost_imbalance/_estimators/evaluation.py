@@ -57,9 +57,11 @@ class Evaluation:
         probability = self._loss.probability(np.asarray(y_pred, dtype=np.float64))
         if weight is not None and weight.ndim > 1:
             label, weight = np.where(weight > 0, label, np.nan), None
-        if weight is None or len(inspect.signature(self._metric).parameters) < 3:
+        parameters = inspect.signature(self._metric).parameters
+        required = sum(parameter.default is parameter.empty for parameter in parameters.values())
+        if len(parameters) < 3 or (weight is None and required < 3):
             return self._metric(label, probability)
-        if "sample_weight" in inspect.signature(self._metric).parameters:
+        if "sample_weight" in parameters:
             return self._metric(label, probability, sample_weight=weight)
         return self._metric(label, probability, weight)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import lightgbm
 import numpy as np
@@ -25,7 +25,12 @@ Array = npt.NDArray[Any]
 _ATTRIBUTE = "\nboost_imbalance="
 _IMBALANCE = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
 _METRIC = ("metric", "metrics", "metric_types")
-_OF_RAW_SCORES = ("auc", "average_precision", "auc_mu", "multi_error", "None", "none", "", "na", "null", "custom")
+_NO_METRIC = ("None", "none", "", "na", "null", "custom")
+_OF_RAW_SCORES = {
+    Task.BINARY: ("auc", "average_precision"),
+    Task.MULTICLASS: ("auc_mu", "multi_error"),
+    Task.MULTILABEL: (),
+}
 """Metrics of LightGBM's own that mean the same of raw scores as of probabilities."""
 _FEW_ROWS = 1000
 """On so few, min_child_samples may rule out every feature, and LightGBM then cannot train with gradients from outside."""
@@ -60,6 +65,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         decision: Any = "posterior",
         decision_cv: Any = 5,
         classes: Any = None,
+        pos_label: Any = None,
         missing_label: Any = np.nan,
         **kwargs: Any,
     ) -> None:
@@ -69,6 +75,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         self.decision = decision
         self.decision_cv = decision_cv
         self.classes = classes
+        self.pos_label = pos_label
         self.missing_label = missing_label
 
     def __sklearn_tags__(self) -> Any:
@@ -137,7 +144,10 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         """
         own = self.get_params(deep=False)
         weighing = {name: own.get(name) for name in (*_IMBALANCE, "class_weight")}
-        prepared = self._prepare(X, y, sample_weight, weighing, self.n_jobs)
+        whole_X, whole_y = X, y
+        X, y, by_row = self._labelled_rows(X, y, sample_weight=sample_weight, init_score=init_score)
+        sample_weight, init_score = by_row.values()
+        prepared = self._prepare(y, sample_weight, weighing, self.n_jobs)
         others = {
             "eval_set": eval_set, "eval_names": eval_names, "eval_sample_weight": eval_sample_weight,
             "eval_class_weight": eval_class_weight, "eval_init_score": eval_init_score, "eval_metric": eval_metric,
@@ -156,7 +166,8 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         codes = np.zeros(len(prepared.label), np.float32) if multilabel else prepared.label
         if begins and linear:  # leaves with a slope cannot take up a constant
             init_model, begins = constant_model(start, X), False
-        sets = _EvaluationSets(X, y, codes, prepared, others, later, start if begins else None)
+        training_set = _TrainingSet(whole_X, whole_y, X, codes)
+        sets = _EvaluationSets(training_set, prepared, others, later, start if begins else None)
         requested = [metric for name in _METRIC for metric in evaluation.requested(own.get(name))]
         requested += evaluation.requested(eval_metric)
         if not requested and sets.pairs:
@@ -173,7 +184,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             "sample_weight": prepared.row_weight,
             "init_score": _constant(start, len(codes)) if begins else init_score,
             "init_model": init_model,
-            "eval_metric": [_usable(metric, prepared.loss, sets, multilabel) for metric in requested],
+            "eval_metric": [_usable(metric, prepared, sets) for metric in requested],
         }
         _train(worker, X, codes, arguments)
         booster = worker.booster_
@@ -356,11 +367,21 @@ def _train(worker: Any, X: Any, codes: Array, arguments: dict[str, Any]) -> None
         raise
 
 
+class _TrainingSet(NamedTuple):
+    """To be recognised among the validation sets: as given, and as LightGBM gets it."""
+
+    X: Any
+    y: Any
+    rows: Any
+    """``X``, without the rows that have no label."""
+    codes: Array
+
+
 class _EvaluationSets:
     """Validation data with encoded labels, and what belongs to each set."""
 
     def __init__(
-        self, X: Any, y: Any, codes: Array, prepared: Prepared, given: dict[str, Any], later: dict[str, Any], start: Any
+        self, training: _TrainingSet, prepared: Prepared, given: dict[str, Any], later: dict[str, Any], start: Any
     ) -> None:
         target = prepared.target
         self.named = bool(later)
@@ -370,8 +391,8 @@ class _EvaluationSets:
         weights, classes = given["eval_sample_weight"], given["eval_class_weight"]
         self.row_weights: list[Array | None] = []
         for i, (X_valid, y_valid) in enumerate(_pairs(given["eval_set"], later)):
-            if X_valid is X and y_valid is y:
-                self.pairs.append((X, codes))
+            if X_valid is training.X and y_valid is training.y:
+                self.pairs.append((training.rows, training.codes))
                 self.row_weights.append(prepared.row_weight)
                 self.labels.append((prepared.label, prepared.weight))
                 continue
@@ -431,14 +452,15 @@ def _item(collection: Any, i: int) -> Any:
     return collection.get(i) if isinstance(collection, dict) else collection[i]
 
 
-def _usable(metric: Any, loss: Any, sets: _EvaluationSets, multilabel: bool) -> Any:
+def _usable(metric: Any, prepared: Prepared, sets: _EvaluationSets) -> Any:
+    task = prepared.target.task
     if not isinstance(metric, str):
-        return evaluation.Evaluation(metric, loss, sets.read if multilabel else evaluation.as_given)
-    if metric not in _OF_RAW_SCORES or (multilabel and metric not in _OF_RAW_SCORES[4:]):
+        return evaluation.Evaluation(metric, prepared.loss, sets.read if task is Task.MULTILABEL else evaluation.as_given)
+    if metric not in _NO_METRIC and metric not in _OF_RAW_SCORES[task]:
+        able = "".join(f"{name!r}, " for name in _OF_RAW_SCORES[task])
         raise ValueError(
-            f"eval_metric is {metric!r}, which LightGBM would take of raw "
-            f"scores{' and one column of labels' if multilabel else ''}; use one of boost_imbalance.metrics, "
-            f"'binary_logloss' or 'multi_logloss', or a function of labels and probabilities."
+            f"eval_metric is {metric!r}, which LightGBM does not take of the raw scores of a {task.value} task; give {able}"
+            f"'log_loss', one of boost_imbalance.metrics, or a function of labels and probabilities."
         )
     return metric
 

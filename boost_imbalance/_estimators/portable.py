@@ -36,7 +36,9 @@ def record(model: Any, shift: Array | None) -> str:
         "dtype": str(target.dtype),
         "prior": _plain(model.class_prior_),
         "even": _plain(model._even),
-        "tuned": None if tuned is None else [tuned[0].kind, _plain(tuned[0].value), _plain(tuned[1])],
+        "positive": target.positive,
+        "decision": _decision_state(model.decision),
+        "tuned": None if tuned is None else _plain(tuned[1]),
         "shift": _plain(shift),
     }
     return json.dumps(state).replace("=", "\\u003d")
@@ -48,14 +50,13 @@ def restore(model: Any, text: str) -> Array | None:
     dtype = np.dtype(state["dtype"])
     target = Target(Task(state["task"]), np.asarray(state["classes"]), dtype, model.missing_label)
     if target.task is not Task.MULTILABEL:
-        target = Target(target.task, target.classes.astype(dtype), dtype, model.missing_label)
+        target = Target(target.task, target.classes.astype(dtype), dtype, model.missing_label, state["positive"])
     model._target, model.loss_ = target, _loss_of(state["loss"])
     model.class_prior_, model._even = (np.asarray(state[name], dtype=np.float64) for name in ("prior", "even"))
-    tuned = state["tuned"]
+    model.decision = state["decision"]
     model._tuned = None
-    if tuned is not None:
-        value = None if tuned[1] is None else np.asarray(tuned[1], dtype=np.float64)
-        model._tuned = Decision(tuned[0], value), np.asarray(tuned[2], dtype=np.float64)
+    if state["tuned"] is not None:
+        model._tuned = Decision.of(model.decision), np.asarray(state["tuned"], dtype=np.float64)
     return None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
 
 
@@ -65,6 +66,10 @@ def assume_built_in(model: Any, columns: int) -> None:
     model._target, model._tuned = target, None
     model.loss_ = constructors.weighted_objective(weights=None).fit(np.arange(max(columns, 2)))
     model.class_prior_, model._even = np.full(target.columns, 1.0 / max(columns, 2)), np.full(target.columns, 0.5)
+
+
+def _decision_state(decision: Any) -> Any:
+    return {key: _plain(value) for key, value in decision.items()} if isinstance(decision, Mapping) else decision
 
 
 def _loss_state(loss: Objective) -> dict[str, Any]:

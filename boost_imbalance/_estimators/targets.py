@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +27,11 @@ class Target:
     dtype: Any
     """Of a multi-label task's predictions."""
     missing_label: Any
+    positive: int = 1
+    """Of two classes, the code of the one that thresholds, recall and F1 are about."""
 
     @classmethod
-    def of(cls, y: Any, classes: Any, missing_label: Any) -> Target:
+    def of(cls, y: Any, classes: Any, missing_label: Any, pos_label: Any = None) -> Target:
         """Learn the task and its classes from training labels."""
         array = as_array(y)
         if array.ndim == 2:
@@ -37,6 +40,8 @@ class Target:
                     f"classes is {classes!r}, but y has shape {array.shape}, a multi-label task of zeros and ones; leave it "
                     f"out."
                 )
+            if pos_label is not None:
+                raise ValueError(f"pos_label is {pos_label!r}, but y has several columns of zeros and ones; leave it out.")
             kind = array.dtype if array.dtype.kind in "biuf" else np.dtype(np.int64)
             target = cls(Task.MULTILABEL, np.arange(array.shape[1]), kind, missing_label)
             empty = _missing(array, missing_label).all(axis=0)
@@ -58,7 +63,11 @@ class Target:
             )
         target = cls(Task.BINARY if len(known) == 2 else Task.MULTICLASS, known, known.dtype, missing_label)
         target._codes(observed, "y")
-        return target
+        if pos_label is None:
+            return target
+        if target.task is not Task.BINARY:
+            raise ValueError(f"pos_label is {pos_label!r}, but y has {len(known)} classes; it is for two.")
+        return dataclasses.replace(target, positive=target.class_index(pos_label, "pos_label"))
 
     @property
     def columns(self) -> int:
@@ -109,9 +118,20 @@ class Target:
             return code.astype(self.dtype)
         return np.asarray(self.classes[code.astype(np.intp)])
 
-    def class_index(self, label: Any) -> int:
+    def class_index(self, label: Any, name: str) -> int:
         """The code of one class."""
-        return int(self._codes(_plain(as_array([label])), "class_weight")[0])
+        return int(self._codes(_plain(as_array([label])), name)[0])
+
+    def check_positive(self, what: str) -> None:
+        """Refuse to guess which of two classes is the positive one."""
+        if self.classes.dtype.kind not in "biuf" or self.classes[1] != 1 or self.classes[0] not in (0, -1):
+            raise ValueError(
+                f"pos_label is None, but the classes are {_listed(self.classes)}; name the one that {what} is about."
+            )
+
+    def of_positive(self, values: Array) -> Array:
+        """Codes or shares of class 1 as those of the positive class, and back."""
+        return values if self.positive == 1 or self.task is not Task.BINARY else np.asarray(1 - values)
 
     def _codes(self, values: Array, name: str) -> Array:
         try:
@@ -126,6 +146,14 @@ class Target:
                 f"name all classes in classes= before fit."
             )
         return np.asarray(code)
+
+
+def labelled(y: Any, missing_label: Any) -> Array | None:
+    """Indices of the rows that have a label; None if all have."""
+    array = as_array(y)
+    known = ~_missing(array, missing_label)
+    rows = np.asarray(known.any(axis=1) if known.ndim == 2 else known)
+    return None if rows.all() or not rows.any() else np.flatnonzero(rows)
 
 
 def weights_of(sample_weight: Any, label: Array, observed: Array | None, name: str) -> Array | None:
@@ -169,6 +197,7 @@ def as_array(y: Any) -> Array:
 
 def _missing(array: Array, sentinel: Any) -> Array:
     """Where there is no label: NaN, None, NA, and the sentinel."""
+    missing: Any
     if array.dtype.kind == "f":
         missing = np.isnan(array)
     elif array.dtype.kind == "O":
@@ -176,8 +205,8 @@ def _missing(array: Array, sentinel: Any) -> Array:
     else:
         missing = np.zeros(array.shape, bool)
     if not _is_missing(sentinel):
-        missing |= np.asarray(array == sentinel, dtype=bool)
-    return missing
+        missing = missing | np.asarray(array == sentinel, dtype=bool)
+    return np.asarray(missing)
 
 
 def _is_missing(value: Any) -> bool:

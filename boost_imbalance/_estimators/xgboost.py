@@ -52,6 +52,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         decision: Any = "posterior",
         decision_cv: Any = 5,
         classes: Any = None,
+        pos_label: Any = None,
         missing_label: Any = np.nan,
         class_weight: Any = None,
         **kwargs: Any,
@@ -62,6 +63,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         self.decision = decision
         self.decision_cv = decision_cv
         self.classes = classes
+        self.pos_label = pos_label
         self.missing_label = missing_label
         self.class_weight = class_weight
 
@@ -117,7 +119,9 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             The classifier itself.
         """
         weighing = {"class_weight": self.class_weight, "scale_pos_weight": self.scale_pos_weight}
-        prepared = self._prepare(X, y, sample_weight, weighing, self.n_jobs)
+        X, y, by_row = self._labelled_rows(X, y, sample_weight=sample_weight, base_margin=base_margin)
+        sample_weight, base_margin = by_row.values()
+        prepared = self._prepare(y, sample_weight, weighing, self.n_jobs)
         others = {
             "eval_set": eval_set, "verbose": verbose, "feature_weights": feature_weights,
             "sample_weight_eval_set": sample_weight_eval_set, "base_margin_eval_set": base_margin_eval_set,
@@ -154,6 +158,12 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             label, observed = prepared.target.encode(y, f"the y of eval_set[{i}]")
             given = None if weights is None else weights[i]
             if prepared.target.task is Task.MULTILABEL and observed is not None:
+                named = [metric for metric in evaluation.requested(self.eval_metric) if isinstance(metric, str)]
+                if named:
+                    raise ValueError(
+                        f"eval_metric is {named[0]!r}, by which XGBoost would count the missing labels of eval_set[{i}] "
+                        f"too; give one of boost_imbalance.metrics."
+                    )
                 label = np.where(observed, label, np.float32(-1))  # a metric reads it as missing
                 observed = None
             row_weights.append(weights_of(given, label, observed, f"sample_weight_eval_set[{i}]"))
@@ -328,6 +338,12 @@ class _Worker(XGBClassifier):
         self._classes = len(target.classes) if target.task is Task.MULTICLASS else 2
         self._occurring = np.unique(prepared.label)
         self._names = [metric for metric in metrics if isinstance(metric, str)]
+        for name in self._names:
+            if target.task is Task.MULTILABEL and name.startswith(("auc", "pre", "map", "ndcg", "merror")):
+                raise ValueError(
+                    f"eval_metric is {name!r}, which XGBoost does not have for a multi-label task; give one of "
+                    f"boost_imbalance.metrics, or a function of labels and probabilities."
+                )
         self._functions = [
             evaluation.Evaluation(metric, prepared.loss, evaluation.as_given) for metric in metrics if callable(metric)
         ]

@@ -20,6 +20,10 @@ class Task(Enum):
     MULTICLASS = "multi-class"
     MULTILABEL = "multi-label"
 
+    def __reduce__(self) -> Any:
+        """By value, which every format of persistence can write and read."""
+        return type(self), (self.value,)
+
 
 @dataclass(frozen=True)
 class Counts:
