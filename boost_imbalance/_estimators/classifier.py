@@ -92,15 +92,12 @@ class ImbalancedClassifier:
 
     def _prepare(self, y: Any, sample_weight: Any, class_weights: dict[str, Any], n_jobs: int | None) -> Prepared:
         """Check what was given, before anything is trained."""
-        decision = Decision.of(self.decision)
-        target = Target.of(y, self.classes, self.missing_label, self.pos_label)
-        decision.check(target.task, target.columns)
-        if decision.is_about_one_class and target.task is Task.BINARY and self.pos_label is None:
-            target.check_positive(f"decision={self.decision!r}")
+        target = Target.of(y, self.classes, self.missing_label)
+        _, positive = self._rule(target)
         label, observed = target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         loss = _checked_loss(self.loss)
-        changes = _class_weights(target, loss, class_weights)
+        changes = _class_weights(target, loss, class_weights, positive)
         if n_jobs is not None and n_jobs > 0 and loss.parameters["n_threads"] is None:
             changes["n_threads"] = n_jobs
         made = loss.copy(**changes)
@@ -118,7 +115,17 @@ class ImbalancedClassifier:
     def _finish(self, prepared: Prepared, tuned: Array | None) -> None:
         self._target, self.loss_ = prepared.target, prepared.loss
         self.class_prior_, self._even = prepared.prior, prepared.even
-        self._tuned = None if tuned is None else (Decision.of(self.decision), tuned)
+        self._tuned = None if tuned is None else (*self._rule(prepared.target), tuned)
+
+    def _rule(self, target: Target) -> tuple[Decision, int]:
+        """What ``decision`` and ``pos_label`` say now; the latter as the code of the positive one of two classes."""
+        decision = Decision.of(self.decision)
+        decision.check(target.task, target.columns)
+        if self.pos_label is not None:
+            return decision, target.positive_code(self.pos_label)
+        if decision.is_about_one_class and target.task is Task.BINARY:
+            target.check_positive(f"decision={self.decision!r}")
+        return decision, 1
 
     def _tuned_in_folds(
         self, X: Any, y: Any, sample_weight: Any, prepared: Prepared, whole: dict[str, Any], others: dict[str, Any]
@@ -127,7 +134,7 @@ class ImbalancedClassifier:
 
         ``whole`` are arguments that cannot be divided into folds, ``others`` those that every fold gets.
         """
-        decision = Decision.of(self.decision)
+        decision, positive = self._rule(prepared.target)
         if not decision.is_tuned:
             return None
         for name, value in whole.items():
@@ -141,7 +148,10 @@ class ImbalancedClassifier:
         if target.task is not Task.MULTILABEL and weight is not None:
             strata = np.where(weight > 0, label, -1)
         multilabel = target.task is Task.MULTILABEL
-        cv = check_cv(self.decision_cv, None if multilabel else strata, classifier=not multilabel)
+        try:
+            cv = check_cv(self.decision_cv, None if multilabel else strata, classifier=not multilabel)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"decision_cv is {self.decision_cv!r}: {error}") from None
         eta = np.full(label.shape if target.task is not Task.MULTICLASS else (len(label), target.columns), np.nan)
         model: Any = clone(self)
         model.set_params(decision="posterior", classes=None if multilabel else target.classes)
@@ -150,10 +160,10 @@ class ImbalancedClassifier:
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
             fold = clone(model).fit(_safe_indexing(X, train), y[train], sample_weight=row_weight, **others)
             found = fold.predict_proba(_safe_indexing(X, test))
-            eta[test] = found[:, target.positive] if target.task is Task.BINARY else found
+            eta[test] = found[:, positive] if target.task is Task.BINARY else found
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
         weight = None if weight is None else weight[held_out]
-        return decision.tune(target.task, eta[held_out], target.of_positive(label[held_out]), weight)
+        return decision.tune(target.task, eta[held_out], _of(positive, label[held_out]), weight)
 
     def tune_decision(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Choose the thresholds of ``decision`` anew, on rows that the model has not been trained on.
@@ -171,8 +181,7 @@ class ImbalancedClassifier:
         The classifier itself.
         """
         check_is_fitted(self)
-        decision = Decision.of(self.decision)
-        decision.check(self._target.task, self._target.columns)
+        decision, positive = self._rule(self._target)
         if not decision.is_tuned:
             raise ValueError(
                 f"decision is {self.decision!r}, which has nothing to tune; set it to 'f1' or another tuned rule."
@@ -180,8 +189,8 @@ class ImbalancedClassifier:
         label, observed = self._target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         eta = self.predict_proba(X)  # type: ignore[attr-defined]
-        eta = eta[:, self._target.positive] if self._target.task is Task.BINARY else eta
-        self._tuned = decision, decision.tune(self._target.task, eta, self._target.of_positive(label), weight)
+        eta = eta[:, positive] if self._target.task is Task.BINARY else eta
+        self._tuned = decision, positive, decision.tune(self._target.task, eta, _of(positive, label), weight)
         return self
 
     @property
@@ -194,18 +203,17 @@ class ImbalancedClassifier:
     def thresholds_(self) -> Array | None:
         """What ``predict`` compares with: one probability per label, or one divisor per class; None under a cost matrix."""
         check_is_fitted(self)
-        decision = Decision.of(self.decision)
-        decision.check(self._target.task, self._target.columns)
+        decision, positive = self._rule(self._target)
         if decision.kind == "cost":
             return None
         if not decision.is_tuned:
-            return decision.thresholds(*map(self._target.of_positive, (self.class_prior_, self._even)))
-        if self._tuned is None or not _same_decision(self._tuned[0], decision):
+            return decision.thresholds(_of(positive, self.class_prior_), _of(positive, self._even))
+        if self._tuned is None or not _same_rule(self._tuned, decision, positive):
             raise ValueError(
                 f"decision is {self.decision!r}, but no thresholds were tuned for it; call fit again, or tune_decision(X, "
                 f"y)."
             )
-        return np.asarray(self._tuned[1])
+        return np.asarray(self._tuned[2])
 
     def _probability(self, margin: Array, calibrated: bool) -> Array:
         margin = np.asarray(margin, dtype=np.float64)
@@ -218,11 +226,12 @@ class ImbalancedClassifier:
 
     def _decide(self, probability: Array) -> Array:
         target, thresholds = self._target, self.thresholds_
+        decision, positive = self._rule(target)
         if thresholds is None:
             eta = probability[:, 1] if target.task is Task.BINARY else probability
-            return target.decode(cheapest(target.task, eta, Decision.of(self.decision).value))
-        eta = probability[:, target.positive] if target.task is Task.BINARY else probability
-        return target.decode(target.of_positive(decide(target.task, eta, thresholds)))
+            return target.decode(cheapest(target.task, eta, decision.value))
+        eta = probability[:, positive] if target.task is Task.BINARY else probability
+        return target.decode(_of(positive, decide(target.task, eta, thresholds)))
 
     def _check_features(self, X: Any, names: bool = True) -> None:
         """The same words for both libraries."""
@@ -280,7 +289,7 @@ def _checked_loss(loss: Any) -> Objective:
     raise TypeError(f"loss is {loss!r}; give an objective of this package, for instance focal_objective(gamma=2.0).")
 
 
-def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any]) -> dict[str, Any]:
+def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any], code: int) -> dict[str, Any]:
     """The libraries' ways of weighing classes, as the loss's own."""
     class_weight, positive = weighing.get("class_weight"), weighing.get("scale_pos_weight")
     for name in ("is_unbalance", "unbalance", "unbalanced_sets"):
@@ -296,7 +305,7 @@ def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any]) ->
                 f"scale_pos_weight is {positive!r}, but y has {target.columns} classes; give class_weight, or a loss with "
                 f"weights=."
             )
-        name, weights = "scale_pos_weight", positive if target.positive == 1 else [positive, 1.0]
+        name, weights = "scale_pos_weight", positive if code == 1 else [positive, 1.0]
     elif class_weight is not None:
         name, weights = "class_weight", _weights_by_class(target, class_weight)
     else:
@@ -348,8 +357,14 @@ def _priors(target: Target, label: Array, weight: Array | None) -> Array:
     return np.asarray(np.average(y, axis=0, weights=w))
 
 
-def _same_decision(one: Decision, other: Decision) -> bool:
-    return one.kind == other.kind and (one.value is None or np.array_equal(one.value, other.value))
+def _same_rule(tuned: Any, decision: Decision, positive: int) -> bool:
+    known, code, _ = tuned
+    return bool(known.kind == decision.kind and np.array_equal(known.value, decision.value) and code == positive)
+
+
+def _of(positive: int, values: Array) -> Array:
+    """Codes or shares of class 1 as those of the positive class, and back."""
+    return values if positive == 1 else np.asarray(1 - values)
 
 
 def _plain_name(name: Any) -> str:

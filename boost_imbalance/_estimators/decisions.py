@@ -142,7 +142,9 @@ def _tune_one(eta: Array, label: Array, weight: Array | None, kind: str, goal: f
         best = len(score) - 1 - int(np.argmax(score[::-1]))
     chosen = cut[best]
     below = eta[eta < chosen]
-    return float((chosen + below.max()) / 2 if len(below) else chosen / 2) if np.isfinite(chosen) else 0.5
+    if len(below):
+        return float((chosen + below.max()) / 2) if np.isfinite(chosen) else float(np.nextafter(below.max(), 1.0))
+    return float(chosen / 2) if chosen > 0 else -1e-300  # a probability of 0 is above this
 
 
 def _tune_classes(eta: Array, label: Array, weight: Array | None, kind: str) -> Array:

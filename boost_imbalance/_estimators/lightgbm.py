@@ -324,7 +324,10 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             if shift is not None and shift.any():
                 _add_to_first_trees(booster, -shift)
         else:
-            portable.assume_built_in(self, booster.num_model_per_iteration())
+            columns = booster.num_model_per_iteration()
+            multilabel = "\nobjective=multiclassova" in header
+            task = Task.MULTILABEL if multilabel else Task.BINARY if columns == 1 else Task.MULTICLASS
+            portable.assume_built_in(self, task, max(columns, 2))
         self._Booster = booster
         self._n_features = self._n_features_in = booster.num_feature()
         names = booster.feature_name()

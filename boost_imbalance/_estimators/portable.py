@@ -36,9 +36,9 @@ def record(model: Any, shift: Array | None) -> str:
         "dtype": str(target.dtype),
         "prior": _plain(model.class_prior_),
         "even": _plain(model._even),
-        "positive": target.positive,
+        "pos_label": _plain(model.pos_label),
         "decision": _decision_state(model.decision),
-        "tuned": None if tuned is None else _plain(tuned[1]),
+        "tuned": None if tuned is None else [tuned[1], _plain(tuned[2])],
         "shift": _plain(shift),
     }
     return json.dumps(state).replace("=", "\\u003d")
@@ -48,24 +48,29 @@ def restore(model: Any, text: str) -> Array | None:
     """Make a classifier what the record says; the shift that its model contains."""
     state = json.loads(text)
     dtype = np.dtype(state["dtype"])
-    target = Target(Task(state["task"]), np.asarray(state["classes"]), dtype, model.missing_label)
-    if target.task is not Task.MULTILABEL:
-        target = Target(target.task, target.classes.astype(dtype), dtype, model.missing_label, state["positive"])
+    task = Task(state["task"])
+    classes = np.array(state["classes"], dtype=np.intp if task is Task.MULTILABEL else dtype)
+    target = Target(task, classes, dtype, model.missing_label)
     model._target, model.loss_ = target, _loss_of(state["loss"])
     model.class_prior_, model._even = (np.asarray(state[name], dtype=np.float64) for name in ("prior", "even"))
-    model.decision = state["decision"]
+    model.decision, model.pos_label = state["decision"], state["pos_label"]
     model._tuned = None
     if state["tuned"] is not None:
-        model._tuned = Decision.of(model.decision), np.asarray(state["tuned"], dtype=np.float64)
+        positive, thresholds = state["tuned"]
+        model._tuned = Decision.of(model.decision), positive, np.asarray(thresholds, dtype=np.float64)
     return None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
 
 
-def assume_built_in(model: Any, columns: int) -> None:
+def assume_built_in(model: Any, task: Task, columns: int) -> None:
     """Make a classifier of a model without a record: one of the library's own cross-entropy."""
-    target = Target.of(np.arange(max(columns, 2)), None, model.missing_label)
+    multilabel = task is Task.MULTILABEL
+    target = Target(task, np.arange(columns), np.dtype(np.intp), model.missing_label)
+    counts = np.ones(columns if multilabel or task is Task.MULTICLASS else 1)
     model._target, model._tuned = target, None
-    model.loss_ = constructors.weighted_objective(weights=None).fit(np.arange(max(columns, 2)))
-    model.class_prior_, model._even = np.full(target.columns, 1.0 / max(columns, 2)), np.full(target.columns, 0.5)
+    model.loss_ = constructors.weighted_objective(weights=None)
+    model.loss_.fit_counts(Counts(task, counts, counts, 2, 2.0 * counts))
+    model.class_prior_ = np.full(len(counts), 0.5 if len(counts) == 1 or multilabel else 1.0 / columns)
+    model._even = np.full(len(counts), 0.5)
 
 
 def _decision_state(decision: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,11 +26,9 @@ class Target:
     dtype: Any
     """Of a multi-label task's predictions."""
     missing_label: Any
-    positive: int = 1
-    """Of two classes, the code of the one that thresholds, recall and F1 are about."""
 
     @classmethod
-    def of(cls, y: Any, classes: Any, missing_label: Any, pos_label: Any = None) -> Target:
+    def of(cls, y: Any, classes: Any, missing_label: Any) -> Target:
         """Learn the task and its classes from training labels."""
         array = as_array(y)
         if array.ndim == 2:
@@ -40,8 +37,6 @@ class Target:
                     f"classes is {classes!r}, but y has shape {array.shape}, a multi-label task of zeros and ones; leave it "
                     f"out."
                 )
-            if pos_label is not None:
-                raise ValueError(f"pos_label is {pos_label!r}, but y has several columns of zeros and ones; leave it out.")
             kind = array.dtype if array.dtype.kind in "biuf" else np.dtype(np.int64)
             target = cls(Task.MULTILABEL, np.arange(array.shape[1]), kind, missing_label)
             empty = _missing(array, missing_label).all(axis=0)
@@ -63,11 +58,7 @@ class Target:
             )
         target = cls(Task.BINARY if len(known) == 2 else Task.MULTICLASS, known, known.dtype, missing_label)
         target._codes(observed, "y")
-        if pos_label is None:
-            return target
-        if target.task is not Task.BINARY:
-            raise ValueError(f"pos_label is {pos_label!r}, but y has {len(known)} classes; it is for two.")
-        return dataclasses.replace(target, positive=target.class_index(pos_label, "pos_label"))
+        return target
 
     @property
     def columns(self) -> int:
@@ -122,16 +113,18 @@ class Target:
         """The code of one class."""
         return int(self._codes(_plain(as_array([label])), name)[0])
 
+    def positive_code(self, pos_label: Any) -> int:
+        """The code of the positive one of two classes."""
+        if self.task is not Task.BINARY:
+            raise ValueError(f"pos_label is {pos_label!r}, but the task is {self.task.value}; it is for two classes.")
+        return self.class_index(pos_label, "pos_label")
+
     def check_positive(self, what: str) -> None:
         """Refuse to guess which of two classes is the positive one."""
         if self.classes.dtype.kind not in "biuf" or self.classes[1] != 1 or self.classes[0] not in (0, -1):
             raise ValueError(
                 f"pos_label is None, but the classes are {_listed(self.classes)}; name the one that {what} is about."
             )
-
-    def of_positive(self, values: Array) -> Array:
-        """Codes or shares of class 1 as those of the positive class, and back."""
-        return values if self.positive == 1 or self.task is not Task.BINARY else np.asarray(1 - values)
 
     def _codes(self, values: Array, name: str) -> Array:
         try:
@@ -140,7 +133,7 @@ class Target:
         except TypeError:
             code, unknown = np.zeros(len(values), np.intp), np.ones(len(values), bool)
         if np.any(unknown):
-            value = values[np.argmax(np.broadcast_to(unknown, values.shape))]
+            value = values[int(np.argmax(np.broadcast_to(unknown, values.shape))) :][:1].tolist()[0]
             raise ValueError(
                 f"{name} holds {value!r}, which is not one of the classes {_listed(self.classes)}; leave those rows out, or "
                 f"name all classes in classes= before fit."

@@ -285,7 +285,10 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         booster = self._Booster
         text = booster.attr(_ATTRIBUTE)
         if text is None:
-            portable.assume_built_in(self, self.n_classes_)
+            parameters = json.loads(booster.save_config())["learner"]["learner_model_param"]
+            columns, labels = int(parameters["num_class"]), int(parameters["num_target"])
+            task = Task.MULTICLASS if columns > 1 else Task.MULTILABEL if labels > 1 else Task.BINARY
+            portable.assume_built_in(self, task, max(columns, labels, 2))
             return
         shift = portable.restore(self, text)
         booster.set_attr(**{_ATTRIBUTE: None})
