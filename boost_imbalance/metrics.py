@@ -38,7 +38,7 @@ def average_precision() -> Metric:
     """Average precision: the mean precision over the positives, each at its own threshold.
 
     Equal to :func:`sklearn.metrics.average_precision_score`; over several classes or labels, the mean over those that
-    occur, each against the rest.
+    occur, each against the rest. Rows are ranked by margin, or by the softmax of several classes' margins.
 
     Examples
     --------
@@ -141,13 +141,22 @@ class _AveragePrecision(Metric):
             labels.check_label(label, 2)
             return _one_average_precision(margin.reshape(-1), label > 0, weight)
         labels.check_label(label, margin.shape[1] if label.ndim == 1 else 2)
+        score = margin
+        if task is labels.Task.MULTICLASS:
+            # A class's margin alone does not rank rows: that depends on the other classes' too.
+            score = _softmax(margin) if self._objective is None else self._objective.probability(margin.astype(np.float64))
         values = []
         for k in range(margin.shape[1]):
             positive = label == k if label.ndim == 1 else label[:, k] > 0
             w = weight[:, k] if weight is not None and weight.ndim == 2 else weight
             if (positive if w is None else positive & (w > 0)).any():
-                values.append(_one_average_precision(np.ascontiguousarray(margin[:, k]), positive, w))
+                values.append(_one_average_precision(np.ascontiguousarray(score[:, k]), positive, w))
         return float(np.mean(values)) if values else 0.0
+
+
+def _softmax(margin: Array) -> Array:
+    e = np.exp(margin.astype(np.float64) - margin.max(axis=1, keepdims=True))
+    return np.asarray(e / e.sum(axis=1, keepdims=True))
 
 
 def _one_average_precision(score: Array, positive: Array, weight: Array | None) -> float:

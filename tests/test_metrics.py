@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.special import softmax
 
 import boost_imbalance as bi
 from boost_imbalance import metrics
@@ -45,7 +46,7 @@ class Case:
             return [(self.label, self.margin)]
         if self.task == "multilabel":
             return [(self.label[:, k], self.margin[:, k]) for k in range(3)]
-        return [(self.label == k, self.margin[:, k]) for k in range(4)]
+        return [(self.label == k, softmax(self.margin.astype(np.float64), axis=1)[:, k]) for k in range(4)]
 
     def decisions(self, threshold=0.5):
         """Pairs (label, decision) whose score is averaged."""
@@ -286,7 +287,7 @@ def test_classes_that_do_not_occur(weighted):
     label, decision = case.label, margin.argmax(axis=1)
     assert 4 not in decision
     assert 5 in decision
-    one_vs_rest = [(label == k, margin[:, k]) for k in range(4)]
+    one_vs_rest = [(label == k, softmax(margin, axis=1)[:, k]) for k in range(4)]
     expected = mean_over_columns(sk.average_precision_score, one_vs_rest, case.weight)
     assert metrics.average_precision().value(margin, label, case.weight) == pytest.approx(expected)
     value = metrics.balanced_accuracy().value(margin, label, case.weight)

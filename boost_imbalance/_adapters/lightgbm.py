@@ -129,9 +129,9 @@ def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **optio
     if y.ndim != 2:
         raise ValueError(f"label has shape {array.shape}; one column of labels goes into lightgbm.Dataset itself.")
     w = labels.as_weight(sample_weight, y)
-    labels.count(y, w, Task.MULTILABEL, y.shape[1])
     if missing.any():
         w = np.asarray(~missing * (np.ones(1) if w is None else w.reshape(len(w), -1)))
+    labels.count(y, w, Task.MULTILABEL, y.shape[1])
     dataset = lightgbm.Dataset(data, np.zeros(len(y), np.float32), **options)
     setattr(dataset, _ATTACHED, (y, w))
     return dataset
@@ -142,7 +142,7 @@ def attached(data: Any) -> tuple[Array, Array | None] | None:
     own: tuple[Array, Array | None] | None = getattr(data, _ATTACHED, None)
     rows = getattr(data, "used_indices", None)
     if own is None and rows is not None:
-        whole = getattr(data.reference, _ATTACHED, None)
+        whole = attached(data.reference)
         if whole is not None:
             own = whole[0][rows], None if whole[1] is None else whole[1][rows]
             setattr(data, _ATTACHED, own)

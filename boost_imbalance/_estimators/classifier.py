@@ -87,17 +87,22 @@ class ImbalancedClassifier:
         known = labelled(y, self.missing_label)
         if known is None:
             return X, y, by_row
+        for name, value in by_row.items():
+            if value is not None and np.shape(value)[:1] != np.shape(y)[:1]:
+                raise ValueError(
+                    f"{name} has shape {np.shape(value)}, but y has shape {np.shape(y)}; give one for each row."
+                )
         kept = {name: value if value is None else _safe_indexing(value, known) for name, value in by_row.items()}
         return _safe_indexing(X, known), as_array(y)[known], kept
 
     def _prepare(self, y: Any, sample_weight: Any, class_weights: dict[str, Any], n_jobs: int | None) -> Prepared:
         """Check what was given, before anything is trained."""
         target = Target.of(y, self.classes, self.missing_label)
-        _, positive = self._rule(target)
+        self._rule(target)
         label, observed = target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         loss = _checked_loss(self.loss)
-        changes = _class_weights(target, loss, class_weights, positive)
+        changes = _class_weights(target, loss, class_weights, self.pos_label)
         if n_jobs is not None and n_jobs > 0 and loss.parameters["n_threads"] is None:
             changes["n_threads"] = n_jobs
         made = loss.copy(**changes)
@@ -236,7 +241,11 @@ class ImbalancedClassifier:
     def _check_features(self, X: Any, names: bool = True) -> None:
         """The same words for both libraries."""
         check_is_fitted(self)
-        shape: tuple[int, ...] = tuple(getattr(X, "shape", ()))
+        shape: Any = np.shape(X) if isinstance(X, (list, tuple)) else getattr(X, "shape", ())
+        if len(shape) == 1:
+            raise ValueError(
+                f"X has shape {shape}: Expected 2D array, got 1D array instead. Reshape your data to (n, features)."
+            )
         expected = self.n_features_in_  # type: ignore[attr-defined]
         if len(shape) == 2 and shape[1] != expected:
             raise ValueError(
@@ -275,10 +284,9 @@ def refuse_objective(params: Mapping[str, Any]) -> None:
     for name in params:
         if name.startswith("objective__"):
             raise ValueError(f"{name} does not reach the loss; write loss__{name.removeprefix('objective__')}.")
-    if params.get("objective") is not None:
-        raise TypeError(
-            f"objective is {params['objective']!r}; this classifier takes loss=, for instance loss=focal_objective()."
-        )
+    for name in ("objective", "objective_type", "app", "application"):
+        if params.get(name) is not None:
+            raise TypeError(f"{name} is {params[name]!r}; this classifier takes loss=, for instance loss=focal_objective().")
 
 
 def _checked_loss(loss: Any) -> Objective:
@@ -289,7 +297,7 @@ def _checked_loss(loss: Any) -> Objective:
     raise TypeError(f"loss is {loss!r}; give an objective of this package, for instance focal_objective(gamma=2.0).")
 
 
-def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any], code: int) -> dict[str, Any]:
+def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any], pos_label: Any) -> dict[str, Any]:
     """The libraries' ways of weighing classes, as the loss's own."""
     class_weight, positive = weighing.get("class_weight"), weighing.get("scale_pos_weight")
     for name in ("is_unbalance", "unbalance", "unbalanced_sets"):
@@ -298,6 +306,8 @@ def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any], co
                 f"{name} is {weighing[name]!r}, which a loss given by gradients ignores; write class_weight='balanced'."
             )
     if positive is not None and positive != 1:
+        if pos_label is None and target.task is Task.BINARY:
+            target.check_positive(f"scale_pos_weight={positive!r}")
         if class_weight is not None:
             raise ValueError(f"class_weight and scale_pos_weight={positive!r} both weigh the classes; give one of them.")
         if target.task is Task.MULTICLASS:
@@ -305,7 +315,10 @@ def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any], co
                 f"scale_pos_weight is {positive!r}, but y has {target.columns} classes; give class_weight, or a loss with "
                 f"weights=."
             )
-        name, weights = "scale_pos_weight", positive if code == 1 else [positive, 1.0]
+        name, weights = (
+            "scale_pos_weight",
+            positive if pos_label is None or target.positive_code(pos_label) else [positive, 1.0],
+        )
     elif class_weight is not None:
         name, weights = "class_weight", _weights_by_class(target, class_weight)
     else:

@@ -56,7 +56,10 @@ class Evaluation:
             )
         probability = self._loss.probability(np.asarray(y_pred, dtype=np.float64))
         if weight is not None and weight.ndim > 1:
-            label, weight = np.where(weight > 0, label, np.nan), None
+            label = np.where(weight > 0, label, np.nan)
+        elif weight is not None and not weight.all():
+            counts = weight > 0
+            label, probability, weight = label[counts], probability[counts], weight[counts]
         parameters = inspect.signature(self._metric).parameters
         required = sum(parameter.default is parameter.empty for parameter in parameters.values())
         if len(parameters) < 3 or (weight is None and required < 3):

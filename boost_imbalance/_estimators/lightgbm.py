@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from lightgbm import LGBMClassifier, LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
 
 from boost_imbalance._adapters.lightgbm import constant_model, with_link
 from boost_imbalance._estimators import evaluation, portable
@@ -297,6 +298,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         ----------
         fname : str or path
         """
+        check_is_fitted(self)
         booster = self.booster_
         shift = self.loss_.resolved.calibrating_shift
         if shift is not None and shift.any() and "\nis_linear=1" in booster.model_to_string(num_iteration=1):
@@ -352,6 +354,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         """
         from boost_imbalance._estimators.onnx import to_onnx
 
+        check_is_fitted(self)
         model = to_onnx(self.booster_, self.loss_)
         if path is not None:
             pathlib.Path(path).write_bytes(model.SerializeToString())
@@ -452,7 +455,9 @@ def _item(collection: Any, i: int) -> Any:
     """The entry of one validation set: of a list, or of a dict by position."""
     if collection is None:
         return None
-    return collection.get(i) if isinstance(collection, dict) else collection[i]
+    if isinstance(collection, dict):
+        return collection.get(i)
+    return collection[i] if i < len(collection) else None
 
 
 def _usable(metric: Any, prepared: Prepared, sets: _EvaluationSets) -> Any:

@@ -48,8 +48,8 @@ class Target:
             raise ValueError("y holds no label at all; training needs at least one row of each of two classes.")
         if observed.dtype.kind == "f" and np.isinf(observed).any():
             raise ValueError("y contains infinity; classes are finite numbers or strings.")
-        check_classification_targets(observed)
         found = _unique("y", observed)
+        check_classification_targets(observed)
         known = found if classes is None else _unique("classes", _plain(as_array(classes)))
         if len(known) < 2:
             raise ValueError(
@@ -94,8 +94,8 @@ class Target:
             if not ((code == 0) | (code == 1)).all():
                 row, column = np.argwhere((code != 0) & (code != 1))[0]
                 raise ValueError(
-                    f"{name} is {array[row, column]!r} in row {row}, column {column}; a multi-label task needs zeros and "
-                    f"ones. Several multi-class columns at once are not supported."
+                    f"{name} is {array[row, column].item()!r} in row {row}, column {column}; a multi-label task needs zeros "
+                    f"and ones. Several multi-class columns at once are not supported."
                 )
             return code, observed
         code = np.zeros(len(array), np.float32)

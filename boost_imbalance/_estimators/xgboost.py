@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
+from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster, DMatrix, XGBClassifier
 
 from boost_imbalance._estimators import evaluation, portable
@@ -78,7 +79,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     def get_xgb_params(self) -> dict[str, Any]:
         """Parameters that go to XGBoost."""
-        ours = {*OWN, "class_weight", "scale_pos_weight"}
+        ours = {*OWN, "class_weight", "scale_pos_weight", "eval_metric"}
         return {name: value for name, value in super().get_xgb_params().items() if name not in ours and "__" not in name}
 
     def fit(
@@ -166,7 +167,13 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
                     )
                 label = np.where(observed, label, np.float32(-1))  # a metric reads it as missing
                 observed = None
-            row_weights.append(weights_of(given, label, observed, f"sample_weight_eval_set[{i}]"))
+            row_weight = weights_of(given, label, observed, f"sample_weight_eval_set[{i}]")
+            if row_weight is not None and row_weight.ndim == 2:
+                raise ValueError(
+                    f"sample_weight_eval_set[{i}] has shape {row_weight.shape}, but XGBoost keeps one weight per row; give "
+                    f"those."
+                )
+            row_weights.append(row_weight)
             pairs.append((X, label))
         some = any(weight is not None for weight in row_weights)
         return {
@@ -261,7 +268,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         fname : str or path
             Ending in ``.json`` or ``.ubj``.
         """
-        self._check_fitted()
+        check_is_fitted(self)
         shift = self.loss_.resolved.calibrating_shift
         booster = self._best_booster()
         if shift is not None and shift.any():
@@ -312,15 +319,12 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         """
         from boost_imbalance._estimators.onnx import to_onnx
 
-        self._check_fitted()
+        check_is_fitted(self)
         model = to_onnx(self._best_booster(), self.loss_)
         if path is not None:
             with open(path, "wb") as file:
                 file.write(model.SerializeToString())
         return model
-
-    def _check_fitted(self) -> None:
-        self.get_booster()
 
     def _best_booster(self) -> Booster:
         """A copy of the model, without the rounds after the best one."""
