@@ -39,6 +39,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:X does not have valid feature names"),
     pytest.mark.filterwarnings("ignore:The argument 'eval_set' is deprecated"),
     pytest.mark.filterwarnings("ignore:A column-vector y was passed"),
+    pytest.mark.filterwarnings("ignore:Unknown data type.*trying to convert it to csr_matrix"),
+    pytest.mark.filterwarnings("ignore:Converting data to scipy sparse matrix"),
 ]
 
 TASKS = ["binary", "multiclass", "multilabel"]
