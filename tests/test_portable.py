@@ -246,12 +246,27 @@ def test_decisions_come_back(kit, task, decision, small, tmp_path):
     model = kit.fit(data, loss=bi.focal_objective(gamma=1.0), decision=rule, decision_cv=3, n_estimators=5)
     path = tmp_path / f"model{kit.suffixes[-1]}"
     model.save_model(path)
-    loaded = kit.make(decision=rule)
-    loaded.load_model(path)
     predicted = model.predict(fresh.X)
-    np.testing.assert_array_equal(loaded.predict(fresh.X), predicted, strict=True)
+    for loaded in (kit.make(decision=rule), kit.make()):
+        loaded.load_model(path)
+        np.testing.assert_array_equal(loaded.predict(fresh.X), predicted, strict=True)
     plain = kit.fit(data, loss=bi.focal_objective(gamma=1.0), n_estimators=5).predict(fresh.X)
     assert (plain != predicted).any()  # the rule does matter here
+
+
+@pytest.mark.parametrize("decision", ["f1", {"recall": 0.6}, {"threshold": 0.3}])
+def test_the_positive_class_comes_back(kit, decision, small, tmp_path):
+    data, fresh = small("binary"), small("binary", 200, seed=2)
+    label = np.array(["bad", "good"])[1 - data.y.astype(int)]
+    model = kit.fit(data, label, decision=decision, decision_cv=3, pos_label="bad")
+    path = tmp_path / f"model{kit.suffixes[0]}"
+    model.save_model(path)
+    loaded = kit.make()
+    loaded.load_model(path)
+    assert loaded.pos_label == "bad"
+    above = model.predict_proba(fresh.X)[:, 0] > model.thresholds_
+    np.testing.assert_array_equal(loaded.predict(fresh.X), np.where(above, "bad", "good"))
+    assert 0 < above.sum() < len(above)
 
 
 def test_another_tuned_rule_than_the_files_is_refused(kit, small, tmp_path):
@@ -417,23 +432,26 @@ def test_data_frames(kit, small, tmp_path):
 @pytest.mark.parametrize("task", TASKS)
 def test_models_without_a_record(kit, task, small, tmp_path):
     """The library's own models of its own cross-entropy, as its own classifier predicts with them."""
-    if (kit.name, task) == ("lightgbm", "multilabel"):
-        pytest.skip("LightGBM itself has no such models")
     data, fresh = small(task), small(task, 100, seed=2)
     path = tmp_path / f"model{kit.suffixes[0]}"
     if kit.name == "xgboost":
         plain = kit.library.XGBClassifier(n_estimators=5, max_depth=3, n_jobs=1).fit(data.X, data.y)
         plain.save_model(path)
+        probability, predicted = plain.predict_proba(fresh.X), plain.predict(fresh.X)
+    elif task == "multilabel":  # LightGBM itself trains no such models, but reads them
+        kit.fit(data, loss=bi.weighted_objective(weights=None)).booster_.save_model(path)
+        probability = kit.read(path)(fresh.X)
+        predicted = probability > 0.5
     else:
         plain = kit.library.LGBMClassifier(n_estimators=5, verbosity=-1, n_jobs=1).fit(data.X, data.y)
         plain.booster_.save_model(path)
+        probability, predicted = plain.predict_proba(fresh.X), plain.predict(fresh.X)
     loaded = kit.make()
     loaded.load_model(path)
-    np.testing.assert_allclose(loaded.predict_proba(fresh.X), plain.predict_proba(fresh.X), rtol=0, atol=1e-6)
-    np.testing.assert_array_equal(loaded.predict(fresh.X), plain.predict(fresh.X))
+    np.testing.assert_allclose(loaded.predict_proba(fresh.X), probability, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(loaded.predict(fresh.X), predicted)
     loaded.save_model(path)
-    expected = positive(task, plain.predict_proba(fresh.X))
-    np.testing.assert_allclose(kit.read(path)(fresh.X), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(kit.read(path)(fresh.X), positive(task, probability), rtol=0, atol=1e-6)
 
 
 def test_fit_after_load_forgets_the_file(kit, small, tmp_path):

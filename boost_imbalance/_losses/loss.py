@@ -146,11 +146,11 @@ class Loss:
         self._seen: Resolved | None = None
 
     def __repr__(self) -> str:
-        blank, names = Parameters(), dict(self._parameters.names)
+        blank, defaults = Parameters(), inspect.signature(self._constructor).parameters
         shown = {
-            names.get(key, key): value
-            for key, value in vars(self._parameters).items()
-            if key not in ("names", "asymmetric") and not _same(value, getattr(blank, key))
+            name: value
+            for name, value in self.parameters.items()
+            if not (_same(value, getattr(blank, self._field(name))) and _same(value, defaults[name].default))
         }
         return f"{self.constructor_name}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
@@ -164,9 +164,13 @@ class Loss:
         >>> focal_objective(gamma=3.0).parameters["gamma"]
         3.0
         """
-        field_of = {shown: field for field, shown in self._parameters.names.items()}
-        names = inspect.signature(self._constructor).parameters
-        return {name: getattr(self._parameters, field_of.get(name, name)) for name in names}
+        return {
+            name: getattr(self._parameters, self._field(name)) for name in inspect.signature(self._constructor).parameters
+        }
+
+    def _field(self, name: str) -> str:
+        """Where :class:`Parameters` keeps an argument of the constructor."""
+        return next((field for field, shown in self._parameters.names.items() if shown == name), name)
 
     def replace(self, **changes: Any) -> Any:
         """A new objective with some of the constructor's arguments changed; it has seen no labels yet.
