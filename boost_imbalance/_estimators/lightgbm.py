@@ -34,7 +34,7 @@ _OF_RAW_SCORES = {
 }
 """Metrics of LightGBM's own that mean the same of raw scores as of probabilities."""
 _FEW_ROWS = 1000
-"""On so few, min_child_samples may rule out every feature, and LightGBM then cannot train with gradients from outside."""
+_SMALLEST_LEAF = ("min_child_samples", "min_data_in_leaf", "min_data_per_leaf", "min_data")
 
 _NOT_FITTED = ("_objective", "_other_params", "_class_weight", "_class_map", "_classes", "_n_classes")
 
@@ -176,8 +176,6 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         params = self._lightgbm_params()
         params |= {"num_class": target.columns} if target.columns > 1 else {}
         training = evaluation.Training(prepared.loss, prepared.label, prepared.weight)
-        if len(codes) <= _FEW_ROWS:
-            params.setdefault("feature_pre_filter", False)
         worker = LGBMModel(**params, objective=training, metric="None")
         arguments = {
             **others,
@@ -362,15 +360,39 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
 
 
 def _train(worker: Any, X: Any, codes: Array, arguments: dict[str, Any]) -> None:
+    """Fit, where need be with features of which no split could leave ``min_child_samples`` rows on both sides.
+
+    LightGBM leaves those out, and cannot train with gradients from outside if none remain.
+    """
+    given = worker.get_params()
+    chosen = "feature_pre_filter" in given
+    smallest = max(given.get(name) or 0 for name in _SMALLEST_LEAF)
+    if not chosen and len(codes) <= _FEW_ROWS and not _splittable(X, smallest):
+        worker.set_params(feature_pre_filter=False)  # before LightGBM prints that the check failed
+    for again in (False, True):
+        try:
+            worker.fit(X, codes, **arguments)
+            return
+        except lightgbm.basic.LightGBMError as error:
+            if "num_features()" not in str(error):
+                raise
+            if again or chosen:
+                raise ValueError(
+                    "X has no feature that LightGBM could split: all are constant, or have fewer than min_child_samples "
+                    "rows on one side of every split; lower min_child_samples, or give other features."
+                ) from None
+            worker.set_params(feature_pre_filter=False)
+
+
+def _splittable(X: Any, smallest: int) -> bool:
+    """Whether some feature has a split with at least ``smallest`` rows on both sides; True where that is not a number."""
     try:
-        worker.fit(X, codes, **arguments)
-    except lightgbm.basic.LightGBMError as error:
-        if "num_features()" in str(error):
-            raise ValueError(
-                "X has no feature that LightGBM could split: all are constant, or have fewer than min_child_samples rows on "
-                "one side of every split; lower min_child_samples, or give other features."
-            ) from None
-        raise
+        values = np.sort(np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64), axis=0)
+    except (TypeError, ValueError):
+        return True
+    if values.ndim != 2 or not 0 < 2 * smallest <= len(values):
+        return smallest == 0
+    return bool((values[smallest - 1] < values[len(values) - smallest]).any())
 
 
 class _TrainingSet(NamedTuple):
