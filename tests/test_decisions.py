@@ -43,7 +43,18 @@ class Library:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def make(self, **params):
-        return self.ours(**{"n_estimators": 6, "learning_rate": 0.3, "max_depth": 3, "n_jobs": 1, **self.settings, **params})
+        # Its calibrated probabilities are not those of its margins, so that one cannot be taken for the other.
+        return self.ours(
+            **{
+                "loss": bi.focal_objective(),
+                "n_estimators": 6,
+                "learning_rate": 0.3,
+                "max_depth": 3,
+                "n_jobs": 1,
+                **self.settings,
+                **params,
+            }
+        )
 
 
 @pytest.fixture(params=["xgboost", "lightgbm"])
@@ -420,6 +431,20 @@ def test_missing_labels_do_not_count_in_tuning(library, make_data):
         best = best_score("f1", data.y[rows, k], eta[rows, k])
         reached = sk.f1_score(data.y[rows, k], eta[rows, k] > model.thresholds_[k])
         assert reached == pytest.approx(best, abs=1e-9)
+
+
+def test_splits_given_as_indices_are_of_the_rows_given(library, cut):
+    """With rows that have no label among them."""
+    data, _ = cut("binary")
+    seen = np.random.default_rng(0).random(500) < 0.8
+    y = np.where(seen, data.y, np.nan)
+    splits = list(KFold(3, shuffle=True, random_state=0).split(data.X))
+    model = library.make(decision="f1", decision_cv=splits).fit(data.X, y)
+    eta = np.full(500, np.nan)
+    for train, held_out in splits:
+        eta[held_out] = library.make().fit(data.X[train], y[train]).predict_proba(data.X[held_out])[:, 1]
+    best = best_score("f1", data.y[seen], eta[seen])
+    assert sk.f1_score(data.y[seen], eta[seen] > model.thresholds_[0]) == pytest.approx(best, abs=1e-9)
 
 
 @pytest.mark.filterwarnings("error")

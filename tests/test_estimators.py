@@ -45,6 +45,8 @@ pytestmark = [
 
 TASKS = ["binary", "multiclass", "multilabel"]
 CROSS_ENTROPY = bi.weighted_objective(weights=None)
+FOCAL = bi.focal_objective()
+"""Calibrated, its probabilities are not those of its margins, so that one cannot be taken for the other."""
 
 
 @dataclass
@@ -62,7 +64,7 @@ class Library:
         return self.name == "xgboost"
 
     def make(self, **params):
-        return self.ours(**{"n_estimators": 10, "n_jobs": 1, **self.settings, **params})
+        return self.ours(**{"loss": FOCAL, "n_estimators": 10, "n_jobs": 1, **self.settings, **params})
 
     def plain(self, **params):
         """The parent, with its built-in objective."""
@@ -577,6 +579,24 @@ def test_evaluation_weights_that_are_refused(library, binary, weight, error):
         library.evaluated(binary.X, binary.y, pairs, weights=[np.ones(500), weight(500)])
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_metrics_of_decisions_are_of_those_that_predict_makes(library, make_data, task):
+    """By their names in the library: they are refused, or they are right."""
+    data, test = make_data(task, 500), make_data(task, 400, seed=1)
+    name = {"binary": ("error", "binary_error"), "multiclass": ("merror", "multi_error")}[task][not library.is_xgboost]
+    message, curve = "", {}
+    try:
+        model, (curve,) = library.evaluated(
+            data.X, data.y, [(test.X, test.y)], name, params={"loss": bi.weighted_objective()}
+        )
+    except ValueError as error:
+        message = str(error)
+    if curve:
+        assert curve[name][-1] == pytest.approx((model.predict(test.X) != test.y).mean(), abs=2e-6)
+    else:
+        assert "eval_metric" in message
+
+
 def test_fewer_evaluation_weights_than_sets_are_as_in_the_parent(make_data):
     """LightGBM gives no weights to the sets that are left."""
     library = library_of("lightgbm")
@@ -612,6 +632,21 @@ def test_lightgbm_weighs_evaluation_rows_by_class(binary, make_data):
     model, (curve,) = library.evaluated(binary.X, y, pairs, weights=[test.weight], eval_class_weight=by_class)
     weight = test.weight * np.where(test.y > 0, 5.0, 1.0)
     assert curve["log_loss"][-1] == pytest.approx(sk.log_loss(test.y, model.predict_proba(test.X), sample_weight=weight))
+
+
+def test_lightgbm_evaluation_margins_are_not_ignored(binary, make_data):
+    """Without margins for the training rows they are refused, or used."""
+    library = library_of("lightgbm")
+    test = make_data("binary", 300, seed=1)
+    _, (reference,) = library.evaluated(binary.X, binary.y, [(test.X, test.y)])
+    message, curve = "", {}
+    try:
+        _, (curve,) = library.evaluated(
+            binary.X, binary.y, [(test.X, test.y)], eval_init_score=[np.linspace(-3.0, 3.0, 300)]
+        )
+    except ValueError as error:
+        message = str(error)
+    assert "eval_init_score" in message or np.abs(np.subtract(curve["log_loss"], reference["log_loss"])).min() > 0.01
 
 
 @pytest.mark.parametrize("metric", ["binary_error", "l2", "cross_entropy"])
@@ -810,7 +845,10 @@ def test_parameters_of_the_loss(library):
     model.set_params(loss__tau=1.0, loss=bi.asymmetric_objective())
     assert model.loss.parameters["tau"] == 1.0
     assert model.loss.constructor_name == "asymmetric_objective"
-    assert library.make().get_params()["loss__gamma"] == library.make().set_params(loss__tau=0.0).get_params()["loss__gamma"]
+    default = library.ours()
+    assert default.loss is None
+    assert default.get_params()["loss__gamma"] == default.set_params(loss__tau=0.0).get_params()["loss__gamma"]
+    assert default.set_params(loss__gamma=1.25).get_params()["loss__gamma"] == 1.25
     copied = clone(model)
     assert copied is not model
     assert {name: repr(value) for name, value in copied.get_params().items()} == {
@@ -849,7 +887,7 @@ def test_setting_parameters_after_fit_with_metrics(library, binary, metric):
 
 
 def test_parameters_that_are_refused(library, binary):
-    with pytest.raises(ValueError, match="'beta' is not a parameter of weighted_objective"):
+    with pytest.raises(ValueError, match="'beta' is not a parameter of focal_objective"):
         library.make().set_params(loss__beta=0.9)
     with pytest.raises(TypeError, match=r"loss__gamma.*set_params"):
         library.make(loss__gamma=1.0)
@@ -1027,7 +1065,7 @@ def test_copies_predict_the_same(library, make_data, task, how):
     np.testing.assert_array_equal(other.classes_, model.classes_)
     assert repr(other.get_params()["loss"]) == repr(model.get_params()["loss"])
     other.set_params(loss__gamma=0.5, n_estimators=2)
-    assert model.get_params()["loss__gamma"] == 0.0
+    assert model.get_params()["loss__gamma"] == 2.0
     assert model.n_estimators == 10
 
 

@@ -43,7 +43,8 @@ class Library:
         return self.name == "xgboost"
 
     def make(self, **params):
-        return self.ours(**{"n_estimators": 8, "n_jobs": 1, **self.settings, **params})
+        # Its calibrated probabilities are not those of its margins, so that one cannot be taken for the other.
+        return self.ours(**{"loss": bi.focal_objective(), "n_estimators": 8, "n_jobs": 1, **self.settings, **params})
 
     def plain(self, **params):
         return self.parent(**{"n_estimators": 8, "n_jobs": 1, **self.settings, **params})
