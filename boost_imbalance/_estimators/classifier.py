@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -219,6 +221,32 @@ class ImbalancedClassifier:
                 f"y)."
             )
         return np.asarray(self._tuned[2])
+
+    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
+        """The whole classifier as an ONNX model, with the calibration in its graph.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            Where to write it.
+
+        Returns
+        -------
+        onnx.ModelProto
+            Input ``X``, float32 of shape (n, features), NaN where missing. Outputs ``margin`` and ``probability``, which is
+            what ``predict_proba`` gives.
+        """
+        from boost_imbalance._estimators.onnx import to_onnx
+
+        check_is_fitted(self)
+        model = to_onnx(self._exported(), self.loss_)
+        if path is not None:
+            pathlib.Path(path).write_bytes(model.SerializeToString())
+        return model
+
+    def _exported(self) -> Any:
+        """The model that predicts, without rounds that early stopping left behind."""
+        raise NotImplementedError
 
     def _probability(self, margin: Array, calibrated: bool) -> Array:
         margin = np.asarray(margin, dtype=np.float64)

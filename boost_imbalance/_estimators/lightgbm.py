@@ -281,6 +281,9 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         ours = {*OWN, *_IMBALANCE, *_METRIC, "class_weight"}
         return {name: value for name, value in self.get_params(deep=False).items() if name not in ours}
 
+    def _exported(self) -> Any:
+        return self.booster_
+
     @property
     def objective_(self) -> Any:
         """The loss as trained."""
@@ -335,28 +338,6 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         self._n_classes = len(self._target.classes)
         self._best_iteration = booster.best_iteration
         self.fitted_ = True
-
-    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """The whole classifier as an ONNX model, with the calibration in its graph.
-
-        Parameters
-        ----------
-        path : str or path, optional
-            Where to write it.
-
-        Returns
-        -------
-        onnx.ModelProto
-            Input ``X``, float32 of shape (n, features), NaN where missing. Outputs ``margin`` and ``probability``, which is
-            what :meth:`predict_proba` gives.
-        """
-        from boost_imbalance._estimators.onnx import to_onnx
-
-        check_is_fitted(self)
-        model = to_onnx(self.booster_, self.loss_)
-        if path is not None:
-            pathlib.Path(path).write_bytes(model.SerializeToString())
-        return model
 
 
 def _train(worker: Any, X: Any, codes: Array, arguments: dict[str, Any]) -> None:

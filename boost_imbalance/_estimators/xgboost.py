@@ -270,7 +270,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         """
         check_is_fitted(self)
         shift = self.loss_.resolved.calibrating_shift
-        booster = self._best_booster()
+        booster = self._exported()
         if shift is not None and shift.any():
             shifted = _shifted(booster, shift, self._target.task)
             if shifted is None:
@@ -303,30 +303,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             self._Booster = _shifted(booster, -shift, self._target.task) or booster
         self.n_classes_ = len(self._target.classes)
 
-    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
-        """The whole classifier as an ONNX model, with the calibration in its graph.
-
-        Parameters
-        ----------
-        path : str or path, optional
-            Where to write it.
-
-        Returns
-        -------
-        onnx.ModelProto
-            Input ``X``, float32 of shape (n, features), NaN where missing. Outputs ``margin`` and ``probability``, which is
-            what :meth:`predict_proba` gives.
-        """
-        from boost_imbalance._estimators.onnx import to_onnx
-
-        check_is_fitted(self)
-        model = to_onnx(self._best_booster(), self.loss_)
-        if path is not None:
-            with open(path, "wb") as file:
-                file.write(model.SerializeToString())
-        return model
-
-    def _best_booster(self) -> Booster:
+    def _exported(self) -> Booster:
         """A copy of the model, without the rounds after the best one."""
         booster = self.get_booster()
         try:
