@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, softmax
 from sklearn.base import clone
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -41,11 +42,25 @@ class Prepared(NamedTuple):
     """Thresholds at which ``class_weight`` is indifferent; 1/2 without one."""
 
     @property
+    def link_is_calibrated(self) -> bool:
+        """Whether the probabilities that the library computes by itself are the calibrated ones."""
+        shift = self.loss.resolved.calibrating_shift
+        return shift is not None and not shift.any()
+
+    @property
     def row_weight(self) -> Array | None:
         """For the library, which takes one weight per row."""
         if self.weight is None or self.weight.ndim == 1:
             return self.weight
         return np.asarray(self.weight.mean(axis=1))
+
+
+class Rows(NamedTuple):
+    """Which of the rows that the user gave have a label."""
+
+    known: Array | None
+    """Their indices; None if all have."""
+    given: int
 
 
 class ImbalancedClassifier:
@@ -82,20 +97,21 @@ class ImbalancedClassifier:
             self.loss = _checked_loss(self.loss).replace(**nested)
         return others
 
-    def _labelled_rows(self, X: Any, y: Any, **by_row: Any) -> tuple[Any, Any, dict[str, Any]]:
+    def _labelled_rows(self, X: Any, y: Any, **by_row: Any) -> tuple[Any, Any, dict[str, Any], Rows]:
         """The rows that have any label at all; what else there is of each row goes with them."""
         if hasattr(X, "shape") or isinstance(X, (list, tuple)):
             check_consistent_length(X, y)
         known = labelled(y, self.missing_label)
         if known is None:
-            return X, y, by_row
+            return X, y, by_row, Rows(None, 0)
         for name, value in by_row.items():
             if value is not None and np.shape(value)[:1] != np.shape(y)[:1]:
                 raise ValueError(
                     f"{name} has shape {np.shape(value)}, but y has shape {np.shape(y)}; give one for each row."
                 )
         kept = {name: value if value is None else _safe_indexing(value, known) for name, value in by_row.items()}
-        return _safe_indexing(X, known), as_array(y)[known], kept
+        array = as_array(y)
+        return _safe_indexing(X, known), array[known], kept, Rows(known, len(array))
 
     def _prepare(self, y: Any, sample_weight: Any, class_weights: dict[str, Any], n_jobs: int | None) -> Prepared:
         """Check what was given, before anything is trained."""
@@ -135,11 +151,19 @@ class ImbalancedClassifier:
         return decision, 1
 
     def _tuned_in_folds(
-        self, X: Any, y: Any, sample_weight: Any, prepared: Prepared, whole: dict[str, Any], others: dict[str, Any]
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        rows: Rows,
+        prepared: Prepared,
+        whole: dict[str, Any],
+        others: dict[str, Any],
     ) -> Array | None:
         """Thresholds chosen on held-out folds, if the decision asks for that.
 
-        ``whole`` are arguments that cannot be divided into folds, ``others`` those that every fold gets.
+        ``rows`` says which of the user's rows these are; ``whole`` are arguments that cannot be divided into folds,
+        ``others`` those that every fold gets.
         """
         decision, positive = self._rule(prepared.target)
         if not decision.is_tuned:
@@ -155,15 +179,11 @@ class ImbalancedClassifier:
         if target.task is not Task.MULTILABEL and weight is not None:
             strata = np.where(weight > 0, label, -1)
         multilabel = target.task is Task.MULTILABEL
-        try:
-            cv = check_cv(self.decision_cv, None if multilabel else strata, classifier=not multilabel)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"decision_cv is {self.decision_cv!r}: {error}") from None
         eta = np.full(label.shape if target.task is not Task.MULTICLASS else (len(label), target.columns), np.nan)
         model: Any = clone(self)
         model.set_params(decision="posterior", classes=None if multilabel else target.classes)
         y = as_array(y)
-        for train, test in cv.split(np.zeros(len(label)), strata):
+        for train, test in self._folds(strata, multilabel, rows):
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
             fold = clone(model).fit(_safe_indexing(X, train), y[train], sample_weight=row_weight, **others)
             found = fold.predict_proba(_safe_indexing(X, test))
@@ -171,6 +191,23 @@ class ImbalancedClassifier:
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
         weight = None if weight is None else weight[held_out]
         return decision.tune(target.task, eta[held_out], _of(positive, label[held_out]), weight)
+
+    def _folds(self, strata: Array, multilabel: bool, rows: Rows) -> Iterator[tuple[Array, Array]]:
+        try:
+            cv = check_cv(self.decision_cv, None if multilabel else strata, classifier=not multilabel)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"decision_cv is {self.decision_cv!r}: {error}") from None
+        by_index = isinstance(cv, PredefinedSplit) or not (
+            isinstance(self.decision_cv, numbers.Integral) or hasattr(self.decision_cv, "split")
+        )
+        if rows.known is None or not by_index:
+            yield from cv.split(np.zeros(len(strata)), strata)
+            return
+        position = np.full(rows.given, -1)
+        position[rows.known] = np.arange(len(rows.known))
+        for fold in cv.split(np.zeros(rows.given)):
+            train, test = (places[places >= 0] for places in (position[index] for index in fold))
+            yield train, test
 
     def tune_decision(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Choose the thresholds of ``decision`` anew, on rows that the model has not been trained on.
@@ -393,8 +430,8 @@ def _priors(target: Target, label: Array, weight: Array | None) -> Array:
     if target.task is Task.MULTICLASS:
         counts = np.bincount(label.astype(np.intp), weights=weight, minlength=target.columns)
         return np.asarray(counts / counts.sum())
-    y = label.reshape(len(label), -1)
-    w = None if weight is None else np.broadcast_to(weight.reshape(len(weight), -1), y.shape)
+    y = label.reshape(len(label), -1).astype(np.float64)
+    w = None if weight is None else np.broadcast_to(weight.reshape(len(weight), -1), y.shape).astype(np.float64)
     return np.asarray(np.average(y, axis=0, weights=w))
 
 

@@ -143,7 +143,9 @@ def _tune_one(eta: Array, label: Array, weight: Array | None, kind: str, goal: f
     chosen = cut[best]
     below = eta[eta < chosen]
     if len(below):
-        return float((chosen + below.max()) / 2) if np.isfinite(chosen) else float(np.nextafter(below.max(), 1.0))
+        highest = float(below.max())
+        middle = (float(chosen) + highest) / 2
+        return middle if highest < middle < chosen else highest
     return float(chosen / 2) if chosen > 0 else -1e-300  # a probability of 0 is above this
 
 

@@ -146,7 +146,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         own = self.get_params(deep=False)
         weighing = {name: own.get(name) for name in (*_IMBALANCE, "class_weight")}
         whole_X, whole_y = X, y
-        X, y, by_row = self._labelled_rows(X, y, sample_weight=sample_weight, init_score=init_score)
+        X, y, by_row, rows = self._labelled_rows(X, y, sample_weight=sample_weight, init_score=init_score)
         sample_weight, init_score = by_row.values()
         prepared = self._prepare(y, sample_weight, weighing, self.n_jobs)
         others = {
@@ -156,10 +156,12 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         }  # fmt: skip
         later = {"eval_X": eval_X, "eval_y": eval_y} if eval_X is not None or eval_y is not None else {}
         whole = {"init_score": init_score, "init_model": init_model}
-        tuned = self._tuned_in_folds(X, y, sample_weight, prepared, whole, {**others, **later})
+        tuned = self._tuned_in_folds(X, y, sample_weight, rows, prepared, whole, {**others, **later})
 
         target = prepared.target
         begins = init_model is None and init_score is None
+        if begins and eval_init_score is not None:
+            raise ValueError("eval_init_score is given without init_score; give both, or neither for the loss's own start.")
         linear = any(own.get(name) for name in ("linear_tree", "linear_trees"))
         start = np.atleast_1d(np.asarray(prepared.loss.start(prepared.label, prepared.weight, target.n_classes)))
         multilabel = target.task is Task.MULTILABEL
@@ -467,7 +469,8 @@ def _usable(metric: Any, prepared: Prepared, sets: _EvaluationSets) -> Any:
     task = prepared.target.task
     if not isinstance(metric, str):
         return evaluation.Evaluation(metric, prepared.loss, sets.read if task is Task.MULTILABEL else evaluation.as_given)
-    if metric not in _NO_METRIC and metric not in _OF_RAW_SCORES[task]:
+    decides = metric == "multi_error" and not prepared.link_is_calibrated
+    if metric not in _NO_METRIC and (decides or metric not in _OF_RAW_SCORES[task]):
         able = "".join(f"{name!r}, " for name in _OF_RAW_SCORES[task])
         raise ValueError(
             f"eval_metric is {metric!r}, which LightGBM does not take of the raw scores of a {task.value} task; give {able}"

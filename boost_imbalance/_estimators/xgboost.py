@@ -120,7 +120,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             The classifier itself.
         """
         weighing = {"class_weight": self.class_weight, "scale_pos_weight": self.scale_pos_weight}
-        X, y, by_row = self._labelled_rows(X, y, sample_weight=sample_weight, base_margin=base_margin)
+        X, y, by_row, rows = self._labelled_rows(X, y, sample_weight=sample_weight, base_margin=base_margin)
         sample_weight, base_margin = by_row.values()
         prepared = self._prepare(y, sample_weight, weighing, self.n_jobs)
         others = {
@@ -128,7 +128,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             "sample_weight_eval_set": sample_weight_eval_set, "base_margin_eval_set": base_margin_eval_set,
         }  # fmt: skip
         whole = {"base_margin": base_margin, "xgb_model": xgb_model}
-        tuned = self._tuned_in_folds(X, y, sample_weight, prepared, whole, others)
+        tuned = self._tuned_in_folds(X, y, sample_weight, rows, prepared, whole, others)
         worker = _Worker(**self._worker_params(prepared, base_score=xgb_model is None))
         worker.prepare(prepared, evaluation.requested(self.eval_metric) or (evaluation.default() if eval_set else []))
         if eval_set is not None:
@@ -323,6 +323,12 @@ class _Worker(XGBClassifier):
         self._occurring = np.unique(prepared.label)
         self._names = [metric for metric in metrics if isinstance(metric, str)]
         for name in self._names:
+            ranks = target.task is Task.BINARY and name.startswith("auc")
+            if not ranks and not prepared.link_is_calibrated:
+                raise ValueError(
+                    f"eval_metric is {name!r}, which XGBoost would take of probabilities that are not calibrated; give "
+                    f"'logloss', one of boost_imbalance.metrics, or a function of labels and probabilities."
+                )
             if target.task is Task.MULTILABEL and name.startswith(("auc", "pre", "map", "ndcg", "merror")):
                 raise ValueError(
                     f"eval_metric is {name!r}, which XGBoost does not have for a multi-label task; give one of "
