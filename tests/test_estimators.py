@@ -810,6 +810,8 @@ def test_weights_that_are_refused(library, make_data):
         library.make(class_weight="balanced", scale_pos_weight=3.0).fit(data.X, data.y)
     with pytest.raises(ValueError, match=r"scale_pos_weight is .*class_weight"):
         library.make(scale_pos_weight=3.0).fit(several.X, several.y)
+    with pytest.raises(ValueError, match=r"class_weight is 'balanced', but no row has the class 2"):
+        library.make(class_weight="balanced", classes=[0, 1, 2]).fit(data.X, data.y)
     with pytest.raises(ValueError, match=r"class_weight.*7"):
         library.make(class_weight={7: 2.0}).fit(data.X, data.y)
     with pytest.raises(ValueError, match="class_weight is 'even'"):

@@ -466,9 +466,10 @@ def test_native_labels_that_are_refused(lgb, data):
 
 @pytest.mark.parametrize("begins", [False, True])
 def test_missing_labels_in_a_native_data_set(lgb, data, test, observed, begins):
-    params = {**CROSS_ENTROPY.lightgbm_params(data.y), **NATIVE}
-    start = CROSS_ENTROPY.lightgbm_start(data.X, data.y, observed) if begins else None
-    booster = lgb.train(params, bi.multilabel_dataset(data.X, masked(data.y, observed)), 12, init_model=start)
+    y = masked(data.y, observed)
+    params = {**CROSS_ENTROPY.lightgbm_params(y), **NATIVE}
+    start = CROSS_ENTROPY.lightgbm_start(data.X, y) if begins else None
+    booster = lgb.train(params, bi.multilabel_dataset(data.X, y), 12, init_model=start)
     raw = booster.predict(test.X, raw_score=True)
     for k in range(3):
         params = {**NATIVE, "objective": "binary", "boost_from_average": begins}

@@ -105,6 +105,13 @@ def xgboost_kit(kit):
 
 
 @pytest.fixture
+def lightgbm_kit(kit):
+    if kit.name != "lightgbm":
+        pytest.skip("of LightGBM alone")
+    return kit
+
+
+@pytest.fixture
 def small(make_data):
     """Few rows, some with missing features."""
 
@@ -278,6 +285,12 @@ def test_another_tuned_rule_than_the_files_is_refused(kit, small, tmp_path):
     loaded.set_params(decision="balanced_accuracy")
     with pytest.raises(ValueError, match="no thresholds were tuned"):
         loaded.predict(small("binary").X)
+    loaded.save_model(path)
+    again = kit.make()
+    again.load_model(path)
+    with pytest.raises(ValueError, match="no thresholds were tuned"):
+        again.predict(small("binary").X)
+    assert again.set_params(decision="f1").thresholds_ == loaded.set_params(decision="f1").thresholds_
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
@@ -494,7 +507,7 @@ def test_continued_from_a_file_as_from_the_model(kit, small, tmp_path):
     loaded = kit.make(loss=bi.weighted_objective())
     loaded.load_model(path)
     name = "xgb_model" if kit.name == "xgboost" else "init_model"
-    for start in (loaded, loaded.get_booster() if kit.name == "xgboost" else loaded.booster_):
+    for start in (loaded, loaded.get_booster() if kit.name == "xgboost" else loaded.booster_, str(path), path):
         once = kit.fit(data, fit={name: start}, loss=bi.weighted_objective()).predict_proba(data.X)
         expected = kit.fit(data, fit={name: model}, loss=bi.weighted_objective()).predict_proba(data.X)
         np.testing.assert_allclose(once, expected, rtol=0, atol=1e-5)
@@ -536,6 +549,29 @@ def test_nearly_certain_labels(kit, task, small, tmp_path):
             expected = positive(task, model.predict_proba(data.X))
             read = np.asarray(kit.read(path)(data.X), dtype=np.float64)
             np.testing.assert_allclose(read / (1 - read), expected / (1 - expected), rtol=2e-3)
+
+
+@pytest.mark.parametrize("weights", [[8.0, 1.0], [1.0, 8.0]])
+@pytest.mark.parametrize("value", [0, 1])
+def test_labels_that_never_change(kit, value, weights, small, tmp_path):
+    """Their intercept is at the clamp, and comes back from there."""
+    data = small("multilabel")
+    y = data.y.copy()
+    y[:, 1] = value
+    model = kit.fit(data, y, loss=bi.weighted_objective([weights] * 3))
+    path = tmp_path / f"model{kit.suffixes[0]}"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.save_model(path)
+    written = model.predict_proba(data.X, calibrated=not caught)
+    loaded = kit.make()
+    loaded.load_model(path)
+    for found, expected in (
+        (loaded.predict_proba(data.X), model.predict_proba(data.X)),
+        (np.asarray(kit.read(path)(data.X), dtype=np.float64), written),
+    ):
+        # float32, in which XGBoost keeps an intercept, has few digits next to 1.
+        np.testing.assert_allclose(found / (1 - found), expected / (1 - expected), rtol=0.1 if value else 2e-3)
 
 
 @pytest.mark.parametrize("how", ["pickle", "joblib"])
@@ -601,9 +637,58 @@ def test_a_broken_file_leaves_the_model_as_it_was(kit, small, tmp_path):
 
 
 def test_a_loss_that_this_version_lacks_is_named(kit, small, tmp_path):
-    model = kit.fit(small("binary"), loss=bi.weighted_objective(), n_estimators=2)
+    model = kit.fit(small("multiclass"), loss=bi.weighted_objective(), n_estimators=2)
     path = tmp_path / f"model{kit.suffixes[0]}"
     model.save_model(path)
     path.write_bytes(path.read_bytes().replace(b"weighted_objective", b"worthier_objective"))
+    used = kit.fit(small("binary"), n_estimators=2)
+    before = used.predict_proba(small("binary").X)
     with pytest.raises(ValueError, match="worthier_objective"):
-        kit.make().load_model(path)
+        used.load_model(path)
+    np.testing.assert_array_equal(used.predict_proba(small("binary").X), before)
+
+
+@pytest.mark.parametrize("objective", ["reg:squarederror", "binary:hinge", "count:poisson", "rank:pairwise"])
+def test_xgboost_models_of_something_else_are_refused(xgboost_kit, objective, small, tmp_path):
+    data, path = small("binary"), tmp_path / "model.json"
+    matrix = xgboost_kit.library.DMatrix(data.X, data.y, qid=np.zeros(len(data.y)))
+    xgboost_kit.library.train({"objective": objective, "nthread": 1}, matrix, 2).save_model(path)
+    with pytest.raises(ValueError, match=objective):
+        xgboost_kit.make().load_model(path)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"objective": "regression"},
+        {"objective": "poisson"},
+        {"objective": "binary", "sigmoid": 2.0},
+        {"objective": "binary", "boosting": "rf", "bagging_fraction": 0.5, "bagging_freq": 1},
+    ],
+)
+def test_lightgbm_models_of_something_else_are_refused(lightgbm_kit, params, small, tmp_path):
+    data, path = small("binary"), tmp_path / "model.txt"
+    options = {"verbosity": -1, "num_threads": 1, **params}
+    lightgbm_kit.library.train(options, lightgbm_kit.library.Dataset(data.X, data.y), 2).save_model(path)
+    with pytest.raises(ValueError, match=params["objective"]):
+        lightgbm_kit.make().load_model(path)
+
+
+@pytest.mark.parametrize("loss", ["balanced", "focal"])
+def test_linear_boosters_keep_all_rounds(xgboost_kit, loss, small, tmp_path):
+    """XGBoost predicts with all rounds of a linear booster, stopped early or not."""
+    data, valid, path = small("binary"), small("binary", 100, seed=1), tmp_path / "model.json"
+    params = {"booster": "gblinear", "max_depth": None, "n_estimators": 60, "early_stopping_rounds": 2}
+    fit = {"eval_set": [(valid.X, valid.y)], "verbose": False}
+    model = xgboost_kit.fit(data, fit=fit, loss=LOSSES[loss]("binary"), **params)
+    assert model.best_iteration < 55
+    model.save_model(path)
+    expected = model.predict_proba(valid.X, calibrated=loss in CONSTANT)[:, 1]
+    np.testing.assert_allclose(xgboost_kit.read(path)(valid.X), expected, rtol=0, atol=xgboost_kit.tolerance)
+
+
+def test_classes_that_a_file_cannot_hold_are_named(kit, small, tmp_path):
+    data = small("binary")
+    days = np.array(["2025-01-01", "2025-01-02"], dtype="datetime64[D]")[data.y.astype(int)]
+    with pytest.raises(TypeError, match="datetime64"):
+        kit.fit(data, days, n_estimators=2).save_model(tmp_path / f"model{kit.suffixes[0]}")

@@ -123,14 +123,11 @@ def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **optio
     """
     import lightgbm
 
-    array = labels.as_array("label", label)
-    missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
-    y = labels.as_label(np.where(missing, 0, array) if missing.any() else array)
+    label, sample_weight = labels.without_missing(label, sample_weight)
+    y = labels.as_label(label)
     if y.ndim != 2:
-        raise ValueError(f"label has shape {array.shape}; one column of labels goes into lightgbm.Dataset itself.")
+        raise ValueError(f"label has shape {y.shape}; one column of labels goes into lightgbm.Dataset itself.")
     w = labels.as_weight(sample_weight, y)
-    if missing.any():
-        w = np.asarray(~missing * (np.ones(1) if w is None else w.reshape(len(w), -1)))
     labels.count(y, w, Task.MULTILABEL, y.shape[1])
     dataset = lightgbm.Dataset(data, np.zeros(len(y), np.float32), **options)
     setattr(dataset, _ATTACHED, (y, w))

@@ -263,7 +263,8 @@ class Objective(Loss):
             ``objective`` (this object), ``num_class`` where there is more than one column, and ``metric: "None"``, because
             LightGBM's own metrics would be given raw scores. Pass ``feval=objective.metric``.
         """
-        return lightgbm.params(self, self._begin(label, None, n_classes))
+        label, weight = labels.without_missing(label, None)
+        return lightgbm.params(self, self._begin(label, weight, n_classes))
 
     def lightgbm_start(self, data: Any, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
         """A constant model for ``init_model=`` with which LightGBM begins at this loss's own start.
@@ -275,6 +276,7 @@ class Objective(Loss):
         data : array, sparse matrix or data frame, shape (n, features)
             The training features; only their number, and the categories of a data frame, matter.
         label : array_like, shape (n,) or (n, labels)
+            NaN means that one of several labels is missing.
         sample_weight : array_like, shape (n,), optional
         n_classes : int, optional
 
@@ -296,6 +298,7 @@ class Objective(Loss):
         >>> objective.lightgbm_model(booster).predict(X).max() <= 1.0
         np.True_
         """
+        label, sample_weight = labels.without_missing(label, sample_weight)
         return lightgbm.constant_model(self._begin(label, sample_weight, n_classes).start, data)
 
     def lightgbm_model(self, booster: Any) -> Any:

@@ -104,6 +104,7 @@ class ImbalancedClassifier:
         known = labelled(y, self.missing_label)
         if known is None:
             return X, y, by_row, Rows(None, 0)
+        X = _indexable(X)
         for name, value in by_row.items():
             if value is not None and np.shape(value)[:1] != np.shape(y)[:1]:
                 raise ValueError(
@@ -123,6 +124,11 @@ class ImbalancedClassifier:
         changes = _class_weights(target, loss, class_weights, self.pos_label)
         if n_jobs is not None and n_jobs > 0 and loss.parameters["n_threads"] is None:
             changes["n_threads"] = n_jobs
+        if changes.get("weights") == "balanced" and target.task is not Task.MULTILABEL:
+            rows_of = np.bincount(label.astype(np.intp), weights=weight, minlength=len(target.classes))
+            if rows_of.max() > 0 and not rows_of.all():
+                absent = target.classes[rows_of == 0][0].item()
+                raise ValueError(f"class_weight is 'balanced', but no row has the class {absent!r}; give a dict of weights.")
         made = loss.copy(**changes)
         if not made.is_fitted:
             made.fit(label, weight, target.n_classes)
@@ -182,7 +188,7 @@ class ImbalancedClassifier:
         eta = np.full(label.shape if target.task is not Task.MULTICLASS else (len(label), target.columns), np.nan)
         model: Any = clone(self)
         model.set_params(decision="posterior", classes=None if multilabel else target.classes)
-        y = as_array(y)
+        X, y = _indexable(X), as_array(y)
         for train, test in self._folds(strata, multilabel, rows):
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
             fold = clone(model).fit(_safe_indexing(X, train), y[train], sample_weight=row_weight, **others)
@@ -288,6 +294,8 @@ class ImbalancedClassifier:
     def _probability(self, margin: Array, calibrated: bool) -> Array:
         margin = np.asarray(margin, dtype=np.float64)
         multiclass = self._target.task is Task.MULTICLASS
+        if len(margin) == 0:
+            return np.empty((0, len(self._target.classes)))
         if calibrated:
             eta = self.loss_.probability(margin)
         else:
@@ -316,7 +324,7 @@ class ImbalancedClassifier:
             raise ValueError(
                 f"X has {shape[1]} features, but {type(self).__name__} is expecting {expected} features as input."
             )
-        columns, known = getattr(X, "columns", None), getattr(self, "feature_names_in_", None)
+        columns, known = _column_names(X), getattr(self, "feature_names_in_", None)
         if not names or columns is None or known is None:
             return
         given, wanted = [_plain_name(name) for name in columns], [_plain_name(name) for name in known]
@@ -445,5 +453,20 @@ def _of(positive: int, values: Array) -> Array:
     return values if positive == 1 else np.asarray(1 - values)
 
 
+def _indexable(X: Any) -> Any:
+    """``X`` with rows that can be chosen; those of some sparse formats cannot."""
+    return X.tocsr() if hasattr(X, "tocsr") else X
+
+
+def _column_names(X: Any) -> Any:
+    """Of a data frame or table; None of anything else."""
+    if hasattr(X, "collect_schema"):  # polars, where a lazy frame warns of ``columns``
+        return X.collect_schema().names()
+    if hasattr(X, "schema"):  # pyarrow, where ``columns`` are the values
+        return X.schema.names
+    return getattr(X, "columns", None)
+
+
 def _plain_name(name: Any) -> str:
-    return str(name).replace(" ", "_")
+    levels = name if isinstance(name, tuple) else (name,)
+    return " ".join(map(str, levels)).replace(" ", "_")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -26,6 +27,11 @@ Array = npt.NDArray[Any]
 _ATTRIBUTE = "\nboost_imbalance="
 _IMBALANCE = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
 _METRIC = ("metric", "metrics", "metric_types")
+_NUM_CLASS = ("num_class", "num_classes")
+_BAGGING = tuple(
+    f"{sign}_{name}" for sign in ("pos", "neg") for name in ("bagging_fraction", "bagging", "subsample", "sub_row")
+)
+_BOOSTING = ("boosting_type", "boosting", "boost")
 _NO_METRIC = ("None", "none", "", "na", "null", "custom")
 _OF_RAW_SCORES = {
     Task.BINARY: ("auc", "average_precision"),
@@ -33,6 +39,7 @@ _OF_RAW_SCORES = {
     Task.MULTILABEL: (),
 }
 """Metrics of LightGBM's own that mean the same of raw scores as of probabilities."""
+_CROSS_ENTROPY = re.compile(r"|cross_entropy|(binary|multiclass|multiclassova)( num_class:\d+)?( sigmoid:1)?")
 _FEW_ROWS = 1000
 _SMALLEST_LEAF = ("min_child_samples", "min_data_in_leaf", "min_data_per_leaf", "min_data")
 
@@ -155,11 +162,13 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             "feature_name": feature_name, "categorical_feature": categorical_feature, "callbacks": callbacks,
         }  # fmt: skip
         later = {"eval_X": eval_X, "eval_y": eval_y} if eval_X is not None or eval_y is not None else {}
+        init_model = _as_trained(init_model)
         whole = {"init_score": init_score, "init_model": init_model}
         tuned = self._tuned_in_folds(X, y, sample_weight, rows, prepared, whole, {**others, **later})
 
         target = prepared.target
-        begins = init_model is None and init_score is None
+        self._check_parameters(own, target.columns)
+        begins = init_model is None and init_score is None and own.get("boost_from_average") is not False
         if begins and eval_init_score is not None:
             raise ValueError("eval_init_score is given without init_score; give both, or neither for the loss's own start.")
         linear = any(own.get(name) for name in ("linear_tree", "linear_trees"))
@@ -169,7 +178,9 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         codes = np.zeros(len(prepared.label), np.float32) if multilabel else prepared.label
         if begins and linear:  # leaves with a slope cannot take up a constant
             init_model, begins = constant_model(start, X), False
-        training_set = _TrainingSet(whole_X, whole_y, X, codes)
+        # Asked for its training scores by a metric, dart leaves out trees; after the last round nothing puts them back.
+        dart = any(own.get(name) == "dart" for name in _BOOSTING)
+        training_set = _TrainingSet(whole_X, whole_y, X, codes.copy() if dart else codes)
         sets = _EvaluationSets(training_set, prepared, others, later, start if begins else None)
         requested = [metric for name in _METRIC for metric in evaluation.requested(own.get(name))]
         requested += evaluation.requested(eval_metric)
@@ -178,7 +189,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         params = self._lightgbm_params()
         params |= {"num_class": target.columns} if target.columns > 1 else {}
         training = evaluation.Training(prepared.loss, prepared.label, prepared.weight)
-        worker = LGBMModel(**params, objective=training, metric="None")
+        worker = _Model(**params, objective=training, metric="None")
         arguments = {
             **others,
             **sets.arguments(),
@@ -197,6 +208,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         self.__dict__.update({name: value for name, value in fitted.items() if name not in _NOT_FITTED})
         self._Booster = linked
         self._n_classes = len(target.classes)
+        self._named_by_hand = not isinstance(feature_name, str)
         self._finish(prepared, tuned)
         return self
 
@@ -272,15 +284,32 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         return np.asarray(self._raw(X, raw_score=True, **kwargs))
 
     def _raw(self, X: Any, **options: Any) -> Any:
-        self._check_features(X)
+        self._check_features(X, names=not getattr(self, "_named_by_hand", False))
         # A plain model predicts: to LightGBM, ``loss`` is another name of ``objective``.
-        plain = LGBMModel(**self._lightgbm_params())
+        plain = _Model(**self._lightgbm_params())
         for name in ("_Booster", "_n_features_in", "_fitted_with_feature_names", "_best_iteration", "fitted_"):
             setattr(plain, name, getattr(self, name))
         return plain.predict(X, **options)
 
+    def _check_parameters(self, own: dict[str, Any], columns: int) -> None:
+        """Refuse what LightGBM would ignore, or fail at, because a loss is given by gradients."""
+        for name in _BOOSTING:
+            if own.get(name) in ("rf", "random_forest"):
+                raise ValueError(
+                    f"{name} is {own[name]!r}, which LightGBM has for its own objectives only; give 'gbdt' or 'dart'."
+                )
+        for name in _BAGGING:
+            if own.get(name) is not None and own[name] != 1:
+                raise ValueError(
+                    f"{name} is {own[name]!r}, which a loss given by gradients ignores; write class_weight=, or resample "
+                    f"the rows before fit."
+                )
+        for name in _NUM_CLASS:
+            if own.get(name) not in (None, columns):
+                raise ValueError(f"{name} is {own[name]!r}, but y has {columns} columns of margins; name all in classes=.")
+
     def _lightgbm_params(self) -> dict[str, Any]:
-        ours = {*OWN, *_IMBALANCE, *_METRIC, "class_weight"}
+        ours = {*OWN, *_IMBALANCE, *_METRIC, *_NUM_CLASS, "class_weight"}
         return {name: value for name, value in self.get_params(deep=False).items() if name not in ours}
 
     def _exported(self) -> Any:
@@ -321,14 +350,19 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         Any other model is taken for one of LightGBM's own cross-entropy, with classes 0, 1, ...
         """
         text = pathlib.Path(fname).read_text(encoding="utf-8")
-        header = text.partition("\nfeature_names=")[0]
         booster = lightgbm.Booster(model_str=text)
-        if _ATTRIBUTE in header:
-            record = header.partition(_ATTRIBUTE)[2].partition("\n")[0]
+        header, record = _header(text)
+        if record is not None:
             shift = portable.restore(self, record)
             if shift is not None and shift.any():
                 _add_to_first_trees(booster, -shift)
         else:
+            objective = header.partition("\nobjective=")[2].partition("\n")[0]
+            if "\naverage_output" in header or not _CROSS_ENTROPY.fullmatch(objective):
+                raise ValueError(
+                    f"the model is of another kind than boosted cross-entropy (objective {objective!r}); load it with "
+                    f"lightgbm.Booster."
+                )
             columns = booster.num_model_per_iteration()
             multilabel = "\nobjective=multiclassova" in header
             task = Task.MULTILABEL if multilabel else Task.BINARY if columns == 1 else Task.MULTICLASS
@@ -340,6 +374,29 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         self._n_classes = len(self._target.classes)
         self._best_iteration = booster.best_iteration
         self.fitted_ = True
+
+
+_Model = type(ImbalancedLGBMClassifier.__name__, (LGBMModel,), {})
+"""LightGBM's model for any objective, which calls itself in messages by the name that the user knows."""
+
+
+def _header(text: str) -> tuple[str, str | None]:
+    """What stands before the features in a model file, and the record in it."""
+    header = text.partition("\nfeature_names=")[0]
+    return header, header.partition(_ATTRIBUTE)[2].partition("\n")[0] or None
+
+
+def _as_trained(model: Any) -> Any:
+    """A model to continue; from a file of ``save_model`` without the calibrating shift."""
+    if not isinstance(model, (str, os.PathLike)):
+        return model
+    text = pathlib.Path(model).read_text(encoding="utf-8")
+    record = _header(text)[1]
+    booster = lightgbm.Booster(model_str=text)
+    shift = None if record is None else portable.shift_in(record)[1]
+    if shift is not None:
+        _add_to_first_trees(booster, -shift)
+    return booster
 
 
 def _train(worker: Any, X: Any, codes: Array, arguments: dict[str, Any]) -> None:
@@ -396,14 +453,16 @@ class _EvaluationSets:
     ) -> None:
         target = prepared.target
         self.named = bool(later)
-        self.start = start
+        self.start, self.given_names = start, given["eval_names"]
         self.pairs: list[tuple[Any, Array]] = []
+        self.names: dict[int, str] = {}
         self.labels = [(prepared.label, prepared.weight)]
         weights, classes = given["eval_sample_weight"], given["eval_class_weight"]
         self.row_weights: list[Array | None] = []
         for i, (X_valid, y_valid) in enumerate(_pairs(given["eval_set"], later)):
             if X_valid is training.X and y_valid is training.y:
                 self.pairs.append((training.rows, training.codes))
+                self.names[i] = "training"
                 self.row_weights.append(prepared.row_weight)
                 self.labels.append((prepared.label, prepared.weight))
                 continue
@@ -429,6 +488,8 @@ class _EvaluationSets:
         found: dict[str, Any] = {"eval_class_weight": None, "eval_set": None}
         if not self.pairs:
             return found
+        if self.names and self.given_names is None:
+            found["eval_names"] = [self.names.get(i, f"valid_{i}") for i in range(len(self.pairs))]
         found["eval_sample_weight"] = (
             dict(enumerate(self.row_weights)) if any(w is not None for w in self.row_weights) else None
         )

@@ -28,6 +28,8 @@ def warn_of_link(reason: str, remedy: str) -> None:
 def record(model: Any, shift: Array | None) -> str:
     """What a file says about the classifier, without an equals sign, which LightGBM's format reserves."""
     target, tuned = model._target, model._tuned
+    if target.dtype.kind not in "biufUO" or target.dtype == np.longdouble:
+        raise TypeError(f"the classes have dtype {target.dtype}, which a model file cannot hold; fit with strings.")
     state = {
         "version": 1,
         "loss": _loss_state(model.loss_),
@@ -38,7 +40,7 @@ def record(model: Any, shift: Array | None) -> str:
         "even": _plain(model._even),
         "pos_label": _plain(model.pos_label),
         "decision": _decision_state(model.decision),
-        "tuned": None if tuned is None else [tuned[1], _plain(tuned[2])],
+        "tuned": None if tuned is None else [tuned[0].kind, _plain(tuned[0].value), tuned[1], _plain(tuned[2])],
         "shift": _plain(shift),
     }
     return json.dumps(state).replace("=", "\\u003d")
@@ -56,9 +58,16 @@ def restore(model: Any, text: str) -> Array | None:
     model.decision, model.pos_label = state["decision"], state["pos_label"]
     model._tuned = None
     if state["tuned"] is not None:
-        positive, thresholds = state["tuned"]
-        model._tuned = Decision.of(model.decision), positive, np.asarray(thresholds, dtype=np.float64)
+        kind, value, positive, thresholds = state["tuned"]
+        rule = Decision(kind, None if value is None else np.asarray(value, dtype=np.float64))
+        model._tuned = rule, positive, np.asarray(thresholds, dtype=np.float64)
     return None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
+
+
+def shift_in(text: str) -> tuple[Task, Array | None]:
+    """The task of a recorded classifier, and the calibrating shift that its file contains."""
+    state = json.loads(text)
+    return Task(state["task"]), None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
 
 
 def assume_built_in(model: Any, task: Task, columns: int) -> None:

@@ -174,6 +174,8 @@ def as_array(y: Any) -> Array:
         y = y.toarray()
     elif hasattr(y, "collect"):
         y = y.collect().to_numpy()
+    elif type(y).__module__.startswith("pyarrow"):
+        y = y.to_pandas().to_numpy()
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
     array = labels.as_array("y", y)

@@ -13,17 +13,19 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster, DMatrix, XGBClassifier
+from xgboost.callback import EarlyStopping
 
 from boost_imbalance._estimators import evaluation, portable
 from boost_imbalance._estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
 from boost_imbalance._estimators.documentation import documented
 from boost_imbalance._estimators.targets import weights_of
 from boost_imbalance._losses.labels import Task
-from boost_imbalance._losses.start import SMALLEST_PRIOR
+from boost_imbalance._losses.start import SMALLEST_PRIOR, clip_prior
 
 Array = npt.NDArray[Any]
 
 _ATTRIBUTE = "boost_imbalance"
+_CROSS_ENTROPIES = ("binary:logistic", "binary:logitraw", "reg:logistic", "multi:softprob", "multi:softmax")
 _BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
 
 
@@ -127,10 +129,11 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             "eval_set": eval_set, "verbose": verbose, "feature_weights": feature_weights,
             "sample_weight_eval_set": sample_weight_eval_set, "base_margin_eval_set": base_margin_eval_set,
         }  # fmt: skip
-        whole = {"base_margin": base_margin, "xgb_model": xgb_model}
+        whole = {"base_margin": base_margin, "xgb_model": _as_trained(xgb_model)}
         tuned = self._tuned_in_folds(X, y, sample_weight, rows, prepared, whole, others)
-        worker = _Worker(**self._worker_params(prepared, base_score=xgb_model is None))
-        worker.prepare(prepared, evaluation.requested(self.eval_metric) or (evaluation.default() if eval_set else []))
+        metrics = evaluation.requested(self.eval_metric) or (evaluation.default() if eval_set else [])
+        worker = _Worker(**self._worker_params(prepared, xgb_model is None, metrics))
+        worker.prepare(prepared, metrics)
         if eval_set is not None:
             others |= self._encoded_eval_set(prepared, eval_set, sample_weight_eval_set)
         worker.fit(X, prepared.label, sample_weight=prepared.row_weight, **whole, **others)
@@ -140,13 +143,19 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         self._finish(prepared, tuned)
         return self
 
-    def _worker_params(self, prepared: Prepared, base_score: bool) -> dict[str, Any]:
+    def _worker_params(self, prepared: Prepared, base_score: bool, metrics: list[Any]) -> dict[str, Any]:
         params = {name: value for name, value in self.get_params(deep=False).items() if name not in (*OWN, "class_weight")}
         loss, label, weight, target = prepared.loss, prepared.label, prepared.weight, prepared.target
         chosen = loss.xgboost_params(label, weight, target.n_classes)
         if base_score and params["base_score"] is None:
             params["base_score"] = chosen["base_score"]
         params |= {"objective": evaluation.Training(loss, label, weight), "scale_pos_weight": None, "eval_metric": None}
+        rounds, given = self.early_stopping_rounds, self.eval_metric
+        named = isinstance(given, Sequence) and all(isinstance(name, str) for name in given)
+        if rounds is not None and named and any(map(callable, metrics)) and isinstance(metrics[-1], str):
+            # A name of log loss has become a function, and XGBoost takes functions after names. It stops by the last.
+            params["early_stopping_rounds"] = None
+            params["callbacks"] = [*(self.callbacks or []), EarlyStopping(rounds=rounds, metric_name=metrics[-1])]
         return {"disable_default_eval_metric": 1, **params}
 
     def _encoded_eval_set(self, prepared: Prepared, eval_set: Any, weights: Any) -> dict[str, Any]:
@@ -287,12 +296,28 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
         Any other model is taken for one of XGBoost's own cross-entropy, with classes 0, 1, ...
         """
+        before = dict(vars(self))
+        try:
+            self._load(fname)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _load(self, fname: Any) -> None:
+        self.__dict__.pop("_Booster", None)  # into which XGBoost would read the file
         super().load_model(fname)
         self.objective, self.base_score = "binary:logistic", None
         booster = self._Booster
         text = booster.attr(_ATTRIBUTE)
         if text is None:
-            parameters = json.loads(booster.save_config())["learner"]["learner_model_param"]
+            learner = json.loads(booster.save_config())["learner"]
+            objective, parameters = learner["objective"]["name"], learner["learner_model_param"]
+            if objective not in _CROSS_ENTROPIES:
+                raise ValueError(
+                    f"the model's objective is {objective!r}, whose margins are not those of a cross-entropy; load it with "
+                    f"xgboost.Booster."
+                )
             columns, labels = int(parameters["num_class"]), int(parameters["num_target"])
             task = Task.MULTICLASS if columns > 1 else Task.MULTILABEL if labels > 1 else Task.BINARY
             portable.assume_built_in(self, task, max(columns, labels, 2))
@@ -306,6 +331,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
     def _exported(self) -> Booster:
         """A copy of the model, without the rounds after the best one."""
         booster = self.get_booster()
+        if self.booster == "gblinear":  # has no rounds to leave out, and predicts with all of them
+            return booster.copy()
         try:
             best = booster.best_iteration + 1
         except AttributeError:
@@ -371,6 +398,19 @@ def _together(functions: list[evaluation.Evaluation]) -> Callable[[Array, DMatri
     return metrics
 
 
+def _as_trained(model: Any) -> Any:
+    """A model to continue; one from a file of ``save_model`` without the calibrating shift."""
+    if isinstance(model, (str, os.PathLike, bytearray)):
+        model = Booster(model_file=model)
+    text = model.attr(_ATTRIBUTE) if isinstance(model, Booster) else None
+    if text is None:
+        return model
+    task, shift = portable.shift_in(text)
+    model = model.copy() if shift is None else _shifted(model, -shift, task)
+    model.set_attr(**{_ATTRIBUTE: None})
+    return model
+
+
 def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
     """A copy of the model whose margins are larger by ``shift``; None if XGBoost could not store its intercept."""
     raw = bytes(booster.save_raw("json"))
@@ -382,8 +422,10 @@ def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
         new = old + shift
     else:
         new = expit(logit(old) + shift)
-        if not ((new > SMALLEST_PRIOR) & (new < 1 - SMALLEST_PRIOR)).all():
+        # One at the clamp itself comes back from a file with an error in the last digits.
+        if not ((new > 0.9 * SMALLEST_PRIOR) & (new < 1 - 0.9 * SMALLEST_PRIOR)).all():
             return None
+        new = clip_prior(new)
     text = "[" + ",".join(f"{value:.9E}" for value in new) + "]"
     made = Booster()
     made.load_model(bytearray(raw[: found.start(1)] + text.encode() + raw[found.end(1) :]))

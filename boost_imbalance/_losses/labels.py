@@ -133,6 +133,17 @@ def as_weight(sample_weight: Any, label: Array) -> Array | None:
     return array
 
 
+def without_missing(label: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """Several labels a row of which some are NaN, as zeros of weight 0; anything else as it is."""
+    array = as_array("label", label)
+    if array.ndim != 2 or array.dtype.kind != "f" or not np.isnan(array).any():
+        return label, sample_weight
+    observed = ~np.isnan(array)
+    y = as_label(np.where(observed, array, 0))
+    w = as_weight(sample_weight, y)
+    return y, np.asarray(observed * (np.ones(1) if w is None else w.reshape(len(w), -1)))
+
+
 def task_of(margin: Array, label: Array) -> Task:
     """The task that two shapes mean."""
     if margin.shape[0] != label.shape[0]:
