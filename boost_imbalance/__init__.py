@@ -16,18 +16,22 @@ from boost_imbalance._adapters.objective import Objective
 from boost_imbalance._losses.weights import effective_number
 
 if TYPE_CHECKING:
+    from boost_imbalance._compare.comparison import Comparison
+    from boost_imbalance._compare.experiment import compare
     from boost_imbalance._estimators.lightgbm import ImbalancedLGBMClassifier
     from boost_imbalance._estimators.xgboost import ImbalancedXGBClassifier
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Comparison",
     "ImbalancedLGBMClassifier",
     "ImbalancedXGBClassifier",
     "Objective",
     "adaptive_objective",
     "asymmetric_objective",
     "class_balanced_objective",
+    "compare",
     "effective_number",
     "focal_objective",
     "logit_adjusted_objective",
@@ -36,22 +40,28 @@ __all__ = [
     "weighted_objective",
 ]
 
-_CLASSIFIERS = {"ImbalancedLGBMClassifier": "lightgbm", "ImbalancedXGBClassifier": "xgboost"}
+_LATER = {
+    "Comparison": ("_compare.comparison", "sklearn"),
+    "ImbalancedLGBMClassifier": ("_estimators.lightgbm", "lightgbm"),
+    "ImbalancedXGBClassifier": ("_estimators.xgboost", "xgboost"),
+    "compare": ("_compare.experiment", "sklearn"),
+}
+"""What is imported when it is asked for: from where, and what it needs beside scikit-learn."""
 
 
 def __getattr__(name: str) -> Any:
-    """The classifiers, with the library that each is made for, when they are asked for."""
-    library = _CLASSIFIERS.get(name)
-    if library is None:
+    """The classifiers, and what needs other libraries, when they are asked for."""
+    if name not in _LATER:
         raise AttributeError(f"module 'boost_imbalance' has no attribute {name!r}")
     import importlib
 
+    module, library = _LATER[name]
     try:
-        module = importlib.import_module(f"boost_imbalance._estimators.{library}")
+        found = importlib.import_module(f"boost_imbalance.{module}")
     except ModuleNotFoundError as error:
         if error.name not in (library, "sklearn"):
             raise
-        raise ImportError(
-            f"{name} needs {library} and scikit-learn; install them with pip install 'boost-imbalance[{library}]'."
-        ) from error
-    return getattr(module, name)
+        extra = "compare" if library == "sklearn" else library
+        needed = "scikit-learn" if library == "sklearn" else f"{library} and scikit-learn"
+        raise ImportError(f"{name} needs {needed}; install it with pip install 'boost-imbalance[{extra}]'.") from error
+    return getattr(found, name)

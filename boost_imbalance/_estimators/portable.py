@@ -86,11 +86,25 @@ def _decision_state(decision: Any) -> Any:
     return {key: _plain(value) for key, value in decision.items()} if isinstance(decision, Mapping) else decision
 
 
+def loss_parameters(loss: Objective) -> dict[str, Any]:
+    """A loss that has seen no labels, as JSON can hold it."""
+    parameters = {name: _plain(value) for name, value in loss.parameters.items()}
+    return {"constructor": loss.constructor_name, "parameters": parameters}
+
+
+def loss_from(state: dict[str, Any]) -> Objective:
+    """The loss that :func:`loss_parameters` wrote."""
+    name = state["constructor"]
+    if not name.endswith("_objective") or not hasattr(constructors, name):
+        raise ValueError(f"the file names the loss {name!r}, which this version does not have; update it.")
+    made: Objective = getattr(constructors, name)(**{key: _from_plain(value) for key, value in state["parameters"].items()})
+    return made
+
+
 def _loss_state(loss: Objective) -> dict[str, Any]:
     counts = loss.resolved.counts
     return {
-        "constructor": loss.constructor_name,
-        "parameters": {name: _plain(value) for name, value in loss.parameters.items()},
+        **loss_parameters(loss),
         "counts": {
             "task": counts.task.value,
             "ones": _plain(counts.ones),
@@ -102,12 +116,7 @@ def _loss_state(loss: Objective) -> dict[str, Any]:
 
 
 def _loss_of(state: dict[str, Any]) -> Objective:
-    name = state["constructor"]
-    if not name.endswith("_objective") or not hasattr(constructors, name):
-        raise ValueError(f"the model file names the loss {name!r}, which this version does not have; update it.")
-    parameters = {name: _from_plain(value) for name, value in state["parameters"].items()}
-    loss: Objective = getattr(constructors, name)(**parameters)
-    counts = state["counts"]
+    loss, counts = loss_from(state), state["counts"]
     arrays = {name: np.asarray(counts[name], dtype=np.float64) for name in ("ones", "totals", "weight")}
     loss.fit_counts(Counts(Task(counts["task"]), rows=counts["rows"], **arrays))
     return loss

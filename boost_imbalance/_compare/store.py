@@ -1,0 +1,119 @@
+"""Records of a comparison, kept in a folder as they come, so that what was interrupted can go on."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+_SETTINGS, _LABELS, _RECORDS, _PREDICTIONS = "settings.json", "labels.npz", "records.jsonl", "predictions"
+
+
+class Store:
+    """The settings of a comparison and what was found so far; on disk, if there is a folder."""
+
+    def __init__(self, settings: dict[str, Any], label: Array, folder: pathlib.Path | None = None) -> None:
+        self.settings, self.label, self.folder = settings, label, folder
+        self.records: list[dict[str, Any]] = []
+        self.predictions: dict[tuple[str, str], dict[int, dict[str, Array]]] = {}
+
+    @classmethod
+    def open(cls, settings: dict[str, Any], label: Array, output: Any, restart: bool) -> Store:
+        """A new store, or the one that the same comparison has left in ``output``."""
+        if output is None:
+            return cls(settings, label)
+        folder = pathlib.Path(output)
+        if (folder / _SETTINGS).exists() and not restart:
+            found = cls.read(folder)
+            changed = [name for name in settings if found.settings.get(name) != settings[name]]
+            if changed:
+                raise ValueError(
+                    f"output is {str(folder)!r}, which holds a comparison of other {', '.join(changed)}; give another "
+                    f"folder, "
+                    f"or restart=True to throw that one away."
+                )
+            # A line that was cut off while it was written would swallow the next one.
+            lines = "".join(json.dumps(record) + "\n" for record in found.records)
+            (folder / _RECORDS).write_text(lines, encoding="utf-8")
+            return found
+        made = cls(settings, label, folder)
+        made._begin()
+        return made
+
+    @classmethod
+    def read(cls, output: Any) -> Store:
+        """What a comparison has left in a folder."""
+        folder = pathlib.Path(output)
+        if not (folder / _SETTINGS).exists():
+            raise FileNotFoundError(f"{str(folder)!r} holds no comparison; give the folder that one was written to.")
+        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        with np.load(folder / _LABELS) as arrays:
+            found = cls(settings, arrays["label"], folder)
+        for record in _whole_lines(folder / _RECORDS):
+            found.records.append(record)
+            path = found._path(record)
+            if path.exists():
+                with np.load(path) as arrays:
+                    found._keep(record, dict(arrays))
+        return found
+
+    def has(self, library: str, contestant: str, repeat: int, fold: int) -> bool:
+        """Whether that was done already."""
+        key = (library, contestant, repeat, fold)
+        return any(key == (r["library"], r["contestant"], r["repeat"], r["fold"]) for r in self.records)
+
+    def add(self, record: dict[str, Any], prediction: dict[str, Array] | None) -> None:
+        """Keep one fold of one contestant; its predictions before its record, which says that they are whole."""
+        if prediction is not None:
+            self._keep(record, prediction)
+            if self.folder is not None:
+                np.savez_compressed(self._path(record), **prediction)  # type: ignore[arg-type]
+        self.records.append(record)
+        if self.folder is not None:
+            with (self.folder / _RECORDS).open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(record) + "\n")
+
+    def out_of_fold(self, library: str, contestant: str) -> dict[str, Array]:
+        """``rows``, ``probability`` and ``decided`` of the first repeat, by row number, from the folds that are done."""
+        parts = self.predictions.get((library, contestant), {})
+        if not parts:
+            return {"rows": np.empty(0, np.int64)}
+        joined = {
+            name: np.concatenate([part[name] for part in parts.values()]) for name in ("rows", "probability", "decided")
+        }
+        order = np.argsort(joined["rows"])
+        return {name: values[order] for name, values in joined.items()}
+
+    def _keep(self, record: dict[str, Any], prediction: dict[str, Array]) -> None:
+        self.predictions.setdefault((record["library"], record["contestant"]), {})[record["fold"]] = prediction
+
+    def _begin(self) -> None:
+        assert self.folder is not None
+        (self.folder / _PREDICTIONS).mkdir(parents=True, exist_ok=True)
+        for stale in (self.folder / _PREDICTIONS).glob("*.npz"):
+            stale.unlink()
+        (self.folder / _RECORDS).write_text("", encoding="utf-8")
+        np.savez_compressed(self.folder / _LABELS, label=self.label)
+        (self.folder / _SETTINGS).write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+
+    def _path(self, record: dict[str, Any]) -> pathlib.Path:
+        assert self.folder is not None
+        name = "".join(c if c.isalnum() else "-" for c in record["contestant"])
+        number = self.settings["contestants"].index(record["contestant"])
+        repeat, fold = record["repeat"], record["fold"]
+        return self.folder / _PREDICTIONS / f"{record['library']}-{number:02d}-{name[:40]}-{repeat}-{fold}.npz"
+
+
+def _whole_lines(path: pathlib.Path) -> Iterator[dict[str, Any]]:
+    """Records of a file, of which a crash may have cut off the last."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
