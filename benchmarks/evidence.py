@@ -1,0 +1,194 @@
+"""Which loss helps, on real data: ``boost_imbalance.compare`` on every set, and what that amounts to.
+
+python benchmarks/evidence.py --output evidence                 # everything at its defaults, with other packages' losses
+python benchmarks/evidence.py --output tuned --tune 10 --rows 3000 --task binary
+python benchmarks/evidence.py --output evidence --table         # the tables of what is there, as Markdown
+python benchmarks/evidence.py --output evidence tuned --write   # the same, into BENCHMARKS.md
+
+Every set and library has a folder of its own there, and a run goes on where one was stopped. Other packages take part if
+they are installed (see ``peers.py``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+import time
+import warnings
+
+import numpy as np
+import peers
+from datasets import Dataset, keel, load
+
+import boost_imbalance as bi
+from boost_imbalance._compare.contestants import BASELINE
+from boost_imbalance._compare.measures import MEASURES
+from boost_imbalance._compare.statistics import Difference, paired
+
+ROWS = {"binary": 8_000, "keel": 4_000, "multiclass": 3_000, "multilabel": 1_600}
+REPEATS = {"binary": 2, "keel": 2, "multiclass": 1, "multilabel": 1}
+PARAMS = {"multilabel": {"max_bin": 63}}
+"""Hundreds of features for each of many labels."""
+SHOWN = (
+    "average_precision",
+    "log_loss",
+    "brier",
+    "macro_f1_tuned",
+    "balanced_accuracy_tuned",
+    "macro_f1",
+    "balanced_accuracy",
+)
+BY_SET = ("average_precision", "log_loss")
+PAGE = pathlib.Path(__file__).resolve().parents[1] / "BENCHMARKS.md"
+BEGIN, END = "<!-- evidence -->", "<!-- end of evidence -->"
+
+
+def sets(task: str, rows: int) -> list[Dataset]:
+    return keel(rows) if task == "keel" else load(task, rows)
+
+
+def run(options: argparse.Namespace) -> None:
+    for task in options.task:
+        for data in sets(task, min(options.rows or ROWS[task], ROWS[task])):
+            if options.only and not any(name in data.name for name in options.only):
+                continue
+            folds = min(options.folds, int(np.bincount(data.y).min())) if task != "multilabel" else options.folds
+            for library in options.library:
+                begun = time.perf_counter()
+                params = PARAMS.get(task, {})
+                others = peers.contestants(library, params) if data.y.ndim == 1 and data.y.max() == 1 else {}
+                warnings.filterwarnings("ignore", category=RuntimeWarning)  # of other packages' logarithms of 0
+                bi.compare(
+                    data.X, data.y, name=data.name, library=library, folds=folds, repeats=options.repeats or REPEATS[task],
+                    tune=options.tune, others={} if options.tune else others, params=params, pos_label=None, n_jobs=1,
+                    output=pathlib.Path(options.output[0]) / task / f"{data.name}-{library}", progress=False,
+                )  # fmt: skip
+                print(f"{task} {data.name}, {library}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
+
+
+class Collection:
+    """All comparisons of one task and library."""
+
+    def __init__(self, folder: pathlib.Path, library: str) -> None:
+        self.library = library
+        self.found = [
+            bi.Comparison.read(one) for one in sorted(folder.glob(f"*-{library}")) if (one / "settings.json").exists()
+        ]
+        self.found = [one for one in self.found if one.complete]
+
+    @property
+    def contestants(self) -> list[str]:
+        """All but the one that is compared with."""
+        return [name for name in self.found[0].contestants if name != BASELINE]
+
+    def difference(self, contestant: str, measure: str) -> Difference:
+        """A mean over sets; the sets are independent of each other."""
+        base = np.array([one.mean(BASELINE, measure, self.library) for one in self.found])
+        own = np.array([one.mean(contestant, measure, self.library) for one in self.found])
+        return paired(own, base, test_share=0.0, confidence=0.95)
+
+    def record(self, contestant: str, measure: str) -> str:
+        """On how many sets it is better, equal within the interval, or worse."""
+        larger = MEASURES[measure].larger_is_better
+        said = [one.difference(contestant, measure, self.library).verdict(larger) for one in self.found]
+        return f"{said.count('better')}/{said.count('tie')}/{said.count('worse')}"
+
+    def failed(self, contestant: str) -> int:
+        """On how many sets."""
+        return sum(contestant in one.errors for one in self.found)
+
+
+def tables(folder: pathlib.Path) -> list[str]:
+    """Markdown of one run."""
+    lines: list[str] = []
+    for task in ROWS:
+        for library in ("xgboost", "lightgbm"):
+            found = Collection(folder / task, library)
+            if found.found:
+                lines += _summary(found, task) + _by_set(found)
+    return lines
+
+
+def _summary(found: Collection, task: str) -> list[str]:
+    s = found.found[0].settings
+    title = "binary, KEEL" if task == "keel" else task
+    how = (
+        f"tuned for {MEASURES[s['tune_for']].title} with {s['tune']} trials each"
+        if s["tune"]
+        else "defaults, early stopping"
+    )
+    headings = [MEASURES[name].title for name in SHOWN]
+    lines = [
+        "",
+        f"**{title}, {found.library}, {how}** ({len(found.found)} sets, {s['repeats']} x {s['folds']} folds)",
+        "",
+        f"| | {' | '.join(headings)} | AP better/tie/worse | log loss better/tie/worse |",
+        "|---|" + "---|" * (len(headings) + 2),
+    ]
+    base = [np.mean([one.mean(BASELINE, name, found.library) for one in found.found]) for name in SHOWN]
+    lines.append(f"| built-in | {' | '.join(f'{value:.4f}' for value in base)} | | |")
+    for name in found.contestants:
+        cells = [_cell(found.difference(name, measure), measure) for measure in SHOWN]
+        failed = f" (failed on {found.failed(name)})" if found.failed(name) else ""
+        record = [found.record(name, measure) for measure in BY_SET]
+        lines.append(f"| {name}{failed} | {' | '.join(cells)} | {' | '.join(record)} |")
+    return lines
+
+
+def _by_set(found: Collection) -> list[str]:
+    """Average precision and log loss of each set: built-in, and the losses that differ beyond noise."""
+    lines = ["", f"| {found.library}, by set | AP built-in | better | worse | log loss built-in | better | worse |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for one in found.found:
+        cells = [one.settings["name"]]
+        for measure in BY_SET:
+            differences = {name: one.difference(name, measure, found.library) for name in one.losses}
+            larger = MEASURES[measure].larger_is_better
+            cells.append(f"{one.mean(BASELINE, measure, found.library):.4f}")
+            for wanted in ("better", "worse"):
+                said = [f"{name} {d.mean:+.4f}" for name, d in differences.items() if d.verdict(larger) == wanted]
+                cells.append(", ".join(said) or "none")
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _cell(difference: Difference, measure: str) -> str:
+    if np.isnan(difference.mean):
+        return ""
+    text = f"{difference.mean:+.4f} ± {difference.half:.4f}"
+    return text if difference.verdict(MEASURES[measure].larger_is_better) == "tie" else f"**{text}**"
+
+
+def write(lines: list[str]) -> None:
+    """Between the two marks in BENCHMARKS.md."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n\n{END}{after}", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", nargs="+", required=True, help="folders of runs; the first is written to")
+    parser.add_argument("--task", nargs="+", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--library", nargs="+", choices=("xgboost", "lightgbm"), default=["xgboost", "lightgbm"])
+    parser.add_argument("--rows", type=int, help="cut sets to fewer rows than usual")
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--repeats", type=int, help="instead of 2, with several classes or labels 1")
+    parser.add_argument("--tune", type=int, default=0)
+    parser.add_argument("--only", nargs="+", help="only sets whose name contains one of these")
+    parser.add_argument("--table", action="store_true", help="print what is there")
+    parser.add_argument("--write", action="store_true", help="write what is there into BENCHMARKS.md")
+    options = parser.parse_args()
+    if not (options.table or options.write):
+        run(options)
+    lines = [line for folder in options.output for line in tables(pathlib.Path(folder))]
+    if options.write:
+        write(lines)
+    else:
+        print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
