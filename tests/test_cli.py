@@ -1,0 +1,178 @@
+"""The command as a person runs it: files in, tables and files out, and what it says when something is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+pytest.importorskip("typer")
+pytest.importorskip("pandas")
+
+import pandas as pd
+from sklearn.datasets import make_classification
+from typer.testing import CliRunner
+
+import boost_imbalance as bi
+from boost_imbalance._cli import app
+from boost_imbalance._compare import experiment
+
+QUICK = ["--folds", "3", "--repeats", "1", "--baseline", "none", "--quiet", "--jobs", "1"]
+
+
+@pytest.fixture
+def table(tmp_path):
+    X, y = make_classification(400, n_features=5, n_informative=3, weights=[0.85], random_state=0)
+    frame = pd.DataFrame(X, columns=list("abcde")).assign(
+        y=np.where(y == 1, "fraud", "ok"), one=y, other=(X[:, 0] > 0).astype(int), who=np.arange(400) // 4
+    )
+    path = tmp_path / "claims.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """The exit code and what was printed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return call
+
+
+def test_a_file_gives_a_table_and_a_folder(run, table, tmp_path):
+    done = run(
+        "compare", table, "--target", "y", "--drop", "one", "--loss", "focal", "--loss", "focal:gamma=1,tau=0.5", *QUICK
+    )
+    assert done.exit_code == 0, done.output
+    for text in (
+        "claims: 400 rows",
+        "are 'fraud'",
+        "built-in",
+        "focal:gamma=1,tau=0.5",
+        "average precision",
+        "model.fit(X, y)",
+    ):
+        assert text in done.output
+    folder = tmp_path / "claims-comparison"
+    found = bi.Comparison.read(folder)
+    assert found.complete
+    assert found.settings["losses"]["focal:gamma=1,tau=0.5"]["parameters"]["tau"] == 0.5
+    assert json.loads((folder / "comparison.json").read_text())["settings"]["name"] == "claims"
+    assert pd.read_csv(folder / "comparison.csv")["contestant"].tolist() == found.contestants
+    assert "<html" in (folder / "report.html").read_text()
+
+
+def test_several_labels_groups_and_both_forms(run, table, tmp_path):
+    arguments = ["compare", table, "-y", "one", "-y", "other", "--drop", "y", "--group", "who", "--loss", "focal", *QUICK]
+    done = run(*arguments, "--output", "out", "--no-report", "--format", "json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["settings"]["classes"] == ["one", "other"]
+    assert found["settings"]["features"] == 5
+    assert not (tmp_path / "out" / "report.html").exists()
+    again = run("report", "out", "--format", "csv")
+    assert again.exit_code == 0, again.output
+    assert again.stdout.startswith("library,contestant,average_precision")
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_named_sets(run):
+    done = run("compare", "wine", "--loss", "adaptive", *QUICK, "--no-report")
+    assert done.exit_code == 0, done.output
+    assert "3 classes" in done.output
+    listed = run("datasets")
+    assert "breast_cancer" in listed.output
+
+
+def test_the_positive_class_by_its_text(run, table, tmp_path):
+    done = run("compare", table, "-y", "one", "--drop", "y", "--positive", "0", "--loss", "focal", *QUICK, "--no-report")
+    assert done.exit_code == 0, done.output
+    assert bi.Comparison.read(tmp_path / "claims-comparison").settings["classes"] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "why"], "target is 'why', which is no column"),
+        ([], "target is missing"),
+        (["-y", "y", "--loss", "focus"], "losses holds 'focus'"),
+        (["-y", "y", "--loss", "focus:gamma=1"], "loss is 'focus'"),
+        (["-y", "y", "--loss", "focal:gamma"], "write parameters as in"),
+        (["-y", "y", "--loss", "focal:delta=1"], "'delta' is not a parameter of focal_objective"),
+        (["-y", "y", "--loss", "focal:gamma=-1"], "gamma"),
+        (["-y", "y", "--positive", "maybe"], "positive is 'maybe'; the classes are fraud, ok"),
+        (["-y", "y", "--baseline", "smote"], "baselines holds 'smote'"),
+        (["-y", "y", "--precision", "2"], "precision is 2.0"),
+        (["-y", "a"], "y"),
+    ],
+)
+def test_mistakes_end_with_a_sentence(run, table, arguments, message):
+    done = run("compare", table, *arguments)
+    assert done.exit_code == 2
+    assert message in done.output.replace("\n", " ")
+    assert "Traceback" not in done.output
+    assert len(done.output.strip().splitlines()) <= 3
+
+
+def test_missing_files_and_folders(run):
+    assert "no such file" in run("compare", "none.csv", "-y", "y").output
+    assert "neither a file nor a named set" in run("compare", "none").output
+    assert "holds no comparison" in run("report", "none").output
+
+
+def test_stopped_and_continued(run, table, tmp_path, monkeypatch):
+    trained = []
+    whole = experiment.train
+
+    def train(*arguments):
+        trained.append(arguments[1].name)
+        if len(trained) == 3:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    monkeypatch.setattr(experiment, "train", train)
+    arguments = ["compare", table, "-y", "y", "--drop", "one", "--loss", "focal", *QUICK, "--no-report"]
+    done = run(*arguments)
+    assert done.exit_code == 130
+    assert "stopped after 2 of 6" in done.output.replace("\n", " ")
+    done = run(*arguments)
+    assert done.exit_code == 0, done.output
+    assert len(trained) == 3 + 4
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs signals as Ctrl-C sends them")
+def test_ctrl_c_in_a_real_process(table, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "boost_imbalance._cli",
+        "compare",
+        str(table),
+        "-y",
+        "y",
+        "--repeats",
+        "50",
+        "--no-report",
+    ]
+    records = tmp_path / "claims-comparison" / "records.jsonl"
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 90
+    while time.monotonic() < deadline and not (records.exists() and len(records.read_text().splitlines()) >= 3):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "to go on" in errors.replace("\n", " ")
+    assert "average precision" in output
+    assert len(bi.Comparison.read(tmp_path / "claims-comparison").records) >= 3
