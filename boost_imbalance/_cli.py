@@ -114,7 +114,7 @@ def compare(
     _print(result, form, folder, report)
     if not result.complete:
         for warning in caught:
-            Console(stderr=True).print(str(warning.message), style="yellow", highlight=False)
+            Console(stderr=True).print(str(warning.message), style="yellow", highlight=False, markup=False)
         raise typer.Exit(INTERRUPTED)
 
 
@@ -160,7 +160,7 @@ def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -
     console = Console()
     terminal.show(result, console)
     for library in result.libraries:
-        console.print(f"\n[bold]{result.recommended(library)}[/], {library}:", highlight=False)
+        console.print(f"\n{result.recommended(library)}, {library}:", style="bold", highlight=False, markup=False)
         print(result.code(library=library))
     console.print(f"Written: {folder / 'report.html' if report else folder}", highlight=False)
 
@@ -210,7 +210,7 @@ def _or_exit(function: Any, *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
     except (ValueError, TypeError, ImportError, FileNotFoundError, RuntimeError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False)
+        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped before the first training was done", style="yellow")

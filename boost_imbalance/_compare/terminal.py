@@ -13,21 +13,21 @@ from boost_imbalance._losses.labels import Task
 if TYPE_CHECKING:
     from boost_imbalance._compare.comparison import Comparison
 
-_FIRST, _CELL = 18, 22
+_FIRST, _CELL = 18, 17
 _STYLES = {"better": "bold green", "worse": "red", "tie": "dim"}
 
 
 def show(comparison: Comparison, console: Any) -> None:
     """Print tables, what follows from them, and what failed."""
-    console.print(heading(comparison))
+    console.print(heading(comparison), highlight=False, markup=False)
     for library in comparison.libraries:
         for measures in _chunks(list(MEASURES.values()), max(1, (console.width - _FIRST) // _CELL)):
             console.print(_table(comparison, library, measures))
         for sentence in comparison.conclusion(library):
-            console.print(f"- {sentence}", highlight=False)
+            console.print(f"- {sentence}", highlight=False, markup=False)
         console.print()
     for contestant, error in comparison.errors.items():
-        console.print(f"{contestant} failed: {error}", style="red", highlight=False)
+        console.print(f"{contestant} failed: {error}", style="red", highlight=False, markup=False)
     confidence = f"{comparison.settings['confidence']:.0%}"
     console.print(
         f"± is half the interval of the difference to {BASELINE}; those of a column hold together with {confidence} "
@@ -54,15 +54,16 @@ def heading(comparison: Comparison) -> str:
 
 def _table(comparison: Comparison, library: str, measures: list[Measure]) -> Any:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=f"{library}, difference to {BASELINE}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
     for measure in measures:
-        table.add_column(measure.title, justify="right", no_wrap=True)
+        table.add_column(measure.title, justify="right", min_width=15, max_width=15)
     for contestant in comparison.contestants:
         cells = [_cell(comparison, contestant, measure, library) for measure in measures]
-        table.add_row(contestant, *cells, end_section=contestant == _last_baseline(comparison))
+        table.add_row(escape(contestant), *cells, end_section=contestant == _last_baseline(comparison))
     return table
 
 
