@@ -193,6 +193,16 @@ class Loss:
         return self._fitted is not None
 
     @property
+    def counts(self) -> Counts | None:
+        """Of the labels of :meth:`fit`, or of the last training; None before either."""
+        return None if self._seen is None else self._seen.counts
+
+    @property
+    def needs_counts(self) -> bool:
+        """Whether the loss itself depends on how often each class occurs."""
+        return self._parameters.needs_counts
+
+    @property
     def constructor_name(self) -> str:
         """Which function of this package made it."""
         return str(self._constructor.__name__)

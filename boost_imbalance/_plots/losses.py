@@ -357,9 +357,9 @@ def _with_counts(objective: Any) -> Any:
         )
     if objective.is_fitted:
         return objective
-    if objective._seen is not None:
-        return objective.replace().fit_counts(objective._seen.counts)
-    if objective._parameters.needs_counts:
+    if objective.counts is not None:
+        return objective.replace().fit_counts(objective.counts)
+    if objective.needs_counts:
         raise ValueError(f"objectives has {objective!r}, which depends on class counts; call its fit(label) first.")
     return objective
 
