@@ -137,20 +137,16 @@ def _summary(found: Collection, task: str) -> list[str]:
 
 
 def _by_set(found: Collection) -> list[str]:
-    """Average precision and log loss of each set: built-in, and the losses that differ beyond noise."""
-    lines = ["", f"| {found.library}, by set | AP built-in | better | worse | log loss built-in | better | worse |"]
-    lines.append("|---|---|---|---|---|---|---|")
-    for one in found.found:
-        cells = [one.settings["name"]]
-        for measure in BY_SET:
-            differences = {name: one.difference(name, measure, found.library) for name in one.losses}
-            larger = MEASURES[measure].larger_is_better
-            cells.append(f"{one.mean(BASELINE, measure, found.library):.4f}")
-            for wanted in ("better", "worse"):
-                said = [f"{name} {d.mean:+.4f}" for name, d in differences.items() if d.verdict(larger) == wanted]
-                cells.append(", ".join(said) or "none")
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
+    """Average precision and log loss of each set, every contestant beside the built-in objective."""
+    lines = ["", f"<details><summary>{found.library}, set by set</summary>"]
+    for measure in BY_SET:
+        lines += ["", f"| {MEASURES[measure].title} | built-in | {' | '.join(found.contestants)} |"]
+        lines.append("|---|---|" + "---|" * len(found.contestants))
+        for one in found.found:
+            cells = [_cell(one.difference(name, measure, found.library), measure) for name in found.contestants]
+            base = one.mean(BASELINE, measure, found.library)
+            lines.append(f"| {one.settings['name']} | {base:.4f} | {' | '.join(cells)} |")
+    return [*lines, "", "</details>"]
 
 
 def _cell(difference: Difference, measure: str) -> str:
