@@ -1,0 +1,499 @@
+import colorsys
+import html as escaping
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import confusion_matrix, recall_score
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+pytest.importorskip("xgboost")
+
+import boost_imbalance as bi
+from boost_imbalance._compare.comparison import Comparison
+from boost_imbalance._compare.contestants import chosen
+from boost_imbalance._compare.measures import MEASURES
+from boost_imbalance._compare.store import Store
+from boost_imbalance._estimators import portable
+from boost_imbalance._losses.labels import Task
+from boost_imbalance._report import html
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BAD = '<script>alert("x")</script>'
+STYLE = pathlib.Path(bi.__file__).parent / "_report" / "report.css"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and tables, by class, as rows of cells."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.scripts, self.text, self.tables, self._kinds = [], [], [], [], []
+        self._inside, self._cell = [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.elements.append((tag, attributes))
+        self._inside.append(tag)
+        if tag == "table":
+            self.tables.append([])
+            self._kinds.append(attributes["class"].split()[0])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self._cell = {"text": "", "class": attributes.get("class", "").split(), "column": len(self.tables[-1][-1])}
+            self.tables[-1][-1].append(self._cell)
+
+    def handle_endtag(self, tag):
+        while self._inside and self._inside.pop() != tag:
+            pass
+        if tag in ("td", "th"):
+            self._cell = None
+
+    def handle_data(self, data):
+        if "script" in self._inside:
+            self.scripts.append(data)
+        elif "style" not in self._inside:
+            self.text.append(data)
+            if self._cell is not None:
+                self._cell["text"] += data
+
+    @property
+    def plain(self):
+        return " ".join("".join(self.text).split())
+
+    def all(self, name):
+        return [value for _, attributes in self.elements for key, value in attributes.items() if key == name]
+
+    def of_class(self, kind):
+        return [table for table, its in zip(self.tables, self._kinds, strict=True) if its == kind]
+
+
+def small(task, name=BAD, **options):
+    rng = np.random.default_rng(0)
+    n = 450
+    X = rng.normal(size=(n, 4))
+    slope = 1.5 * X[:, 0] - X[:, 1]
+    if task == "binary":
+        y = np.where(rng.random(n) < 1 / (1 + np.exp(2.5 - slope)), "rare & so", BAD)
+    elif task == "multiclass":
+        y = np.array([BAD, "b", "c"])[
+            np.argmax(np.stack([0 * slope, slope - 1, X[:, 2] - 1]) + rng.gumbel(size=(3, n)), axis=0)
+        ]
+    else:
+        y = (rng.random((n, 3)) < 1 / (1 + np.exp([1.0, 2.0, 2.5] - slope[:, None]))).astype(float)
+        y[rng.random(y.shape) < 0.1] = np.nan
+        y = pd.DataFrame(y, columns=[BAD, "b", "c"])
+    params = {"n_estimators": 12, "max_depth": 2, "n_jobs": 1}
+    return bi.compare(
+        X, y, losses=["weighted", "focal"], library="xgboost", folds=3, params=params, progress=False, name=name, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def found():
+    return {
+        "binary": small("binary", repeats=2, baselines=["tuned threshold", "class weights"]),
+        "multiclass": small("multiclass", repeats=1, baselines=["tuned threshold"]),
+        "multilabel": small("multilabel", repeats=1),
+    }
+
+
+@pytest.fixture(scope="module")
+def pages(found):
+    return {task: html(comparison) for task, comparison in found.items()}
+
+
+@pytest.fixture(params=["binary", "multiclass", "multilabel"])
+def task(request):
+    return request.param
+
+
+def invented(task, label, classes, probability, folds=3, **changes):
+    """A comparison of numbers drawn at random, which takes no training."""
+    rng = np.random.default_rng(0)
+    contestants = chosen(task)
+    settings = {
+        "name": "invented", "task": task.value, "classes": classes, "rows": len(label), "features": 2, "data": "0",
+        "counts": (np.nansum(label, axis=0) if label.ndim == 2 else np.bincount(label)).astype(int).tolist(),
+        "libraries": ["xgboost"], "versions": {"xgboost": "3"}, "params": {"xgboost": {}},
+        "contestants": [c.name for c in contestants], "about": {},
+        "losses": {c.name: portable.loss_parameters(c.loss) for c in contestants if c.loss is not None},
+        "folds": folds, "repeats": 1, "tune": 0, "tune_for": "average_precision", "precision": 0.5, "confidence": 0.95,
+        "seed": 0, **changes,
+    }  # fmt: skip
+    store = Store(settings, label)
+    for contestant in contestants:
+        for fold in range(folds):
+            rows = np.arange(fold, len(label), folds)
+            record = {
+                "library": "xgboost",
+                "contestant": contestant.name,
+                "repeat": 0,
+                "fold": fold,
+                "n_train": 2,
+                "n_test": 1,
+            }
+            record |= {"rounds": 3, "params": {}, **{measure: rng.random() for measure in MEASURES}}
+            p = probability(rows, rng)
+            decided = p.argmax(axis=1) if task is Task.MULTICLASS else (p > 0.5).astype(int)
+            store.add(record, {"rows": rows, "probability": p.astype(np.float32), "decided": decided})
+    return Comparison(store)
+
+
+def without(comparison, left_out, settings=None):
+    """The same comparison without some records and their predictions."""
+    store = Store({**comparison.settings, **(settings or {})}, comparison.label)
+    for record in comparison._store.records:
+        if not left_out(record):
+            parts = comparison._store.predictions.get((record["library"], record["contestant"]), {})
+            store.add(record, None if record["repeat"] else parts.get(record["fold"]))
+    return Comparison(store)
+
+
+def test_a_page_that_needs_nothing_else(pages, task):
+    page = Page(pages[task])
+    assert pages[task].startswith("<!DOCTYPE html>")
+    assert ("html", {"lang": "en"}) in page.elements
+    counted = Counter(tag for tag, _ in page.elements)
+    assert [counted[tag] for tag in ("head", "h1", "main", "script", "style")] == [1] * 5
+    title = re.search(r"<title>(.*?)</title>", pages[task])[1]
+    assert escaping.unescape(title).startswith(f"{BAD}: ")
+    ids = page.all("id")
+    assert len(ids) == len(set(ids))
+    for reference in page.all("href") + page.all("xlink:href"):
+        assert reference.startswith("#")
+        assert reference[1:] in ids
+    assert not page.all("src") + page.all("srcset") + page.all("data") + page.all("action")
+    assert not re.search(r"url\((?!#)|@import|https?:|//\w+\.\w", pages[task])
+    assert (
+        "default-src 'none'"
+        in dict(e[1].values() for e in page.elements if e[1].get("http-equiv"))["Content-Security-Policy"]
+    )
+    assert len(pages[task]) < 1_000_000
+
+
+def test_figures_take_the_colours_of_the_page(pages, task):
+    figures = re.findall(r"<svg.*?</svg>", pages[task], flags=re.DOTALL)
+    large = [figure for figure in figures if 'role="img"' in figure]
+    assert len(large) >= 8
+    for figure in large:
+        assert re.search(r'aria-label="[^"]{10,}"', figure)
+        assert not re.search(r"#[0-9a-f]{6}|DejaVu|<metadata", figure)
+        assert "var(--ink)" in figure
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_number_is_there(found, pages, task, measure):
+    comparison = found[task]
+    (table,) = Page(pages[task]).of_class("measures")
+    column = list(MEASURES).index(measure) + 1
+    assert table[0][column]["text"].split("\n")[0].strip().startswith(MEASURES[measure].title)
+    assert [row[0]["text"].strip() for row in table[1:]] == comparison.contestants
+    digits = 2 if measure == "seconds" else 4
+    for name, row in zip(comparison.contestants, table[1:], strict=True):
+        cell = row[column]["text"].replace("\N{MINUS SIGN}", "-")
+        mean = f"{comparison.mean(name, measure):.{digits}f}"
+        assert cell.startswith(mean)
+        difference = comparison.difference(name, measure)
+        verdict = difference.verdict(MEASURES[measure].larger_is_better)
+        if name == "built-in":
+            assert "±" not in cell
+            continue
+        shown = re.search(r"([+-]?\d+\.\d+) ± (\d+\.\d+)$", cell[len(mean) :])
+        assert float(shown[1]) == pytest.approx(difference.mean, abs=0.51 * 10.0**-digits)
+        assert float(shown[2]) == pytest.approx(difference.half, abs=0.51 * 10.0**-digits)
+        assert verdict in row[column]["class"]
+        assert ("✓" in cell, "✗" in cell) == (verdict == "better", verdict == "worse")
+
+
+def test_lines_that_cross_the_middle_are_ties(found, pages):
+    cells = re.findall(
+        r'<tr class="(better|worse|tie)[^"]*">\s*<th scope="row">([^<]+)</th>\s*(<td class="track".*?</td>)', pages["binary"]
+    )
+    assert len(cells) == 3 * (len(found["binary"].contestants) - 1)
+    for verdict, _, track in cells:
+        start, end = (float(re.search(rf"--{side}: ([\d.]+)%", track)[1]) for side in ("start", "end"))
+        assert (start <= 50.0 <= end) == (verdict == "tie")
+
+
+def test_confusions_and_recalls(found, pages):
+    comparison = found["multiclass"]
+    page = Page(pages["multiclass"])
+    matrices = page.of_class("confusion")
+    assert len(matrices) == len(comparison.contestants)
+    names = [str(one) for one in comparison.settings["classes"]]
+    expected = {}
+    for name in comparison.contestants:
+        one = comparison.out_of_fold(name)
+        truth = comparison.label[one["rows"]]
+        expected[name] = confusion_matrix(truth, one["decided"]), recall_score(truth, one["decided"], average=None)
+    counted = [
+        [[int(cell["text"].split("%")[1].replace(",", "")) for cell in row[1:]] for row in table[1:]] for table in matrices
+    ]
+    assert sorted(counted) == sorted(matrix.tolist() for matrix, _ in expected.values())
+    (recalls,) = page.of_class("recalls")
+    assert [cell["text"] for cell in recalls[0][2:]] == comparison.contestants
+    for row in recalls[1:]:
+        k = names.index(row[0]["text"])
+        for cell, (_, recall) in zip(row[2:], expected.values(), strict=True):
+            assert cell["text"] == f"{100 * recall[k]:.1f}%"
+
+
+def test_confusions_of_labels_leave_missing_ones_out(found, pages):
+    comparison = found["multilabel"]
+    one = comparison.out_of_fold("built-in")
+    truth, decided = comparison.label[one["rows"]], one["decided"]
+    table = Page(pages["multilabel"]).of_class("confusion")[0]
+    for row in table[1:]:
+        k = comparison.settings["classes"].index(row[0]["text"])
+        known = np.isfinite(truth[:, k])
+        expected = confusion_matrix(truth[known, k], decided[known, k])[[1, 1, 0, 0], [1, 0, 1, 0]]
+        assert [int(cell["text"].split("%")[1].replace(",", "")) for cell in row[1:]] == expected.tolist()
+
+
+def test_text_of_the_user_is_text(pages, task):
+    page = Page(pages[task])
+    assert "alert(" not in "".join(page.scripts)
+    assert BAD in page.plain
+    assert BAD not in pages[task]
+    assert not any(name.startswith("on") for _, attributes in page.elements for name in attributes)
+
+
+def test_it_says_what_was_found(found, pages, task):
+    comparison, page = found[task], Page(pages[task])
+    for sentence in comparison.conclusion():
+        assert sentence in page.plain
+    assert comparison.code() in "".join(page.text)
+    assert "Nadeau and Bengio" in page.plain
+    assert "Bonferroni" in page.plain
+    assert "Not complete" not in page.plain
+    for name in comparison.contestants:
+        assert name in page.plain
+
+
+def test_a_comparison_that_was_stopped(found):
+    """One fold of one of two libraries; one contestant failed there, of another nothing is known."""
+    two = {"libraries": ["xgboost", "lightgbm"], "params": {"xgboost": {}, "lightgbm": {}}}
+    stopped = without(found["binary"], lambda r: r["repeat"] or r["fold"] or r["contestant"] in ("focal", "weighted"), two)
+    failure = {"library": "xgboost", "contestant": "weighted", "repeat": 0, "fold": 0, "error": f"ValueError: {BAD}"}
+    stopped._store.add(failure, None)
+    text = html(stopped)
+    page = Page(text)
+    assert f"{len(stopped.records)} of {stopped.planned} results" in page.plain
+    assert f"weighted: ValueError: {BAD}" in page.plain
+    assert BAD not in text
+    assert page.plain.count("1 of 6 folds") == len(stopped.contestants) - 2
+    assert page.plain.count("Nothing can be said yet") == 1
+    (table,) = page.of_class("measures")
+    unknown = next(row for row in table if row[0]["text"].startswith("focal"))
+    assert {cell["text"] for cell in unknown[1:]} == {"\N{EN DASH}"}
+    assert not any("nan" in cell["text"] for table in page.tables for row in table for cell in row)
+
+
+def test_a_baseline_that_failed(found):
+    comparison = without(found["multiclass"], lambda r: r["contestant"] in ("built-in", "tuned threshold"))
+    page = Page(html(comparison))
+    assert "Nothing can be said yet" in page.plain
+    (table,) = page.of_class("measures")
+    assert table[-1][1]["text"] == f"{comparison.mean('focal', 'average_precision'):.4f}"
+    assert not page.of_class("forest")
+
+
+def test_predictions_of_different_rows(found):
+    """Curves are those of the rows that all have predicted; one with few of them takes none away."""
+    lacking = {"weighted": 1, "focal": 2}
+    comparison = without(found["binary"], lambda r: r["fold"] < lacking.get(r["contestant"], 0))
+    page = Page(html(comparison))
+    rows = len(comparison.out_of_fold("weighted")["rows"])
+    assert 0 < rows < len(comparison.label)
+    assert f"Of the {rows:,} rows" in page.plain
+    keys = [f"xgboost-s{comparison.contestants.index(name)}" in page.all("id") for name in ("built-in", "weighted", "focal")]
+    assert keys == [True, True, False]
+
+
+def test_no_predictions(found):
+    bare = without(found["multiclass"], lambda r: False)
+    bare._store.predictions.clear()
+    page = Page(html(bare))
+    assert not page.of_class("confusion")
+    assert "Precision, recall and reliability" not in page.plain
+
+
+def test_many_labels():
+    rng = np.random.default_rng(0)
+    label = (rng.random((600, 70)) < 0.05).astype(float)
+    label[rng.random(label.shape) < 0.1] = np.nan
+    comparison = invented(
+        Task.MULTILABEL, label, [f"tag {k}" for k in range(70)], lambda rows, rng: rng.random((len(rows), 70))
+    )
+    text = html(comparison)
+    page = Page(text)
+    assert len(text) < 1_500_000
+    assert "Drawn are the 3 rarest of 70 labels." in page.plain
+    assert "10 more frequent ones are left out" in page.plain
+
+
+def test_many_classes():
+    rng = np.random.default_rng(0)
+    label = np.concatenate([np.arange(30), rng.integers(30, size=870)])
+    comparison = invented(
+        Task.MULTICLASS, label, list(range(30)), lambda rows, rng: rng.dirichlet(np.ones(30), size=len(rows))
+    )
+    text = html(comparison)
+    assert len(text) < 2_000_000
+    matrices = Page(text).of_class("confusion")
+    counts = [int(number.replace(",", "")) for number in re.findall(r'<span title="([\d,]+) rows">', text)]
+    assert sum(counts) == len(matrices) * len(label)
+    assert all(len(table) == 1 + 20 + 1 for table in matrices)
+
+
+def test_the_same_page_whatever_the_settings_of_matplotlib(found, pages):
+    import matplotlib
+
+    with matplotlib.rc_context({"font.size": 30.0, "axes.facecolor": "red", "svg.fonttype": "path", "axes.grid": True}):
+        before = dict(matplotlib.rcParams)
+        assert html(found["multilabel"]) == pages["multilabel"]
+        assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib"])
+def test_a_package_that_is_missing(found, monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImportError, match=rf"{package}.*pip install 'boost-imbalance\[compare\]'"):
+        html(found["binary"])
+
+
+def luminance(color):
+    return float(
+        np.dot([0.2126, 0.7152, 0.0722], [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color])
+    )
+
+
+def contrast(one, other):
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("mode", [0, 1], ids=["light", "dark"])
+def test_contrast(mode):
+    """At least what WCAG 2.2 asks for: 4.5 for text, 3 for graphics."""
+    blocks = re.findall(r":root \{(.*?)\}", STYLE.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(blocks) == 2
+    colors = {
+        name: np.array([int(value[i : i + 2], 16) / 255 for i in (0, 2, 4)])
+        for name, value in re.findall(r"--([\w-]+): #(\w{6});", blocks[mode])
+    }
+    shaded = 0.5 * colors["shade"] + 0.5 * colors["paper"]
+    pairs = [("ink", "paper"), ("muted", "paper"), ("accent", "paper"), ("better", "paper"), ("worse", "paper")]
+    pairs += [("better", "better-paper"), ("worse", "worse-paper"), ("ink", "notice-paper"), ("muted", "better-paper")]
+    for one, other in pairs:
+        assert contrast(colors[one], colors[other]) >= 4.5, (one, other)
+    assert contrast(0.92 * colors["ink"] + 0.08 * shaded, shaded) >= 4.5
+    lines = [color for name, color in colors.items() if name.startswith("line-")]
+    assert all(contrast(color, colors["paper"]) >= 3.0 for color in lines)
+    hues = sorted(colorsys.rgb_to_hsv(*color)[0] for color in lines)
+    assert min(np.diff([*hues, hues[0] + 1.0])) > 0.04
+
+
+WATCH = """
+window.problems = [];
+addEventListener("error", event => problems.push(String(event.message)));
+addEventListener("securitypolicyviolation", event => problems.push(event.violatedDirective + " " + event.blockedURI));
+addEventListener("unhandledrejection", event => problems.push(String(event.reason)));
+"""
+
+LOOK = """
+const shown = element => element.ownerDocument.defaultView.getComputedStyle(element).display !== "none";
+const facts = (view) => {
+  const page = view.document, root = page.documentElement;
+  const table = page.querySelector("table.measures"), box = table.parentElement;
+  const names = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent.trim());
+  const numbers = () => [...table.tBodies[0].rows].map(row => Number(row.cells[2].dataset.value));
+  const head = table.tHead.rows[0].cells[2], button = head.querySelector("button");
+  const before = names();
+  button.click();
+  const ascending = [head.getAttribute("aria-sort"), numbers()];
+  button.click();
+  const descending = [head.getAttribute("aria-sort"), numbers()];
+  button.click();
+  box.scrollLeft = 150;
+  const first = table.tBodies[0].rows[0].cells[0].getBoundingClientRect().left - box.getBoundingClientRect().left;
+  const brier = page.querySelector("td.m-brier"), seen = [shown(brier)];
+  page.querySelector("#xgboost-brier").click();
+  seen.push(shown(brier));
+  const line = page.querySelector("#xgboost figure .s0"), there = [shown(line)];
+  page.querySelector("#xgboost-s0").click();
+  there.push(shown(line));
+  const style = view.getComputedStyle(page.body);
+  const right = element => element.getBoundingClientRect().right;
+  const wide = [...page.querySelectorAll("body *:not(.scroll *, pre *, svg *)")].filter(e => right(e) > view.innerWidth + 1);
+  return {
+    width: view.innerWidth, scroll: root.scrollWidth, problems: view.problems, wide: wide.map(e => e.outerHTML.slice(0, 80)),
+    copies: page.querySelectorAll(".copy").length, codes: page.querySelectorAll("pre.code").length,
+    ascending, descending, restored: String(before) === String(names()), first, seen, there,
+    paper: style.backgroundColor, ink: style.color,
+    tick: view.getComputedStyle(page.querySelector("figure svg text")).fill,
+  };
+};
+addEventListener("load", () => {
+  const found = [...document.querySelectorAll("iframe")].map(frame => facts(frame.contentWindow));
+  document.body.innerHTML = "";
+  const out = document.createElement("pre");
+  out.textContent = JSON.stringify(found);
+  document.body.append(out);
+});
+"""
+
+
+def in_chromium(folder, pages, dark):
+    """What :data:`LOOK` finds in each page, 380 and 1300 pixels wide."""
+    frames = []
+    for text in pages:
+        watched = text.replace("script-src 'sha256-", "script-src 'nonce-watch' 'sha256-", 1)
+        watched = watched.replace("<title>", f"<script nonce='watch'>{WATCH}</script><title>", 1)
+        frames += [
+            f'<iframe style="width:{w}px;height:900px" srcdoc="{escaping.escape(watched)}"></iframe>' for w in (380, 1300)
+        ]
+    path = folder / "frames.html"
+    scheme = '<meta name="color-scheme" content="light dark">'
+    path.write_text(
+        f"<!DOCTYPE html><meta charset=utf-8>{scheme}<script>{LOOK}</script><body>{''.join(frames)}", encoding="utf-8"
+    )
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    flags += f"--disable-component-update --disable-sync --blink-settings=preferredColorScheme={0 if dark else 1} --dump-dom"
+    done = subprocess.run(
+        [CHROMIUM, *flags.split(), f"--user-data-dir={folder / 'profile'}", path.as_uri()],
+        capture_output=True, text=True, timeout=100, check=True,
+    )  # fmt: skip
+    return json.loads(escaping.unescape(re.search(r"<pre>(.*)</pre>", done.stdout, flags=re.DOTALL)[1]))
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_in_a_browser(pages, tmp_path):
+    light, dark = (in_chromium(tmp_path, pages.values(), dark) for dark in (False, True))
+    assert len(light) == len(dark) == 2 * len(pages)
+    for one in light + dark:
+        assert one["problems"] == []
+        assert one["scroll"] <= one["width"]
+        assert one["wide"] == []
+        assert one["copies"] == one["codes"] == 1
+        assert one["ascending"] == ["ascending", sorted(one["ascending"][1])]
+        assert one["descending"] == ["descending", sorted(one["ascending"][1], reverse=True)]
+        assert one["restored"]
+        assert abs(one["first"]) < 1
+        assert one["seen"] == one["there"] == [True, False]
+        assert one["ink"] == one["tick"]
+    assert {one["width"] for one in light} == {380, 1300}
+    assert {one["paper"] for one in light} == {"rgb(253, 253, 252)"}
+    assert {one["paper"] for one in dark} == {"rgb(22, 24, 27)"}
