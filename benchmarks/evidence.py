@@ -97,7 +97,7 @@ class Collection:
 
     def failed(self, contestant: str) -> int:
         """On how many sets."""
-        return sum(contestant in one.errors for one in self.found)
+        return sum(contestant == failed["contestant"] for one in self.found for failed in one.errors)
 
 
 def tables(folder: pathlib.Path) -> list[str]:

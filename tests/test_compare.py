@@ -72,6 +72,7 @@ def test_verdicts():
     assert Difference(0.2, 0.1).verdict(True) == "better"
     assert Difference(0.2, 0.1).verdict(False) == "worse"
     assert Difference(-0.2, 0.1).verdict(False) == "better"
+    assert Difference(1e-8, 0.0).verdict(True) == "tie"
     assert Difference(0.1, 0.2).verdict(True) == "tie"
     assert Difference(0.1, float("nan")).verdict(True) == "tie"
     assert paired(np.array([0.5, np.nan]), np.zeros(2), 0.2, 0.95).verdict(True) == "tie"
@@ -363,7 +364,7 @@ def test_a_failure_is_told_and_the_rest_goes_on(library, rare, monkeypatch):
 
     monkeypatch.setattr(experiment, "train", train)
     found = compared(*rare, library=library, losses=["focal", "adaptive"])
-    assert found.errors == {"focal": "RuntimeError: no memory"}
+    assert found.errors == [{"library": library, "contestant": "focal", "folds": 3, "error": "RuntimeError: no memory"}]
     assert found.complete
     assert np.isfinite(found.mean("adaptive", "log_loss"))
     assert np.isnan(found.mean("focal", "log_loss"))

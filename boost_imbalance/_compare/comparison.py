@@ -88,9 +88,15 @@ class Comparison:
         return [r for r in self._store.records if (r["library"], r["contestant"], r["repeat"]) == key]
 
     @property
-    def errors(self) -> dict[str, str]:
-        """By contestant, why a training failed."""
-        return {r["contestant"]: r["error"] for r in self._store.records if "error" in r}
+    def errors(self) -> list[dict[str, Any]]:
+        """Of each contestant that failed: ``library``, ``contestant``, in how many ``folds``, and the last ``error``."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for r in self._store.records:
+            if "error" in r:
+                key = r["library"], r["contestant"]
+                folds = found[key]["folds"] + 1 if key in found else 1
+                found[key] = {"library": key[0], "contestant": key[1], "folds": folds, "error": r["error"]}
+        return list(found.values())
 
     @property
     def task(self) -> Task:
@@ -334,7 +340,7 @@ class Comparison:
 
 
 def _signed(difference: Difference) -> str:
-    return f"{difference.mean:+.4f} ± {difference.half:.4f}"
+    return f"{difference.mean:+.4f}" + ("" if np.isnan(difference.half) else f" ± {difference.half:.4f}")
 
 
 def _json(value: Any) -> Any:

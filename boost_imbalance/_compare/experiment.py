@@ -154,7 +154,9 @@ def compare(
         "features": int(problem.X.shape[1]),
         "data": joblib.hash((problem.X, problem.label, problem.groups)),
         "libraries": [found.name for found in libraries],
-        "versions": {found.name: importlib.import_module(found.name).__version__ for found in libraries},
+        "versions": {
+            name: importlib.import_module(name).__version__ for name in ("boost_imbalance", *(one.name for one in libraries))
+        },
         "contestants": [contestant.name for contestant in contestants],
         "about": {contestant.name: contestant.about for contestant in contestants},
         "losses": {c.name: portable.loss_parameters(c.loss) for c in contestants if c.loss is not None},

@@ -10,6 +10,9 @@ from scipy.stats import t as student
 
 Array = npt.NDArray[Any]
 
+SMALLEST = 1e-6
+"""Differences below this are those of the last digits of float32."""
+
 
 class Difference(NamedTuple):
     """To the baseline: the mean over folds, and the half width of its interval (NaN with fewer than two folds)."""
@@ -28,8 +31,8 @@ class Difference(NamedTuple):
         return self.mean + self.half
 
     def verdict(self, larger_is_better: bool) -> str:
-        """``better``, ``worse``, or ``tie`` where the interval holds 0 or is not known."""
-        if not abs(self.mean) > self.half:
+        """``better``, ``worse``, or ``tie`` where the interval holds 0 or is not known, and below what is ever shown."""
+        if not abs(self.mean) > self.half or abs(self.mean) < SMALLEST:
             return "tie"
         return "better" if (self.mean > 0) == larger_is_better else "worse"
 

@@ -26,8 +26,9 @@ def show(comparison: Comparison, console: Any) -> None:
         for sentence in comparison.conclusion(library):
             console.print(f"- {sentence}", highlight=False, markup=False)
         console.print()
-    for contestant, error in comparison.errors.items():
-        console.print(f"{contestant} failed: {error}", style="red", highlight=False, markup=False)
+    for failed in comparison.errors:
+        where = f"{failed['contestant']} failed in {failed['folds']} folds with {failed['library']}"
+        console.print(f"{where}: {failed['error']}", style="red", highlight=False, markup=False)
     confidence = f"{comparison.settings['confidence']:.0%}"
     console.print(
         f"± is half the interval of the difference to {BASELINE}; those of a column hold together with {confidence} "
