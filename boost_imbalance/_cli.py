@@ -110,11 +110,12 @@ def compare(
         result = _or_exit(
             boost_imbalance.compare, found.X, found.y, name=found.name, output=folder, restart=restart, **wanted, **numbers
         )
-    _write(result, folder, report)
+    _or_exit(_write, result, folder, report)
     _print(result, form, folder, report)
-    if not result.complete:
-        for warning in caught:
-            Console(stderr=True).print(str(warning.message), style="yellow", highlight=False, markup=False)
+    said = [str(warning.message) for warning in caught if str(warning.message).startswith(("stopped after", "tuning "))]
+    for message in said:
+        Console(stderr=True).print(message, style="yellow", markup=False, highlight=False)
+    if any(message.startswith("stopped after") for message in said):
         raise typer.Exit(INTERRUPTED)
 
 
@@ -127,7 +128,7 @@ def report(
     from boost_imbalance._compare.comparison import Comparison
 
     result = _or_exit(Comparison.read, folder)
-    _write(result, folder, True)
+    _or_exit(_write, result, folder, True)
     _print(result, form, folder, True)
 
 
@@ -160,9 +161,11 @@ def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -
     console = Console()
     terminal.show(result, console)
     for library in result.libraries:
-        console.print(f"\n{result.recommended(library)}, {library}:", style="bold", highlight=False, markup=False)
-        print(result.code(library=library))
-    console.print(f"Written: {folder / 'report.html' if report else folder}", highlight=False)
+        name = result.recommended(library)
+        if any((r["library"], r["contestant"]) == (library, name) for r in result.records):
+            console.print(f"\n{name}, {library}:", style="bold", markup=False, highlight=False)
+            print(result.code(library=library))
+    console.print(f"Written: {folder / 'report.html' if report else folder}", markup=False, highlight=False)
 
 
 def _losses(given: list[str] | None) -> Any:
@@ -181,39 +184,44 @@ def _losses(given: list[str] | None) -> Any:
             raise ValueError(f"loss is {name!r}; give one of {', '.join(losses())}.")
         known = losses()[name].loss
         assert known is not None
-        found[text] = known.replace(**dict(_assigned(text, one) for one in arguments.split(",")))
+        found[text] = known.replace(**_assigned(text, arguments))
     return found
 
 
-def _assigned(text: str, one: str) -> tuple[str, Any]:
-    name, equals, value = one.partition("=")
-    if not equals:
-        raise ValueError(f"loss is {text!r}; write parameters as in focal:gamma=1,tau=0.5.")
+def _assigned(text: str, arguments: str) -> dict[str, Any]:
+    """As Python reads them; a bare word is a string."""
     try:
-        return name.strip(), ast.literal_eval(value)
+        call: Any = ast.parse(f"f({arguments})", mode="eval").body
+        if call.args or any(one.arg is None for one in call.keywords):
+            raise ValueError
+        return {
+            one.arg: one.value.id if isinstance(one.value, ast.Name) else ast.literal_eval(one.value)
+            for one in call.keywords
+        }
     except (ValueError, SyntaxError):
-        return name.strip(), value.strip()
+        raise ValueError(f"loss is {text!r}; write parameters as in focal:gamma=1,tau=0.5.") from None
 
 
 def _class_named(y: Any, text: str) -> Any:
     import numpy as np
+    import pandas
 
-    values = np.unique(np.asarray(y)).tolist()
+    values = pandas.Series(np.ravel(y)).dropna().unique().tolist()
     for value in values:
-        if str(value) == text:
+        if text in (str(value), f"{value:g}" if isinstance(value, float) else None):
             return value
-    raise ValueError(f"positive is {text!r}; the classes are {', '.join(map(str, values[:20]))}.")
+    raise ValueError(f"positive is {text!r}; the classes are {', '.join(sorted(map(str, values))[:20])}.")
 
 
 def _or_exit(function: Any, *args: Any, **kwargs: Any) -> Any:
     """What the function returns; its complaint about an argument without a traceback."""
     try:
         return function(*args, **kwargs)
-    except (ValueError, TypeError, ImportError, FileNotFoundError, RuntimeError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False)
+    except (ValueError, TypeError, ImportError, OSError, RuntimeError) as error:
+        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        Console(stderr=True).print("stopped before the first training was done", style="yellow")
+        Console(stderr=True).print("stopped before anything more was trained; call again to go on", style="yellow")
         raise typer.Exit(INTERRUPTED) from None
 
 

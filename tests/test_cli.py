@@ -99,6 +99,34 @@ def test_the_positive_class_by_its_text(run, table, tmp_path):
     assert bi.Comparison.read(tmp_path / "claims-comparison").settings["classes"] == [1, 0]
 
 
+def test_the_positive_class_beside_missing_labels(run, table, tmp_path):
+    frame = pd.read_csv(table)
+    frame.assign(one=frame["one"].where(frame.index > 9), y=frame["y"].where(frame.index > 9)).to_csv(table, index=False)
+    for target, positive, dropped in (("one", "1", "y"), ("y", "ok", "one")):
+        arguments = ["-y", target, "--positive", positive, "--drop", dropped, "--loss", "focal", *QUICK, "--no-report"]
+        done = run("compare", table, *arguments, "--output", target)
+        assert done.exit_code == 0, done.output
+        assert bi.Comparison.read(tmp_path / target).settings["rows"] == 390
+
+
+def test_brackets_are_printed_as_they_are(run, table):
+    frame = pd.read_csv(table).drop(columns="one")
+    frame.assign(y=frame["y"].replace("fraud", "[/fraud]")).to_csv(table, index=False)
+    done = run("compare", table, "-y", "y", "--loss", "weighted:weights=[1,3]", *QUICK, "--no-report", "--output", "[/out]")
+    assert done.exit_code == 0, done.output
+    for text in ("are '[/fraud]'", "weighted:weights=[1,3]", "Written: [/out]"):
+        assert text in done.output
+
+
+def test_a_report_of_what_has_hardly_begun(run, table, tmp_path, monkeypatch):
+    monkeypatch.setattr("boost_imbalance._cli._write", lambda *_: None)
+    run("compare", table, "-y", "y", "--loss", "focal", *QUICK, "--output", "out")
+    (tmp_path / "out" / "records.jsonl").write_text("")
+    done = run("report", "out")
+    assert done.exit_code == 0, done.output
+    assert "nothing can be said" in done.output.replace("\n", " ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -112,6 +140,8 @@ def test_the_positive_class_by_its_text(run, table, tmp_path):
         (["-y", "y", "--positive", "maybe"], "positive is 'maybe'; the classes are fraud, ok"),
         (["-y", "y", "--baseline", "smote"], "baselines holds 'smote'"),
         (["-y", "y", "--precision", "2"], "precision is 2.0"),
+        (["-y", "[/y]"], "target is '[/y]', which is no column"),
+        (["-y", "y", "--output", "claims.csv"], "claims.csv"),
         (["-y", "a"], "y"),
     ],
 )
@@ -174,5 +204,5 @@ def test_ctrl_c_in_a_real_process(table, tmp_path):
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "to go on" in errors.replace("\n", " ")
-    assert "average precision" in output
+    assert "difference to built-in" in output
     assert len(bi.Comparison.read(tmp_path / "claims-comparison").records) >= 3

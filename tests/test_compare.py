@@ -89,6 +89,12 @@ def test_equal_contestants_seldom_win():
     assert wrong / 300 < 0.07
 
 
+def test_folds_that_all_differ_by_the_same_show_no_noise():
+    """Two small test parts, in each of which one row more was found."""
+    assert paired(np.array([0.6, 0.7]), np.array([0.5, 0.6]), 0.5, 0.95).verdict(True) == "tie"
+    assert paired(np.array([0.6, 0.7]), np.array([0.6, 0.7]), 0.5, 0.95) == (0.0, 0.0)
+
+
 # Measures
 
 
@@ -204,6 +210,121 @@ def test_folds_keep_rows_apart(make_data, task, grouped):
     assert not np.array_equal(folds[0].test, folds[4].test)
 
 
+MESSY = {
+    "text": np.array(["a", None, "b"] * 80, dtype=object),
+    "mixed": np.array([1, "a", 2.5] * 80, dtype=object),
+    "numbers with None": np.array([1, None, 2.5] * 80, dtype=object),
+    "flags with None": np.array([True, None, False] * 80, dtype=object),
+    "nothing": np.array([None] * 240, dtype=object),
+    "huge": np.array([10**25, 1] * 120, dtype=object),
+    "category": pd.Categorical(["x", "y", "z"] * 80),
+    "category of floats": pd.Categorical([0.5, 1.5, 2.5] * 80),
+    "category of flags": pd.Categorical([True, False, True] * 80),
+    "Int64": pd.array([1, pd.NA, 3] * 80, dtype="Int64"),
+    "string": pd.array(["a", pd.NA, "b"] * 80, dtype="string"),
+    "intervals": pd.interval_range(0, 240),
+}
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Few rows, as a data frame."""
+    X, y = make_classification(240, n_features=4, n_informative=3, n_redundant=0, weights=[0.8], random_state=0)
+    return pd.DataFrame(X, columns=list("abcd")), y
+
+
+SMALL = {"losses": ["focal"], "folds": 2, "params": {"n_estimators": 5}}
+
+
+def runs(found, X, y):
+    """The data and the model that the code of the first loss makes of them."""
+    scope = {"X": X, "y": y}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in found.contestants:
+            scope = {"X": X, "y": y}
+            exec(found.code(name), scope)
+            assert len(scope["model"].predict(scope["X"])) == len(scope["y"])
+    return scope
+
+
+@pytest.mark.parametrize("kind", MESSY)
+def test_columns_of_every_kind(library, small, kind):
+    X, y = small
+    X = X.assign(z=MESSY[kind])
+    found = compared(X, y, library=library, **SMALL)
+    assert not found.errors
+    runs(found, X, y)
+
+
+@pytest.mark.parametrize("name", ["inc [k$]", "a<b", "a:b", "a,b", 'a"b', "a{", "", "b", 3, ("x", "y"), "a\nb", "ü"])
+def test_names_of_columns_that_a_library_refuses(library, small, name):
+    X, y = small
+    X = X.set_axis(pd.Index([name, "b", "c", "d"], tupleize_cols=False), axis=1)
+    found = compared(X, y, library=library, **SMALL)
+    assert not found.errors
+    runs(found, X, y)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([np.inf] + [0.0] * 239, "column 'z' holds infinity"),
+        ([[1, 2]] * 240, "column 'z' holds values that are neither"),
+        ([pd.Timestamp("2020-01-01").date()] * 240, "column 'z' holds dates"),
+        (pd.period_range("2020", periods=240, freq="D"), "column 'z' holds dates"),
+        (np.ones(240) * 1j, "column 'z' holds values that are neither"),
+    ],
+)
+def test_columns_that_are_refused(small, values, message):
+    X, y = small
+    with pytest.raises(ValueError, match=message):
+        compared(X.assign(z=values), y)
+
+
+def test_sparse_matrices_of_whole_numbers(library, small):
+    X, y = small
+    assert not compared(sparse.csr_matrix((X > 0).to_numpy(dtype=np.int8)), y, library=library, **SMALL).errors
+
+
+@pytest.mark.parametrize("kind", ["numbers", "text", "flags", "column"])
+def test_the_code_knows_rows_without_a_label(library, small, kind):
+    """They are no negatives."""
+    X, y = small
+    known = np.arange(240) > 8
+    labels = {
+        "numbers": pd.Series(y.astype(float)).where(known),
+        "text": pd.Series(np.where(y == 1, "fraud", "ok")).where(known),
+        "flags": pd.array(y == 1, dtype="boolean"),
+        "column": pd.DataFrame({"y": np.where(y == 1, "fraud", "ok")}).where(known[:, None]),
+    }[kind]
+    if kind == "flags":
+        labels[~known] = pd.NA
+    found = compared(X, labels, library=library, **SMALL)
+    assert np.array_equal(runs(found, X, labels)["y"], y[known])
+
+
+@pytest.mark.parametrize("folds", [2, 3])
+def test_a_class_of_few_rows_is_in_every_training(library, small, folds):
+    X, y = small
+    y = np.where(np.arange(240) < folds, 2, y)
+    assert not compared(X, y, library=library, **{**SMALL, "folds": folds}).errors
+    many = np.arange(240) % 60
+    for fold in Problem.of(X, many).folds(2, 1, 0):
+        assert len(set(many[fold.fit])) == 60
+
+
+def test_groups_that_are_refused(small):
+    X, y = small
+    groups = pd.Series(["a", None, "b", "c"] * 60)
+    with pytest.raises(ValueError, match="groups holds a missing value in row 1"):
+        compared(X, y, groups=groups)
+    with pytest.raises(ValueError, match="folds is 3, but groups holds 2 groups"):
+        compared(X, y, groups=y)
+    with pytest.raises(ValueError, match="leaves a fold no row of the class"):
+        compared(X, np.arange(240) // 80, groups=np.arange(240) // 60, folds=2)
+
+
 # Contestants
 
 
@@ -297,6 +418,12 @@ def test_losses_by_name_by_object_and_by_a_name_of_ones_own():
         ({"pos_label": 7}, "pos_label holds 7"),
         ({"folds": 300}, "folds is 300, but the class 1 has"),
         ({"params": {"xgboost": {}, "max_depth": 3}}, "params holds names of libraries beside others"),
+        ({"params": {"xgboost": 3}}, "params holds 3 as 'xgboost'"),
+        ({"params": {"objective": "binary:logistic"}}, "params holds 'objective'"),
+        ({"params": {"eval_metric": "auc"}}, "params holds 'eval_metric'"),
+        ({"params": {"scale_pos_weight": 3}}, "params holds 'scale_pos_weight'"),
+        ({"params": {"eta": 0.3}}, "params holds 'eta'; write 'learning_rate'"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_arguments_that_are_refused(rare, options, message, monkeypatch):
@@ -308,6 +435,12 @@ def test_arguments_that_are_refused(rare, options, message, monkeypatch):
 def test_arguments_of_a_wrong_type(rare):
     with pytest.raises(TypeError, match=r"folds is 3\.0"):
         compared(*rare, folds=3.0)
+    with pytest.raises(TypeError, match="seed is None"):
+        compared(*rare, seed=None)
+    with pytest.raises(TypeError, match="confidence is"):
+        compared(*rare, confidence="0.9")
+    with pytest.raises(TypeError, match=r"params is \[1\]"):
+        compared(*rare, params=[1])
     with pytest.raises(TypeError, match="losses holds 3"):
         compared(*rare, losses={"mine": 3})
     with pytest.raises(ValueError, match="multi-label"):
@@ -428,6 +561,73 @@ def test_stopped_before_anything_was_done(rare, monkeypatch):
         compared(*rare)
 
 
+def test_numbers_of_numpy(small, tmp_path):
+    X, y = small
+    params = {"n_estimators": np.int64(5), "learning_rate": np.float32(0.25), "missing": np.nan}
+    options = {**SMALL, "library": LIBRARIES[0], "folds": np.int64(2), "seed": np.int64(3), "output": tmp_path}
+    if LIBRARIES[0] != "xgboost":
+        del params["missing"]
+    found = compared(X, y, **{**options, "params": params})
+    runs(found, X, y)
+    compared(X, y, **{**options, "params": params})  # the same comparison
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_what_failed_is_tried_once_more(small, tmp_path, monkeypatch):
+    def train(library, contestant, *rest):
+        if contestant.name == "built-in":
+            raise RuntimeError("no memory")
+        return fitting.train(library, contestant, *rest)
+
+    monkeypatch.setattr(experiment, "train", train)
+    found = compared(*small, **SMALL, output=tmp_path)
+    assert [(failed["contestant"], failed["folds"]) for failed in found.errors] == [("built-in", 2)]
+    assert found.conclusion() == [
+        "No loss was measured on two folds beside the built-in objective; nothing can be said of the losses."
+    ]
+    monkeypatch.undo()
+    found = compared(*small, **SMALL, output=tmp_path)
+    assert found.complete
+    assert not found.errors
+    assert not bi.Comparison.read(tmp_path).errors
+
+
+def test_two_runs_in_one_folder_count_once(small, tmp_path):
+    found = compared(*small, **SMALL, output=tmp_path)
+    path = tmp_path / "records.jsonl"
+    path.write_text(path.read_text() * 2)
+    assert bi.Comparison.read(tmp_path).records == found.records
+
+
+def test_nothing_but_the_built_in_objective(small):
+    found = compared(*small, **{**SMALL, "losses": []})
+    assert found.table()["contestant"].tolist() == ["built-in"]
+    assert found.recommended() == "built-in"
+
+
+def test_names_of_contestants(small):
+    from sklearn.linear_model import LogisticRegression
+
+    names = [c.name for c in contestants.chosen(Task.BINARY, ["focal", "focal"], [])]
+    assert names == ["built-in", "focal"]
+    assert [c.name for c in contestants.chosen(Task.BINARY, {"a": "focal", "b": "focal"}, [])][1:] == ["a", "b"]
+    with pytest.raises(ValueError, match="two contestants named 'mine'"):
+        compared(*small, losses={"mine": bi.focal_objective()}, others={"mine": LogisticRegression()})
+
+
+@pytest.mark.parametrize("value", [np.nan, 7.0, -1.0])
+def test_models_of_ones_own_that_give_no_probabilities(small, value):
+    from sklearn.dummy import DummyClassifier
+
+    class Odd(DummyClassifier):
+        def predict_proba(self, X):
+            return np.full((len(X), 2), value)
+
+    found = compared(*small, **SMALL, others={"odd": Odd()})
+    assert "predict_proba gave numbers from" in found.errors[0]["error"]
+    assert np.isfinite(found.mean("focal", "log_loss"))
+
+
 def test_names_that_are_not_there(rare):
     found = compared(*rare, losses=["focal"])
     with pytest.raises(ValueError, match="contestant is 'fokal'"):
@@ -461,6 +661,31 @@ def test_every_study_has_the_same_budget_and_begins_with_the_usual_parameters(li
     chosen = [r["params"] for r in found.records if r["contestant"] == "focal"]
     assert all("loss__gamma" in params for params in chosen)
     assert found.tuned_on_all(found.recommended())
+
+
+def test_a_study_leaves_what_the_user_has_set(small, capfd):
+    pytest.importorskip("optuna")
+    losses = {"weights": bi.weighted_objective(weights=[1, 3]), "gamma": bi.focal_objective(gamma=6.0)}
+    found = compared(*small, **{**SMALL, "losses": losses, "params": {"n_estimators": 5, "max_depth": 12}}, tune=2)
+    assert not found.errors
+    for record in found.records:
+        assert record["params"]["max_depth"] == 12
+        assert not any(name.startswith("loss__") for name in record["params"])
+    assert not capfd.readouterr().err
+    y = (np.arange(240) % 60 == 0).astype(int)
+    with pytest.raises(ValueError, match="tune needs 3 rows of each class"):
+        compared(small[0], y, **SMALL, tune=2)
+
+
+def test_a_study_on_all_rows_that_fails_loses_nothing(small, monkeypatch):
+    pytest.importorskip("optuna")
+    monkeypatch.setattr(
+        experiment, "tuned", lambda *arguments: {**arguments[4], **({} if len(arguments[3]) < 240 else 1 / 0)}
+    )
+    with pytest.warns(UserWarning, match="on all rows failed with ZeroDivisionError"):
+        found = compared(*small, **SMALL, tune=1)
+    assert found.complete
+    assert found.code()
 
 
 def test_a_study_finds_what_is_better(library, rare):
@@ -542,6 +767,12 @@ def test_files(tmp_path):
         assert list(found.X.columns) == ["a", "b"]
         assert found.y.tolist() == [0, 1, 0]
     assert sources.read(str(tmp_path / "data.csv"), ["y", "z"]).y.shape == (3, 2)
+
+
+def test_the_index_that_pandas_writes_is_no_feature(tmp_path):
+    pd.DataFrame({"a": [5, 6, 7], "y": [0, 1, 1]}).to_csv(tmp_path / "data.csv")
+    assert list(sources.read(str(tmp_path / "data.csv"), ["y"]).X.columns) == ["a"]
+    assert list(sources.read(str(tmp_path / "data.csv"), ["y"], ["Unnamed: 0"]).X.columns) == ["a"]
 
 
 def test_files_that_are_refused(tmp_path):

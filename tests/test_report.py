@@ -124,7 +124,7 @@ def invented(task, label, classes, probability, folds=3, **changes):
     rng = np.random.default_rng(0)
     contestants = chosen(task)
     settings = {
-        "name": "invented", "task": task.value, "classes": classes, "rows": len(label), "features": 2, "data": "0",
+        "name": "invented", "task": task.value, "classes": classes, "rows": len(label), "features": 2, "preparation": [], "unlabelled": 0, "data": "0",
         "counts": (np.nansum(label, axis=0) if label.ndim == 2 else np.bincount(label)).astype(int).tolist(),
         "libraries": ["xgboost"], "versions": {"xgboost": "3"}, "params": {"xgboost": {}},
         "contestants": [c.name for c in contestants], "about": {},
@@ -291,7 +291,7 @@ def test_a_comparison_that_was_stopped(found):
     text = html(stopped)
     page = Page(text)
     assert f"{len(stopped.records)} of {stopped.planned} results" in page.plain
-    assert f"weighted: ValueError: {BAD}" in page.plain
+    assert f"weighted, xgboost, in 1 folds: ValueError: {BAD}" in page.plain
     assert BAD not in text
     assert page.plain.count("1 of 6 folds") == len(stopped.contestants) - 2
     assert page.plain.count("Nothing can be said yet") == 1

@@ -65,14 +65,14 @@ def estimator(comparison: Comparison, name: str, library: str) -> Any:
 
 
 def code(comparison: Comparison, name: str, library: str) -> str:
-    """Lines to copy: imports, the labels as they were compared, the model."""
+    """Lines to copy: imports, features and labels as they were compared, the model."""
     made = recipe(comparison, name, library)
     shown = made.library.classifier if made.own else made.library.built_in
     imported = ", ".join([shown] + ([made.loss.constructor_name] if made.loss is not None else []))
     lines = [f"from {'boost_imbalance' if made.own else library} import {imported}"]
-    lines += _labels(comparison, made)
+    lines += _rows(comparison, _labels(comparison, made))
     arguments = ([f"loss={made.loss!r}"] if made.loss is not None else []) + [
-        f"{key}={_rounded(value)!r}" for key, value in made.params.items()
+        f"{key}={_shown(value)}" for key, value in made.params.items()
     ]
     body = "".join(f"    {argument},\n" for argument in arguments)
     text = f"{shown}(\n{body})"
@@ -80,20 +80,41 @@ def code(comparison: Comparison, name: str, library: str) -> str:
         module, sampler = _SAMPLERS[made.sampler]
         lines = ["from imblearn.pipeline import make_pipeline", f"from imblearn.{module} import {sampler}", *lines]
         text = f"make_pipeline({sampler}(random_state=0), {text})"
-    note = [
-        "# predict takes the largest calibrated probability; decision='f1' or 'balanced_accuracy' tunes thresholds instead."
-    ]
-    return "\n".join([*lines, "", *(note if made.loss is not None else []), f"model = {text}", "model.fit(X, y)", ""])
+    return "\n".join([*lines, "", *_notes(made), f"model = {text}", "model.fit(X, y)", ""])
+
+
+def _notes(made: Recipe) -> list[str]:
+    """What predicts otherwise than in the comparison."""
+    if made.loss is not None:
+        return ["# predict takes the largest calibrated probability; decision='f1' or 'balanced_accuracy' tunes thresholds."]
+    if "class_weight" in made.params:
+        return ["# The same trees, but its probabilities are calibrated; the library's own, which were measured, are not."]
+    return []
 
 
 def _labels(comparison: Comparison, made: Recipe) -> list[str]:
-    """The classes as the losses saw them, the positive one as 1."""
+    """The classes as the losses saw them, the positive one as 1; ``y`` is an array."""
     task, classes = comparison.task, comparison.settings["classes"]
-    if task is Task.BINARY and classes != [0, 1]:
-        return ["", f"y = [int(label == {classes[1]!r}) for label in y]"]
+    if task is Task.BINARY and (classes != [0, 1] or comparison.settings["unlabelled"]):
+        return [f"y = (y == {classes[1]!r}).astype(int)"]
     if task is Task.MULTICLASS and classes != list(range(len(classes))) and not made.own and made.library.name == "xgboost":
-        return ["from sklearn.preprocessing import LabelEncoder", "", "y = LabelEncoder().fit_transform(y)"]
+        return ["y = np.unique(y, return_inverse=True)[1]"]
     return []
+
+
+def _rows(comparison: Comparison, labels: list[str]) -> list[str]:
+    """Features and labels, without the rows that have no label."""
+    preparation, unlabelled = comparison.settings["preparation"], comparison.settings["unlabelled"]
+    imports = [line for line in preparation if line.startswith("import")]
+    lines = [line for line in preparation if line not in imports]
+    if unlabelled and comparison.task is not Task.MULTILABEL:
+        imports += ["import pandas", "from sklearn.utils import _safe_indexing"]
+        lines += ["known = pandas.notna(np.ravel(y))", "X, y = _safe_indexing(X, np.flatnonzero(known)), np.ravel(y)[known]"]
+    elif labels:
+        lines.append("y = np.ravel(y)")
+    if labels or unlabelled:
+        imports.append("import numpy as np")
+    return [*sorted(set(imports)), "", *lines, *labels] if lines or labels else []
 
 
 def _typical(comparison: Comparison, name: str, library: str) -> list[dict[str, Any]]:
@@ -105,6 +126,8 @@ def _typical(comparison: Comparison, name: str, library: str) -> list[dict[str, 
     return records
 
 
-def _rounded(value: Any) -> Any:
-    """To five digits, which no model notices."""
-    return float(f"{value:.5g}") if isinstance(value, float) else value
+def _shown(value: Any) -> str:
+    """Numbers to five digits, which no model notices."""
+    if isinstance(value, float):
+        return repr(float(f"{value:.5g}")) if np.isfinite(value) else f"float('{value}')"
+    return repr(value)

@@ -180,7 +180,7 @@ class Comparison:
         own, base = self.values(contestant, measure, library), self.values(baseline, measure, library)
         sizes = [r["n_test"] / r["n_train"] for r in self.records]
         share = float(np.mean(sizes)) if sizes else np.nan
-        return paired(own, base, share, self.settings["confidence"], len(self.contestants) - 1)
+        return paired(own, base, share, self.settings["confidence"], max(1, len(self.contestants) - 1))
 
     def table(self, baseline: str = BASELINE) -> pandas.DataFrame:
         """One row for each library, contestant and measure.
@@ -215,7 +215,7 @@ class Comparison:
         """The losses that are better than the baseline beyond noise, the best first."""
         larger = MEASURES[measure].larger_is_better
         won = [name for name in self.losses if self.difference(name, measure, library, baseline).verdict(larger) == "better"]
-        return sorted(won, key=lambda name: self.mean(name, measure, library), reverse=larger)
+        return sorted(won, key=lambda name: self.difference(name, measure, library, baseline).mean, reverse=larger)
 
     def recommended(self, library: str | None = None) -> str:
         """The best by ``tune_for`` of the losses that beat the built-in objective beyond noise; if none does, that one."""
@@ -230,6 +230,8 @@ class Comparison:
         list of str
         """
         library = self._library(library)
+        if all(np.isnan(self.difference(name, "log_loss", library).half) for name in self.losses):
+            return ["No loss was measured on two folds beside the built-in objective; nothing can be said of the losses."]
         said = []
         for measure in ("average_precision", "log_loss"):
             title, won = MEASURES[measure].title, self.wins(measure, library)
@@ -290,8 +292,8 @@ class Comparison:
             "complete": self.complete,
             "conclusion": {library: self.conclusion(library) for library in self.libraries},
             "recommended": {library: self.recommended(library) for library in self.libraries},
-            "table": [{name: _json(value) for name, value in row.items()} for row in table],
-            "records": [{name: _json(value) for name, value in r.items()} for r in self.records],
+            "table": _json(table),
+            "records": [_json(record) for record in self.records],
             "errors": self.errors,
         }
 
@@ -345,4 +347,10 @@ def _signed(difference: Difference) -> str:
 
 def _json(value: Any) -> Any:
     """JSON knows no NaN."""
+    if isinstance(value, dict):
+        return {str(name): _json(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(one) for one in value]
+    if not isinstance(value, (bool, int, float, str, type(None))):
+        return repr(value)
     return None if isinstance(value, float) and not np.isfinite(value) else value

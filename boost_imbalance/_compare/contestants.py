@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sklearn.base import clone
@@ -111,7 +112,12 @@ def chosen(
             if BASELINES[name] not in baselines:
                 raise ValueError(f"baselines holds {name!r}, which no {task.value} task has; leave it out.")
         baselines = [contestant for contestant in baselines if contestant.name in (BASELINE, *names)]
-    return baselines + [_other(name, model) for name, model in (others or {}).items()] + _losses(wanted_losses)
+    found = baselines + [_other(name, model) for name, model in (others or {}).items()] + _losses(wanted_losses)
+    names = [contestant.name for contestant in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"losses and others hold two contestants named {name!r}; give one of them another name.")
+    return found
 
 
 def _other(name: str, model: Any) -> Contestant:
@@ -126,7 +132,8 @@ def _other(name: str, model: Any) -> Contestant:
     def train(fit: Any, stop: Any, seed: int) -> tuple[Any, int]:
         return clone(model).fit(fit.X, fit.label), 0
 
-    return Contestant(name, " ".join(repr(model).split()), train=train)
+    # Without addresses in memory, by which the next run would be another comparison.
+    return Contestant(name, re.sub(" at 0x[0-9a-fA-F]+", "", " ".join(repr(model).split())), train=train)
 
 
 def _losses(wanted: Any) -> list[Contestant]:
@@ -138,13 +145,13 @@ def _losses(wanted: Any) -> list[Contestant]:
             wanted = [wanted]
         objectives = not isinstance(wanted, str) and [loss for loss in wanted if isinstance(loss, Objective)]
         if not objectives:
-            return [known[name] for name in _names("losses", wanted, known)]
+            return [known[name] for name in dict.fromkeys(_names("losses", wanted, known))]
         wanted = {repr(loss) if isinstance(loss, Objective) else loss: loss for loss in wanted}
     found = []
     for name, loss in wanted.items():
         if isinstance(loss, str):
             (loss,) = _names("losses", loss, known)
-            found.append(known[loss])
+            found.append(replace(known[loss], name=str(name)))
             continue
         if not isinstance(loss, Objective):
             raise TypeError(f"losses holds {loss!r} as {name!r}; give objectives, such as focal_objective(gamma=2.0).")

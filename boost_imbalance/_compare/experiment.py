@@ -19,7 +19,7 @@ from boost_imbalance._compare.fitting import LIBRARIES, Library, Predicted, pred
 from boost_imbalance._compare.problem import Fold, Part, Problem
 from boost_imbalance._compare.progress import progress_bar
 from boost_imbalance._compare.store import Store
-from boost_imbalance._compare.tuning import tuned
+from boost_imbalance._compare.tuning import INNER_FOLDS, tuned
 from boost_imbalance._estimators import portable
 from boost_imbalance._estimators.decisions import Decision, decide
 from boost_imbalance._losses.labels import Task
@@ -27,6 +27,21 @@ from boost_imbalance._losses.labels import Task
 Array = npt.NDArray[Any]
 
 _TUNABLE = ("average_precision", "log_loss", "brier")
+_DECIDED = (
+    *("objective", "objective_type", "app", "application", "loss", "class_weight", "scale_pos_weight", "is_unbalance"),
+    *("unbalance", "unbalanced_sets", "decision", "decision_cv", "classes", "pos_label", "missing_label", "callbacks"),
+    *("eval_metric", "metric", "metrics", "early_stopping_rounds", "early_stopping_round", "early_stopping"),
+)
+"""Parameters of a library by which contestants would no longer differ by what they are."""
+
+_ALIASES = {
+    "eta": "learning_rate",
+    "shrinkage_rate": "learning_rate",
+    "num_leaf": "num_leaves",
+    "num_iterations": "n_estimators",
+    "num_boost_round": "n_estimators",
+}
+"""Of parameters that have a usual value, which would stay beside them."""
 
 
 class Unit(NamedTuple):
@@ -99,7 +114,8 @@ def compare(
         Of the intervals. Those of one column hold together with at least this confidence.
     params : dict, optional
         Parameters of the library for all contestants, over the usual ones: ``learning_rate=0.1, max_depth=4`` (XGBoost),
-        ``learning_rate=0.05, num_leaves=15`` (LightGBM), at most 1000 rounds. For both libraries a dict of two dicts.
+        ``learning_rate=0.05, num_leaves=15`` (LightGBM), at most 1000 rounds. For both libraries a dict of two dicts. A
+        study leaves them as they are.
     pos_label : optional
         Which of two classes is the positive one. Default: the rarer.
     groups : array_like, shape (n,), optional
@@ -136,14 +152,17 @@ def compare(
     ['built-in', 'focal']
     """
     problem = Problem.of(X, y, name, pos_label, groups)
-    _check_numbers(folds, repeats, tune, precision, confidence)
-    problem.check(folds)
+    _check_numbers(folds, repeats, tune, seed, precision, confidence)
+    folds, repeats, tune, seed = int(folds), int(repeats), int(tune), int(seed)
+    problem.check(folds, INNER_FOLDS if tune else 0)
     if tune_for not in _TUNABLE:
         raise ValueError(f"tune_for is {tune_for!r}; give {', '.join(map(repr, _TUNABLE))}.")
     libraries = _libraries(library)
     contestants = chosen(problem.task, losses, baselines, others)
     _require(contestants, tune, progress)
     given = _params(libraries, params, n_jobs)
+    if problem.has_categories and "xgboost" in given:
+        given["xgboost"] = {"enable_categorical": True, **given["xgboost"]}
     settings = {
         "version": 1,
         "name": name,
@@ -151,6 +170,8 @@ def compare(
         "classes": [_plain(c) for c in problem.classes],
         "counts": problem.counts.tolist(),
         "rows": problem.rows,
+        "unlabelled": problem.unlabelled,
+        "preparation": list(problem.preparation),
         "features": int(problem.X.shape[1]),
         "data": joblib.hash((problem.X, problem.label, problem.groups)),
         "libraries": [found.name for found in libraries],
@@ -165,8 +186,8 @@ def compare(
         "repeats": repeats,
         "tune": tune,
         "tune_for": tune_for,
-        "precision": precision,
-        "confidence": confidence,
+        "precision": float(precision),
+        "confidence": float(confidence),
         "seed": seed,
     }
     store = Store.open(settings, problem.label, output, restart)
@@ -191,7 +212,8 @@ def compare(
     except KeyboardInterrupt:
         if not store.records:
             raise
-        done = f"stopped after {len(store.records)} of {len(units)} trainings"
+        trained = sum(store.has(u.library.name, u.source.name, u.fold.repeat, u.fold.number) for u in units)
+        done = f"stopped after {trained} of {len(units)} trainings"
         remedy = (
             "give output= a folder to be able to go on" if output is None else "call again with the same arguments to go on"
         )
@@ -222,13 +244,13 @@ class Study:
             trained = train(library, source, self.problem, fit, stop, params, fold.seed)
             held_out = predict(trained, source, self.problem.task, stop.X)
             tested = predict(trained, source, self.problem.task, test.X)
+            measured = [(c, self._measured(c, stop, held_out, test, tested)) for c in missing]
         except Exception as error:
             for contestant in missing:
                 self.store.add({**common, "contestant": contestant.name, "error": f"{type(error).__name__}: {error}"}, None)
             return
         common |= {"rounds": trained.rounds, "seconds": trained.seconds, "params": params}
-        for contestant in missing:
-            found = self._measured(contestant, stop, held_out, test, tested)
+        for contestant, found in measured:
             decided = found.pop("decided")
             kept = {"rows": fold.test, "probability": tested.probability.astype(np.float32), "decided": decided}
             self.store.add({**common, "contestant": contestant.name, **found}, None if fold.repeat else kept)
@@ -242,9 +264,16 @@ class Study:
         if self.store.has(library.name, name, ALL_ROWS, 0):
             return
         rows = np.arange(self.problem.rows)
-        params = self._tuned(library, source, rows, 0)
-        fit, stop = (self.problem.part(part) for part in self.problem.split(rows, 0))
-        trained = train(library, source, self.problem, fit, stop, params, 0)
+        try:
+            params = self._tuned(library, source, rows, 0)
+            fit, stop = (self.problem.part(part) for part in self.problem.split(rows, 0))
+            trained = train(library, source, self.problem, fit, stop, params, 0)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"tuning {name} on all rows failed with {reason}; its code has the parameters of one fold.", stacklevel=3
+            )
+            return
         record = {"library": library.name, "contestant": name, "repeat": ALL_ROWS, "fold": 0}
         self.store.add({**record, "rounds": trained.rounds, "params": params}, None)
 
@@ -300,29 +329,41 @@ def _libraries(wanted: Any) -> list[Library]:
 
 def _params(libraries: list[Library], params: Any, n_jobs: int | None) -> dict[str, dict[str, Any]]:
     """For each library its usual parameters under those of the user."""
+    if not isinstance(params, (Mapping, type(None))):
+        raise TypeError(f"params is {params!r}; give a dict, such as {{'max_depth': 3}}.")
     params = dict(params or {})
     for name, value in params.items():
-        if name in ("n_estimators", "early_stopping_rounds") or not isinstance(name, str):
-            continue
-        if isinstance(value, Mapping) and name not in LIBRARIES:
-            raise ValueError(f"params holds a dict as {name!r}; of two libraries give {{'xgboost': ..., 'lightgbm': ...}}.")
+        if isinstance(value, Mapping) != (name in LIBRARIES):
+            raise ValueError(
+                f"params holds {value!r} as {name!r}; of two libraries give {{'xgboost': ..., 'lightgbm': ...}}."
+            )
     by_library = any(name in LIBRARIES for name in params)
     if by_library and any(name not in LIBRARIES for name in params):
         raise ValueError("params holds names of libraries beside others; give {'xgboost': {...}, 'lightgbm': {...}}.")
     found = {}
     for library in libraries:
         own = dict(params.get(library.name, {})) if by_library else params
+        for name in own:
+            if name in _DECIDED:
+                raise ValueError(
+                    f"params holds {name!r}, by which {library.name} would not compare what it should; leave it out."
+                )
+            if name in _ALIASES:
+                raise ValueError(f"params holds {name!r}; write {_ALIASES[name]!r}.")
+        own = {name: value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value for name, value in own.items()}
         found[library.name] = {**library.defaults, **({} if n_jobs is None else {"n_jobs": n_jobs}), **own}
     return found
 
 
-def _check_numbers(folds: Any, repeats: Any, tune: Any, precision: Any, confidence: Any) -> None:
-    for name, value, least in (("folds", folds, 2), ("repeats", repeats, 1), ("tune", tune, 0)):
+def _check_numbers(folds: Any, repeats: Any, tune: Any, seed: Any, precision: Any, confidence: Any) -> None:
+    for name, value, least in (("folds", folds, 2), ("repeats", repeats, 1), ("tune", tune, 0), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
             raise TypeError(f"{name} is {value!r}; give a whole number.")
         if value < least:
             raise ValueError(f"{name} is {value!r}; give at least {least}.")
     for name, value in (("precision", precision), ("confidence", confidence)):
+        if not isinstance(value, (int, float, np.number)):
+            raise TypeError(f"{name} is {value!r}; give a number between 0 and 1.")
         if not 0 < value < 1:
             raise ValueError(f"{name} is {value!r}; give a number between 0 and 1.")
 
@@ -338,4 +379,5 @@ def _require(contestants: list[Contestant], tune: int, progress: bool) -> None:
 def _plain(value: Any) -> Any:
     """As JSON can hold it."""
     value = value.item() if isinstance(value, np.generic) else value
-    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)
+    finite = isinstance(value, float) and np.isfinite(value)  # NaN would differ from itself
+    return value if finite or value is None or isinstance(value, (bool, int, str)) else repr(value)

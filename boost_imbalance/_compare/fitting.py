@@ -108,8 +108,6 @@ def train(
     options: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
     if library.name == "xgboost":
         params |= {"early_stopping_rounds": PATIENCE}
-        if hasattr(fit.X, "iloc"):
-            params.setdefault("enable_categorical", True)
         model = library.make(loss, params)
         options |= {"eval_set": [(stop.X, stop.label)], "verbose": False}
         options |= {} if stop_weight is None else {"sample_weight_eval_set": [stop_weight]}
@@ -124,6 +122,7 @@ def train(
     with warnings.catch_warnings():
         # Of the library alone, about its own ways; ours are raised as errors or kept.
         warnings.filterwarnings("ignore", category=UserWarning, module=library.name)
+        warnings.filterwarnings("default", message=r"[\s\S]*are not used")  # a parameter that does not exist
         model.fit(fit.X, fit.label, **options)
     seconds = time.perf_counter() - begun
     best = int(getattr(model, library.rounds))
@@ -136,6 +135,8 @@ def predict(trained: Trained, contestant: Contestant, task: Task, X: Any) -> Pre
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning)
         p = _array(model.predict_proba(X))
+        if not (p.min() >= 0.0 and p.max() <= 1.0):
+            raise ValueError(f"predict_proba gave numbers from {p.min()} to {p.max()}; probabilities are between 0 and 1.")
         link = p if contestant.loss is None else _array(model.predict_proba(X, calibrated=False))
     if task is Task.BINARY:
         return Predicted(p[:, 1], (link[:, 1] > 0.5).astype(np.int64))

@@ -1,4 +1,4 @@
-"""The data of a comparison: features as both libraries take them, labels as codes, and the folds."""
+"""The data of a comparison: labels as codes, and the folds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from sklearn.model_selection import (
     train_test_split,
 )
 from sklearn.utils import _safe_indexing
-from sklearn.utils.validation import check_array, check_consistent_length
+from sklearn.utils.validation import check_consistent_length
 
+from boost_imbalance._compare import features
 from boost_imbalance._estimators.targets import Target, labelled
 from boost_imbalance._losses.labels import Task
 
@@ -68,28 +69,36 @@ class Problem:
     classes: list[Any]
     """What the codes mean; of a binary task, the positive class last. The names of labels."""
     groups: Array | None = None
+    preparation: tuple[str, ...] = ()
+    """Lines of Python that bring the features into this form."""
+    unlabelled: int = 0
+    """How many rows were left out."""
 
     @classmethod
     def of(cls, X: Any, y: Any, name: str = "data", pos_label: Any = None, groups: Any = None) -> Problem:
         """Read what a user gave; rows without a label are left out."""
-        X, names = _features(X), [str(column) for column in getattr(y, "columns", ())]
+        X, lines = features.prepared(X)
+        if type(y).__module__.startswith("pyarrow"):
+            y = y.to_pandas()
+        names = [str(column) for column in getattr(y, "columns", ())]
         check_consistent_length(X, y, groups)
-        known = labelled(y, np.nan)
+        groups = None if groups is None else _group_codes(groups)
+        if len(np.shape(y)) == 2 and np.shape(y)[1] == 1:
+            y = np.asarray(y)[:, 0]
+        known, given = labelled(y, np.nan), X.shape[0]
         if known is not None:
             X, y = _safe_indexing(X, known), _safe_indexing(y, known)
-            groups = None if groups is None else _safe_indexing(groups, known)
-        if getattr(y, "ndim", 1) == 2 and np.shape(y)[1] == 1:
-            y = np.asarray(y)[:, 0]
+            groups = None if groups is None else groups[known]
         target = Target.of(y, None, np.nan)
         code, observed = target.encode(y, "y")
-        groups = None if groups is None else np.asarray(groups)
         if target.task is Task.MULTILABEL:
             if pos_label is not None:
                 raise ValueError(f"pos_label is {pos_label!r}, but y is multi-label, where 1 is positive; leave it out.")
             label = code.astype(np.float64)
             if observed is not None:
                 label[~observed] = np.nan
-            return cls(name, X, label, target.task, names or [f"label {k}" for k in range(label.shape[1])], groups)
+            names = names or [f"label {k}" for k in range(label.shape[1])]
+            return cls(name, X, label, target.task, names, groups, lines, given - len(label))
         label, classes = code.astype(np.int64), target.classes.tolist()
         if target.task is Task.BINARY:
             positive = (
@@ -99,7 +108,7 @@ class Problem:
                 label, classes = 1 - label, classes[::-1]
         elif pos_label is not None:
             raise ValueError(f"pos_label is {pos_label!r}, but y has {len(classes)} classes; it is for two.")
-        return cls(name, X, label, target.task, classes, groups)
+        return cls(name, X, label, target.task, classes, groups, lines, given - len(label))
 
     @property
     def rows(self) -> int:
@@ -110,6 +119,11 @@ class Problem:
     def columns(self) -> int:
         """Number of classes or labels."""
         return len(self.classes)
+
+    @property
+    def has_categories(self) -> bool:
+        """Whether a column of the data frame holds categories."""
+        return hasattr(self.X, "iloc") and any(str(kind) == "category" for kind in self.X.dtypes)
 
     @property
     def counts(self) -> Array:
@@ -128,19 +142,29 @@ class Problem:
             state = seed + repeat
             for number, (train, test) in enumerate(self._splitter(folds, state).split(self.X, self._strata, self.groups)):
                 fit, stop = self.split(train, state)
+                for k, few in enumerate(self.classes if self._strata is not None else ()):
+                    if k not in self.label[fit]:
+                        raise ValueError(
+                            f"folds is {folds}, which leaves a fold no row of the class {few!r} to train on; give more "
+                            f"folds or smaller groups, or leave the class out."
+                        )
                 yield Fold(repeat, number, fit, stop, test)
 
     def split(self, rows: Array, seed: int) -> tuple[Array, Array]:
         """Most of the rows to fit on, and the rest to stop on."""
         if self.groups is not None:
-            splitter = GroupShuffleSplit(1, test_size=STOP_SIZE, random_state=seed)
-            fit, stop = next(splitter.split(rows, groups=self.groups[rows]))
-            return rows[fit], rows[stop]
+            splitter = GroupShuffleSplit(20, test_size=STOP_SIZE, random_state=seed)
+            splits = [(rows[fit], rows[stop]) for fit, stop in splitter.split(rows, groups=self.groups[rows])]
+            # Of these the first in which both sides have all classes, or as many as can be.
+            return max(splits, key=lambda split: [0 if self._strata is None else len(set(self._strata[p])) for p in split])
         strata = None if self._strata is None else self._strata[rows]
-        if strata is not None and len(np.unique(strata)) > STOP_SIZE * len(rows):
-            strata = None
+        always = rows[:0]
+        if strata is not None:
+            _, first, counts = np.unique(strata, return_index=True, return_counts=True)
+            if counts.min() < 2 or len(counts) > STOP_SIZE * len(rows):  # too few to be in both
+                always, rows, strata = rows[first], np.delete(rows, first), None
         fit, stop = train_test_split(rows, test_size=STOP_SIZE, random_state=seed, stratify=strata)
-        return fit, stop
+        return np.concatenate([always, fit]), stop
 
     def inner(self, rows: Array, folds: int, seed: int) -> Iterator[tuple[Array, Array]]:
         """Folds of some of the rows, each to fit on and to be scored on."""
@@ -149,8 +173,13 @@ class Problem:
         for fit, score in self._splitter(folds, seed).split(rows, strata, groups):
             yield rows[fit], rows[score]
 
-    def check(self, folds: int) -> None:
-        """Refuse what would leave a fold without a class."""
+    def check(self, folds: int, inner: int = 0) -> None:
+        """Refuse what would leave a fold, or one of the inner folds within it, without a class."""
+        groups = None if self.groups is None else len(np.unique(self.groups))
+        if groups is not None and groups < max(folds, 3):
+            raise ValueError(
+                f"folds is {folds}, but groups holds {groups} groups; give at least 3, and no more folds than groups."
+            )
         if self.task is Task.MULTILABEL:
             return
         counts = self.counts
@@ -158,6 +187,12 @@ class Problem:
             few = self.classes[int(np.argmin(counts))]
             raise ValueError(
                 f"folds is {folds}, but the class {few!r} has {counts.min()} rows; give fewer folds, or leave the class out."
+            )
+        if (counts - -(-counts // folds)).min() < inner:
+            few = self.classes[int(np.argmin(counts))]
+            raise ValueError(
+                f"tune needs {inner} rows of each class beside the test part, but the class {few!r} has {counts.min()} "
+                f"rows; give tune=0, or leave the class out."
             )
 
     @property
@@ -172,25 +207,12 @@ class Problem:
         return made(folds, shuffle=True, random_state=seed)
 
 
-def _features(X: Any) -> Any:
-    """A data frame whose text is categories, a CSR matrix, or a 2-d array."""
-    if hasattr(X, "collect"):
-        X = X.collect()
-    if hasattr(X, "to_pandas"):
-        X = X.to_pandas()
-    if hasattr(X, "tocsr"):
-        return X.tocsr()
-    if not hasattr(X, "iloc"):
-        array = np.asarray(X)
-        if array.dtype.kind != "O":
-            return check_array(array, ensure_all_finite="allow-nan")
-        import pandas
+def _group_codes(groups: Any) -> Array:
+    import pandas
 
-        X = pandas.DataFrame(array).infer_objects()
-    X = X.rename(columns=str)
-    for column, kind in X.dtypes.items():
-        if kind.kind in "Mm":
-            raise ValueError(f"column {column!r} holds dates ({kind}); turn it into numbers, or leave it out.")
-        if kind.kind not in "biuf" and str(kind) != "category":
-            X = X.assign(**{column: X[column].astype("category")})
-    return X
+    codes = pandas.factorize(np.asarray(groups).reshape(-1))[0]
+    if (codes < 0).any():
+        raise ValueError(
+            f"groups holds a missing value in row {int(np.argmax(codes < 0))}; give every row a group, if need be its own."
+        )
+    return np.asarray(codes)

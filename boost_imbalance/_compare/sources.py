@@ -42,8 +42,9 @@ def read(source: str, target: Sequence[str] = (), drop: Sequence[str] = ()) -> D
     kind = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() in (".gz", ".zip") else path.suffix.lower()
     if not kind and not path.exists():
         if target or drop:
+            name, columns = ("target", target) if target else ("drop", drop)
             raise ValueError(
-                f"target is {list(target)!r}, but {source!r} is a named set, which knows its own; leave it out."
+                f"{name} is {list(columns)!r}, but {source!r} is a named set, whose columns are given; leave it out."
             )
         return _named(source)
     if not path.exists():
@@ -62,6 +63,14 @@ def read(source: str, target: Sequence[str] = (), drop: Sequence[str] = ()) -> D
         raise ValueError(f"data is {source!r}; give a file that ends in .csv, .tsv, .txt or .parquet, or a named set.")
     columns = [str(column) for column in frame.columns]
     frame.columns = columns
+    # The index that pandas writes; of a file sorted by class it would give the labels away.
+    first = columns[0]
+    if (
+        first.startswith("Unnamed: 0")
+        and first not in (*target, *drop)
+        and np.array_equal(frame[first], np.arange(len(frame)))
+    ):
+        frame = frame.drop(columns=first)
     if not target:
         raise ValueError(f"target is missing; name the column of labels, one of {_listed(columns)}.")
     for parameter, wanted in (("target", target), ("drop", drop)):

@@ -15,7 +15,7 @@ SMALLEST = 1e-6
 
 
 class Difference(NamedTuple):
-    """To the baseline: the mean over folds, and the half width of its interval (NaN with fewer than two folds)."""
+    """To the baseline: the mean over folds, and the half width of its interval (NaN where it is not known)."""
 
     mean: float
     half: float
@@ -64,7 +64,8 @@ def paired(values: Array, base: Array, test_share: float, confidence: float, com
     difference = np.asarray(values, dtype=np.float64) - np.asarray(base, dtype=np.float64)
     difference = difference[np.isfinite(difference)]
     count = len(difference)
-    if count < 2:
+    # Folds that all differ by the same say nothing of the noise, unless they do not differ.
+    if count < 2 or (difference[0] != 0 and np.ptp(difference) <= 1e-12):
         return Difference(float(difference.mean()) if count else np.nan, np.nan)
     error = np.sqrt((1.0 / count + test_share) * difference.var(ddof=1))
     quantile = student.ppf(1.0 - (1.0 - confidence) / (2.0 * compared), count - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -31,16 +32,17 @@ class Store:
         folder = pathlib.Path(output)
         if (folder / _SETTINGS).exists() and not restart:
             found = cls.read(folder)
+            found.records = [record for record in found.records if "error" not in record]  # tried once more
             changed = [name for name in settings if found.settings.get(name) != settings[name]]
             if changed:
                 raise ValueError(
                     f"output is {str(folder)!r}, which holds a comparison of other {', '.join(changed)}; give another "
-                    f"folder, "
-                    f"or restart=True to throw that one away."
+                    f"folder, or restart=True to throw that one away."
                 )
             # A line that was cut off while it was written would swallow the next one.
-            lines = "".join(json.dumps(record) + "\n" for record in found.records)
-            (folder / _RECORDS).write_text(lines, encoding="utf-8")
+            lines = "".join(_line(record) for record in found.records)
+            (folder / f"{_RECORDS}.new").write_text(lines, encoding="utf-8")
+            os.replace(folder / f"{_RECORDS}.new", folder / _RECORDS)
             return found
         made = cls(settings, label, folder)
         made._begin()
@@ -55,8 +57,9 @@ class Store:
         settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
         with np.load(folder / _LABELS) as arrays:
             found = cls(settings, arrays["label"], folder)
-        for record in _whole_lines(folder / _RECORDS):
-            found.records.append(record)
+        # Of two runs in one folder, both may have trained the same.
+        found.records = list({_key(record): record for record in _whole_lines(folder / _RECORDS)}.values())
+        for record in found.records:
             path = found._path(record)
             if path.exists():
                 with np.load(path) as arrays:
@@ -66,7 +69,7 @@ class Store:
     def has(self, library: str, contestant: str, repeat: int, fold: int) -> bool:
         """Whether that was done already."""
         key = (library, contestant, repeat, fold)
-        return any(key == (r["library"], r["contestant"], r["repeat"], r["fold"]) for r in self.records)
+        return any(key == _key(record) for record in self.records)
 
     def add(self, record: dict[str, Any], prediction: dict[str, Array] | None) -> None:
         """Keep one fold of one contestant; its predictions before its record, which says that they are whole."""
@@ -77,7 +80,7 @@ class Store:
         self.records.append(record)
         if self.folder is not None:
             with (self.folder / _RECORDS).open("a", encoding="utf-8") as lines:
-                lines.write(json.dumps(record) + "\n")
+                lines.write(_line(record))
 
     def out_of_fold(self, library: str, contestant: str) -> dict[str, Array]:
         """``rows``, ``probability`` and ``decided`` of the first repeat, by row number, from the folds that are done."""
@@ -96,6 +99,7 @@ class Store:
     def _begin(self) -> None:
         assert self.folder is not None
         (self.folder / _PREDICTIONS).mkdir(parents=True, exist_ok=True)
+        (self.folder / _SETTINGS).unlink(missing_ok=True)
         for stale in (self.folder / _PREDICTIONS).glob("*.npz"):
             stale.unlink()
         (self.folder / _RECORDS).write_text("", encoding="utf-8")
@@ -108,6 +112,14 @@ class Store:
         number = self.settings["contestants"].index(record["contestant"])
         repeat, fold = record["repeat"], record["fold"]
         return self.folder / _PREDICTIONS / f"{record['library']}-{number:02d}-{name[:40]}-{repeat}-{fold}.npz"
+
+
+def _key(record: dict[str, Any]) -> tuple[str, str, int, int]:
+    return record["library"], record["contestant"], record["repeat"], record["fold"]
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, default=repr) + "\n"
 
 
 def _whole_lines(path: pathlib.Path) -> Iterator[dict[str, Any]]:

@@ -27,8 +27,9 @@ def show(comparison: Comparison, console: Any) -> None:
             console.print(f"- {sentence}", highlight=False, markup=False)
         console.print()
     for failed in comparison.errors:
+        first = failed["error"].partition("\n")[0]
         where = f"{failed['contestant']} failed in {failed['folds']} folds with {failed['library']}"
-        console.print(f"{where}: {failed['error']}", style="red", highlight=False, markup=False)
+        console.print(f"{where}: {first}", style="red", highlight=False, markup=False)
     confidence = f"{comparison.settings['confidence']:.0%}"
     console.print(
         f"± is half the interval of the difference to {BASELINE}; those of a column hold together with {confidence} "
@@ -70,7 +71,7 @@ def _table(comparison: Comparison, library: str, measures: list[Measure]) -> Any
 
 def _cell(comparison: Comparison, contestant: str, measure: Measure, library: str) -> str:
     mean = comparison.mean(contestant, measure.name, library)
-    if np.isnan(mean):
+    if np.isnan(mean) or np.isnan(comparison.difference(contestant, measure.name, library).mean):
         return "-"
     digits = 2 if measure.name == "seconds" else 4
     if contestant == BASELINE:

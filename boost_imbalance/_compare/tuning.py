@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,29 +33,38 @@ def tuned(
     """The best parameters for some rows, by cross-validation among them.
 
     A trial is given up after an inner fold by which it is worse than the median of the trials before. The first trial is the
-    configuration that is used without tuning.
+    configuration that is used without tuning. What a user has set to other than the usual values stays as it is, and so
+    does a parameter of a loss that is outside of what is tried.
     """
     import optuna
 
     larger = measures.MEASURES[measure].larger_is_better
     folds = list(problem.inner(rows, INNER_FOLDS, seed))
+    if contestant.loss is not None:
+        given = contestant.loss.parameters
+        space = {name: suggest for name, suggest in (contestant.space or {}).items() if _allows(suggest, given[name])}
+        contestant = replace(contestant, space=space)
+    fixed = {name: value for name, value in params.items() if library.defaults.get(name) != value}
 
     def objective(trial: Any) -> float:
         scores: list[float] = []
-        settings = {**params, **_suggested(trial, library, contestant)}
+        settings = {**params, **_suggested(trial, library, contestant), **fixed}
         trial.set_user_attr("settings", settings)
         for step, (fit, score) in enumerate(folds):
             part = problem.part(score)
             trained = train(library, contestant, problem, problem.part(fit), part, settings, seed)
             found = predict(trained, contestant, problem.task, part.X)
             scores.append(measures.of_probabilities(problem.task, part.label, found.probability, 0.5)[measure])
+            if not np.isfinite(scores[-1]):  # a part without the positive class
+                scores.pop()
+                continue
             trial.report(float(np.mean(scores)), step)
             if trial.should_prune():
                 raise optuna.TrialPruned
         return float(np.mean(scores))
 
     before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)  # what fails is raised
     try:
         study = optuna.create_study(
             direction="maximize" if larger else "minimize",
@@ -65,6 +76,18 @@ def tuned(
     finally:
         optuna.logging.set_verbosity(before)
     return dict(study.best_trial.user_attrs["settings"])
+
+
+def _allows(suggest: Any, value: Any) -> bool:
+    from optuna.trial import FixedTrial
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            suggest(FixedTrial({"value": value}), "value")
+        except (TypeError, ValueError, UserWarning):
+            return False
+    return True
 
 
 def _suggested(trial: Any, library: Library, contestant: Contestant) -> dict[str, Any]:
