@@ -124,7 +124,8 @@ def invented(task, label, classes, probability, folds=3, **changes):
     rng = np.random.default_rng(0)
     contestants = chosen(task)
     settings = {
-        "name": "invented", "task": task.value, "classes": classes, "rows": len(label), "features": 2, "preparation": [], "unlabelled": 0, "data": "0",
+        "name": "invented", "task": task.value, "classes": classes, "rows": len(label), "features": 2, "data": "0",
+        "preparation": [], "unlabelled": 0,
         "counts": (np.nansum(label, axis=0) if label.ndim == 2 else np.bincount(label)).astype(int).tolist(),
         "libraries": ["xgboost"], "versions": {"xgboost": "3"}, "params": {"xgboost": {}},
         "contestants": [c.name for c in contestants], "about": {},
