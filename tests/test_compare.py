@@ -1,8 +1,10 @@
 """Comparisons against trainings by hand, scikit-learn's metrics, and what an interrupted one leaves behind."""
 
+import contextlib
 import importlib.util
 import itertools
 import json
+import signal
 import warnings
 
 import numpy as np
@@ -535,6 +537,25 @@ def test_stopped_and_continued_is_as_if_never_stopped(library, rare, tmp_path, m
         assert np.array_equal(whole.values(name, measure), again.values(name, measure))
         np.testing.assert_array_equal(whole.out_of_fold(name)["probability"], again.out_of_fold(name)["probability"])
     assert again.to_dict() == rest.to_dict()
+
+
+def test_ctrl_c_that_a_library_drops_still_stops(rare, monkeypatch):
+    """What a callback raises does not come through every C library."""
+    calls = []
+
+    def train(*arguments):
+        calls.append(arguments[1].name)
+        if len(calls) == 2:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        return fitting.train(*arguments)
+
+    monkeypatch.setattr(experiment, "train", train)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.warns(UserWarning, match="stopped after 2 of"):
+        compared(*rare, losses=["focal"])
+    assert len(calls) == 2
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_folder_keeps_one_comparison(rare, tmp_path, monkeypatch):

@@ -16,6 +16,7 @@ from boost_imbalance._compare import measures
 from boost_imbalance._compare.comparison import ALL_ROWS, Comparison
 from boost_imbalance._compare.contestants import Contestant, chosen
 from boost_imbalance._compare.fitting import LIBRARIES, Library, Predicted, predict, train
+from boost_imbalance._compare.interrupt import interruptible
 from boost_imbalance._compare.problem import Fold, Part, Problem
 from boost_imbalance._compare.progress import progress_bar
 from boost_imbalance._compare.store import Store
@@ -200,13 +201,15 @@ def compare(
     ]
     study = Study(problem, contestants, given, store)
     try:
-        with progress_bar(len(units), progress) as bar:
+        with interruptible() as check, progress_bar(len(units), progress) as bar:
             for unit in units:
+                check()
                 bar.begin(f"{unit.library.name}, {unit.source.name}")
                 study.run(unit)
                 bar.advance()
             if tune:
                 for found in libraries:
+                    check()
                     bar.begin(f"{found.name}, tuning on all rows")
                     study.finish(found)
     except KeyboardInterrupt:
