@@ -338,7 +338,18 @@ def test_folders_that_cannot_be_written_are_passed_over(fresh_python, tmp_path):
 
 
 def test_import_loads_no_other_library(fresh_python):
-    heavy = ["xgboost", "lightgbm", "matplotlib", "pandas", "sklearn", "scipy.optimize", "cupy", "joblib", "torch"]
+    heavy = [
+        "xgboost",
+        "lightgbm",
+        "matplotlib",
+        "pandas",
+        "sklearn",
+        "scipy.optimize",
+        "cupy",
+        "numba.cuda",
+        "joblib",
+        "torch",
+    ]
     code = f"""
 import sys, boost_imbalance
 print([name for name in {heavy!r} if name in sys.modules])

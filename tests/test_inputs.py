@@ -479,7 +479,7 @@ def test_arrays_on_a_device_are_brought_to_the_host():
         def __array__(self, *args, **kwargs):
             raise TypeError("implicit conversion")
 
-    objective = focal_objective()
+    objective = focal_objective(device="cpu")
     weight = np.arange(1.0, len(LABEL) + 1)
     own = objective.gradient_hessian(OnDevice(MARGIN), OnDevice(LABEL), OnDevice(weight))
     np.testing.assert_array_equal(own, objective.gradient_hessian(MARGIN, LABEL, weight))

@@ -31,6 +31,10 @@ _COMMON = """\
         brings the class weights to mean 1.
     n_threads : int, optional
         Default: the processors that this process may use.
+    device : {"auto", "cpu", "cuda"}
+        Where to compute. ``"auto"``: on the GPU where the labels of the training data are on it, or the booster is
+        (XGBoost), or where the arrays are that a function is given; else on the host. ``"cuda"`` needs the extra
+        ``boost-imbalance[cuda]``.
 
     Returns
     -------
@@ -59,6 +63,7 @@ def weighted_objective(
     hessian: str | None = None,
     scale: Any = "auto",
     n_threads: int | None = None,
+    device: str = "auto",
 ) -> Objective:
     """Cross-entropy with class weights.
 
@@ -81,7 +86,7 @@ def weighted_objective(
         weighted_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, weights=weights, clip_weights=clip_weights, tau=tau, hessian=hessian,
-            scale=scale, n_threads=n_threads, names=_GAMMA,
+            scale=scale, n_threads=n_threads, device=device, names=_GAMMA,
         ),
     )  # fmt: skip
 
@@ -97,6 +102,7 @@ def focal_objective(
     hessian: str | None = None,
     scale: Any = "auto",
     n_threads: int | None = None,
+    device: str = "auto",
 ) -> Objective:
     """Focal loss: cross-entropy that fades on rows the model already has right.
 
@@ -125,7 +131,7 @@ def focal_objective(
         focal_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, alpha=alpha, weights=weights, clip_weights=clip_weights, tau=tau,
-            hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
+            hessian=hessian, scale=scale, n_threads=n_threads, device=device, names=_GAMMA,
         ),
     )  # fmt: skip
 
@@ -142,6 +148,7 @@ def asymmetric_objective(
     hessian: str | None = None,
     scale: Any = "auto",
     n_threads: int | None = None,
+    device: str = "auto",
 ) -> Objective:
     """Asymmetric loss: positives and negatives focus differently, and easy negatives cost nothing.
 
@@ -170,7 +177,7 @@ def asymmetric_objective(
         asymmetric_objective,
         Parameters(
             gamma_pos=gamma_pos, gamma_neg=gamma_neg, margin=margin, asymmetric=True, weights=weights,
-            clip_weights=clip_weights, tau=tau, hessian=hessian, scale=scale, n_threads=n_threads,
+            clip_weights=clip_weights, tau=tau, hessian=hessian, scale=scale, n_threads=n_threads, device=device,
         ),
     )  # fmt: skip
 
@@ -186,6 +193,7 @@ def class_balanced_objective(
     hessian: str | None = None,
     scale: Any = "auto",
     n_threads: int | None = None,
+    device: str = "auto",
 ) -> Objective:
     """Class-balanced loss: classes weigh the inverse of their effective number of samples.
 
@@ -214,7 +222,7 @@ def class_balanced_objective(
         class_balanced_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, beta=_given("beta", beta), weights=weights, clip_weights=clip_weights, tau=tau,
-            hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
+            hessian=hessian, scale=scale, n_threads=n_threads, device=device, names=_GAMMA,
         ),
     )  # fmt: skip
 
@@ -230,6 +238,7 @@ def logit_adjusted_objective(
     hessian: str | None = None,
     scale: Any = "auto",
     n_threads: int | None = None,
+    device: str = "auto",
 ) -> Objective:
     """Logit-adjusted loss: each class must beat the others by the log of how rare it is.
 
@@ -261,7 +270,7 @@ def logit_adjusted_objective(
         logit_adjusted_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, weights=weights, clip_weights=clip_weights, tau=tau, priors=priors,
-            hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
+            hessian=hessian, scale=scale, n_threads=n_threads, device=device, names=_GAMMA,
         ),
     )  # fmt: skip
 
@@ -277,6 +286,7 @@ def adaptive_objective(
     hessian: str | None = None,
     scale: Any = "auto",
     n_threads: int | None = None,
+    device: str = "auto",
 ) -> Objective:
     """Class weights that follow what the model gets wrong.
 
@@ -307,7 +317,7 @@ def adaptive_objective(
         adaptive_objective,
         Parameters(
             gamma_pos=gamma, gamma_neg=gamma, rate=_given("rate", rate), weights=weights, clip_weights=clip_weights, tau=tau,
-            hessian=hessian, scale=scale, n_threads=n_threads, names=_GAMMA,
+            hessian=hessian, scale=scale, n_threads=n_threads, device=device, names=_GAMMA,
         ),
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from boost_imbalance._adapters import xgboost
 from boost_imbalance._adapters.lightgbm import attached
 from boost_imbalance._losses import labels
 
@@ -66,7 +67,7 @@ class Metric:
         """
         if not hasattr(second, "get_label"):
             return MetricValue.of(self.name, self.value(second, first, sample_weight), self.greater_is_better)
-        label, weight = attached(second) or (second.get_label(), second.get_weight())
+        label, weight = attached(second) or (xgboost.label_of(second), xgboost.weight_of(second))
         value = self.value(first, label, weight)
         if type(second).__module__.partition(".")[0] == "lightgbm":
             return self.name, value, self.greater_is_better
@@ -105,5 +106,6 @@ class LossMetric(Metric):
         super().__init__(name, greater_is_better=False)
         self._objective = objective
 
-    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
-        return float(self._objective.mean_loss(margin, label, weight))
+    def value(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
+        """The mean loss of raw margins, computed where the arrays are; see :meth:`Metric.value`."""
+        return float(self._objective.mean_loss(margin, label, sample_weight))

@@ -10,11 +10,13 @@ import numpy.typing as npt
 
 from boost_imbalance._adapters import lightgbm, xgboost
 from boost_imbalance._adapters.buffers import Buffers
+from boost_imbalance._adapters.device import DeviceBuffers
 from boost_imbalance._adapters.metric import LossMetric
 from boost_imbalance._adapters.trainings import Training, Trainings, sample_of
 from boost_imbalance._engine import runner
+from boost_imbalance._engine.cuda import arrays
 from boost_imbalance._engine.runner import Row
-from boost_imbalance._losses import labels, weights
+from boost_imbalance._losses import engines, labels, weights
 from boost_imbalance._losses.labels import Counts, Task
 from boost_imbalance._losses.loss import Loss, Resolved
 from boost_imbalance._losses.parameters import Parameters
@@ -41,9 +43,10 @@ class Objective(Loss):
     def _begin_serving(self) -> None:
         self._trainings = Trainings()
         self._buffers = Buffers()
+        self._device_buffers = DeviceBuffers()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in vars(self).items() if key not in ("_trainings", "_buffers")}
+        return {key: value for key, value in vars(self).items() if key not in ("_trainings", "_buffers", "_device_buffers")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -66,24 +69,35 @@ class Objective(Loss):
             weight is. The arrays are used again once nobody refers to them.
         """
         if hasattr(second, "get_label"):
-            label, weight = lightgbm.attached(second) or (xgboost.label_of(second), second.get_weight())
+            label, weight = lightgbm.attached(second) or (xgboost.label_of(second), xgboost.weight_of(second))
             return self._serve(first, label, weight, second)
         return self._serve(second, first, sample_weight, None)
 
     def _serve(self, margin: Any, label: Any, sample_weight: Any, data: Any) -> tuple[Array, Array]:
-        m, y = labels.as_margin(margin), labels.as_label(label)
+        booster = xgboost.booster_device()
+        gpu = engines.use_gpu(self._parameters.device, margin, label, on_device=booster is not None)
+        if gpu and booster:
+            with arrays.on_gpu(booster):
+                return self._gradients(margin, label, sample_weight, data, gpu, to_device=True)
+        on_device = booster is not None or arrays.is_on_device(label) or arrays.is_on_device(margin)
+        return self._gradients(margin, label, sample_weight, data, gpu, to_device=on_device)
+
+    def _gradients(
+        self, margin: Any, label: Any, sample_weight: Any, data: Any, gpu: bool, to_device: bool
+    ) -> tuple[Array, Array]:
+        m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
         task = labels.task_of(m, y)
-        w = labels.as_weight(sample_weight, y)
+        w = labels.as_weight(sample_weight, y, gpu)
         key = self._trainings.key(data, m)
         training = self._trainings.get(key)
         if training is None or not self._serves(training, task, m):
             training = self._start_training(key, data, m, y, w, task)
-        checks, out = self._round(training, m, y, w)
+        checks, out = self._round(training, m, y, w, gpu)
         if checks.wrong or not training.local.agrees(checks.counts, checks.totals):
             self._raise_if_wrong(checks, m, y, w, training.resolved)
             training = self._start_training(key, data, m, y, w, task)
-            checks, out = self._round(training, m, y, w)
-        return out
+            checks, out = self._round(training, m, y, w, gpu)
+        return out if to_device else (arrays.to_host(out[0]), arrays.to_host(out[1]))
 
     def _serves(self, training: Training, task: Task, m: Array) -> bool:
         resolved = training.resolved
@@ -91,20 +105,27 @@ class Objective(Loss):
         settled = self._fitted is None or self._fitted.coefficients is resolved.coefficients
         return settled and (resolved.task, resolved.counts.columns, training.local.rows) == (task, columns, len(m))
 
-    def _round(self, training: Training, m: Array, y: Array, w: Array | None) -> tuple[runner.Checks, tuple[Array, Array]]:
-        resolved = training.resolved
-        if self._parameters.rate is not None:
-            self._move_weights(training, m, y, w, self._parameters.rate)
-        order = "F" if m.ndim == 2 and m.flags.f_contiguous and not m.flags.c_contiguous else "C"
-        out = self._buffers.take(m.shape, order)
-        checks = runner.gradient_hessian(
+    def _round(
+        self, training: Training, m: Array, y: Array, w: Array | None, gpu: bool
+    ) -> tuple[runner.Checks, tuple[Array, Array]]:
+        resolved, sample = training.resolved, sample_of(m) if self._parameters.rate is not None else None
+        if gpu:
+            m = arrays.to_device(m)
+            y, w = (training.copies.of(name, array, self._threads) for name, array in (("label", y), ("weight", w)))
+            out = self._device_buffers.take(m.shape)
+        else:
+            order = "F" if m.ndim == 2 and m.flags.f_contiguous and not m.flags.c_contiguous else "C"
+            out = self._buffers.take(m.shape, order)
+        if sample is not None:
+            self._move_weights(training, sample, m, y, w, gpu)
+        checks = engines.engine(gpu).gradient_hessian(
             resolved.formula, resolved.curvature, m, y, w, training.current(), out,
             softmax=resolved.softmax, n_threads=self._threads,
         )  # fmt: skip
         return checks, out
 
     def _start_training(self, key: Any, data: Any, m: Array, y: Array, w: Array | None, task: Task) -> Training:
-        labels.check_margin(m)
+        labels.check_margin(arrays.to_host(m))
         local = labels.count(y, w, task, m.shape[1] if m.ndim == 2 else 1)
         add = xgboost.sum_over_workers(m.dtype)
         counts = local if add is None else local.summed(add)
@@ -174,15 +195,17 @@ class Objective(Loss):
         matched = np.where(np.isfinite(matched) & (matched > 0), matched, 1.0)
         return matched if scale == "start" else np.maximum(matched, 1.0 / mean_weight)
 
-    def _move_weights(self, training: Training, m: Array, y: Array, w: Array | None, rate: float) -> None:
+    def _move_weights(self, training: Training, sample: Array, m: Array, y: Array, w: Array | None, gpu: bool) -> None:
         """One step of the class weights towards each class's false-negative rate under the current margins."""
-        sample = sample_of(m)
+        rate = self._parameters.rate or 0.0
         again = training.first_margin is not None and np.array_equal(sample, training.first_margin)
         resolved = training.resolved
         if training.moving is None or again:
             training.first_margin = sample
             training.moving = np.ones((1 if resolved.softmax else 2, resolved.counts.columns))
-        missed = runner.misses(m, y, w, resolved.coefficients, softmax=resolved.softmax, n_threads=self._threads)
+        missed = engines.engine(gpu).misses(
+            m, y, w, resolved.coefficients, softmax=resolved.softmax, n_threads=self._threads
+        )
         add = xgboost.sum_over_workers(m.dtype)
         missed = missed if add is None else add(missed)
         mass = weights.class_counts(resolved.counts).reshape(missed.shape)
@@ -207,10 +230,11 @@ class Objective(Loss):
         >>> round(focal_objective(gamma=2.0).mean_loss([0.0, 0.0], [0, 1]), 4)
         0.1733
         """
-        m, y, w, resolved = self._prepare(margin, label, sample_weight, self._fitted or self._seen)
-        values = self._loss(m, y, w, resolved)
-        mass = float(values.size) if w is None else w.sum(dtype=np.float64) * values.size / w.size
-        return float(values.sum(dtype=np.float64) / mass)
+        gpu = engines.use_gpu(self._parameters.device, margin, label)
+        m, y, w, resolved = self._prepare(margin, label, sample_weight, self._fitted or self._seen, gpu)
+        values, total = self._loss(m, y, w, resolved, gpu), engines.engine(gpu).total
+        mass = float(values.size) if w is None else total(w) * values.size / w.size
+        return float(total(values) / mass)
 
     @property
     def metric(self) -> LossMetric:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance._adapters.device import Copies
+from boost_imbalance._engine.cuda.arrays import to_host
 from boost_imbalance._engine.runner import Row
 from boost_imbalance._losses.labels import Counts
 from boost_imbalance._losses.loss import Resolved
@@ -29,6 +31,7 @@ class Training:
     served: Array
     """Coefficients with the booster's scales and floor, in the format to compute in."""
     first_margin: Array | None = None
+    copies: Copies = field(default_factory=Copies)
     moving: Array | None = None
     """Class weights of an adaptive loss, as they are this round."""
 
@@ -77,5 +80,6 @@ class Trainings:
 
 def sample_of(margin: Array) -> Array:
     """A few margins, to recognise the first round of a training by."""
+    margin = to_host(margin)
     flat = margin.reshape(-1) if margin.flags.c_contiguous else margin.T.reshape(-1)
     return np.array(flat[:: max(1, len(flat) // 64)], copy=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance._engine.cuda import arrays
 from boost_imbalance._losses.labels import Task
 from boost_imbalance._losses.loss import Resolved
 from boost_imbalance._losses.start import clip_prior
@@ -17,27 +20,78 @@ from boost_imbalance._losses.start import clip_prior
 Array = npt.NDArray[Any]
 
 
+class _Reference:
+    """Memory of a DMatrix, on the host or on a GPU; valid until its labels are changed, so for one call of an objective."""
+
+    def __init__(self, data: Any, interface: dict[str, Any]) -> None:
+        self._data = data
+        on_device = "stream" in interface
+        setattr(self, "__cuda_array_interface__" if on_device else "__array_interface__", interface)
+
+
 def label_of(data: Any) -> Any:
     """The labels of a DMatrix, read where XGBoost keeps them, or any other data set's ``get_label()``.
 
-    ``DMatrix.get_label()`` makes a copy, which takes longer than the loss; this goes through the same C function. It is
-    valid until the labels are changed, and so for one call of an objective.
+    ``DMatrix.get_label()`` makes a copy, which takes longer than the loss; this goes through the same C function.
     """
+    reference = _reference(data, "label")
+    return data.get_label() if reference is None else reference
+
+
+def weight_of(data: Any) -> Any:
+    """The sample weights, in the same way."""
+    reference = _reference(data, "weight")
+    return data.get_weight() if reference is None else reference
+
+
+def _reference(data: Any, field: str) -> Any:
     xgboost = sys.modules.get("xgboost")
     if xgboost is None or not isinstance(data, xgboost.DMatrix):
-        return data.get_label()
-    length, values = ctypes.c_uint64(), ctypes.POINTER(ctypes.c_float)()
+        return None
+    text = ctypes.c_char_p()
     try:
-        failed = xgboost.core._LIB.XGDMatrixGetFloatInfo(
-            data.handle, ctypes.c_char_p(b"label"), ctypes.byref(length), ctypes.byref(values)
-        )
+        failed = xgboost.core._LIB.XGDMatrixGetInfoRef(data.handle, field.encode(), ctypes.byref(text))
     except (AttributeError, ctypes.ArgumentError):
         failed = True
-    rows = data.num_row()
-    if failed or not values or length.value == 0 or length.value % max(rows, 1):
-        return data.get_label()
-    flat = np.ctypeslib.as_array(values, shape=(length.value,))
-    return flat if length.value == rows else flat.reshape(rows, -1)
+    if failed or not text.value:
+        return None
+    found = json.loads(text.value)
+    interface = found | {key: tuple(found[key]) for key in ("data", "shape", "strides") if found.get(key) is not None}
+    if 0 in interface["shape"]:
+        return np.empty(0, np.float32)
+    reference = _Reference(data, interface)
+    if "stream" not in interface:
+        return np.asarray(reference)
+    return reference if arrays.is_usable() else None
+
+
+def booster_device() -> int | None:
+    """The GPU of the booster that asks for gradients, None if it is on the host.
+
+    An objective is not handed its booster, but is called by it.
+    """
+    xgboost = sys.modules.get("xgboost")
+    frame = sys._getframe(1) if xgboost is not None else None
+    for _ in range(_MOST_CALLERS):
+        if frame is None:
+            break
+        if frame.f_globals.get("__name__") == "xgboost.core":
+            booster = frame.f_locals.get("self")
+            if xgboost is not None and isinstance(booster, xgboost.Booster):
+                if booster not in _devices:
+                    _devices[booster] = _device_of(booster)
+                return _devices[booster]
+        frame = frame.f_back
+    return None
+
+
+_MOST_CALLERS = 8
+_devices: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
+
+
+def _device_of(booster: Any) -> int | None:
+    name, _, ordinal = json.loads(booster.save_config())["learner"]["generic_param"]["device"].partition(":")
+    return int(ordinal or 0) if name == "cuda" else None
 
 
 def sum_over_workers(margin_type: Any) -> Callable[[Array], Array] | None:

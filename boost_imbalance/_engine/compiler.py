@@ -10,7 +10,7 @@ import pickle
 import tempfile
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numba
@@ -23,15 +23,21 @@ inlined = numba.njit(forceinline=True, **_OPTIONS)
 """Decorator of a scalar function that is pasted into the loop that calls it."""
 
 
+def bound(template: Callable[..., Any], name: str, bindings: Mapping[str, Any]) -> Callable[..., Any]:
+    """A copy of ``template`` with some of its global names bound to the given functions and constants."""
+    function = types.FunctionType(template.__code__, {**template.__globals__, **bindings}, name)
+    function.__qualname__ = name
+    function.__module__ = template.__module__
+    return function
+
+
 def specialise(template: Callable[..., Any], name: str, signature: Any, **bindings: Any) -> Any:
-    """Compile ``template`` with some of its global names bound to the given functions and constants.
+    """Compile ``template``, :func:`bound` to the given functions and constants.
 
     The compiled function lands in a disk cache, filed under ``name``, which must therefore say all there is to say about
     the bindings.
     """
-    function = types.FunctionType(template.__code__, {**template.__globals__, **bindings}, name)
-    function.__qualname__ = name
-    function.__module__ = template.__module__
+    function = bound(template, name, bindings)
     with _compiling:
         for directory in _cache_directories():
             try:

@@ -8,7 +8,8 @@ blocks that stay in the L1 cache, transposed so that the inner loops run along r
 computed in. ``checks`` receives, per column, how many labels are 1 (or are this class) and their summed weight, then in its
 last row what was wrong with the input: :data:`BAD_MARGIN`, :data:`BAD_LABEL`, :data:`BAD_WEIGHT`.
 
-The names in capitals and ``positive``, ``negative`` are bound at compile time.
+What they compute of each element is in :mod:`boost_imbalance._engine.elements`. Its functions, and the names in capitals,
+are bound at compile time.
 """
 
 from __future__ import annotations
@@ -20,16 +21,24 @@ import numba
 import numpy as np
 
 from boost_imbalance._engine.compiler import inlined
-from boost_imbalance._engine.link import sigmoid
-from boost_imbalance._engine.primitives import exp_negative, log, number
+from boost_imbalance._engine.elements import (
+    class_cost,
+    class_derivatives,
+    class_terms,
+    cross_entropy_derivatives,
+    sigmoid_cost,
+    sigmoid_derivatives,
+    true_class_cost,
+    true_class_terms,
+)
+from boost_imbalance._engine.primitives import exp_negative, number
 
 BAD_MARGIN = 1
 BAD_LABEL = 2
 BAD_WEIGHT = 4
 
 positive = negative = None
-TERM = 2
-EXPECTED = ABSOLUTE = NEGATIVES = SYMMETRIC = CROSS_ENTROPY = WEIGHTED = CONTIGUOUS = False
+EXPECTED = ABSOLUTE = NEGATIVES = CROSS_ENTROPY = WEIGHTED = CONTIGUOUS = False
 
 
 class Row(IntEnum):
@@ -208,28 +217,7 @@ def sigmoid_gradient_hessian(
             if WEIGHTED:
                 _load(weight, first * weight_row + column * weight_column, weight_row, rows, w)
             for i in range(rows):
-                m = u[i] + offset
-                is_positive = y[i] > 0
-                if SYMMETRIC and not EXPECTED:
-                    side = positive(m if is_positive else -m, a1 if is_positive else a0, b1 if is_positive else b0)
-                    class_weight = w1 if is_positive else w0
-                    curvature = class_weight * side[TERM]
-                    slope = (class_weight if is_positive else -class_weight) * side[1]
-                else:
-                    t1 = positive(m, a1, b1)
-                    t0 = negative(-m, a0, b0)
-                    if EXPECTED:
-                        # By the link's belief, and by the calibrated one, whose slope is 0 and curvature positive.
-                        p, q = sigmoid(m)
-                        up, down = -w1 * t1[1], -w0 * t0[1]
-                        curvature = p * w1 * t1[TERM] + q * w0 * t0[TERM]
-                        calibrated = (down * w1 * t1[TERM] + up * w0 * t0[TERM]) / (up + down)
-                        curvature = curvature if curvature > calibrated else calibrated
-                    else:
-                        curvature = w1 * t1[TERM] if is_positive else w0 * t0[TERM]
-                    slope = w1 * t1[1] if is_positive else -w0 * t0[1]
-                if ABSOLUTE:
-                    curvature = abs(curvature)
+                slope, curvature = sigmoid_derivatives(u[i] + offset, y[i] > 0, a1, b1, a0, b0, w1, w0)
                 curvature = curvature * hessian_scale
                 h[i] = curvature if curvature > floor else floor
                 g[i] = slope * gradient_scale
@@ -264,10 +252,7 @@ def sigmoid_loss(
             _load(margin, first * margin_row + column * margin_column, margin_row, rows, u)
             _load(label, first * label_row + column * label_column, label_row, rows, y)
             for i in range(rows):
-                m = u[i] + offset
-                t1 = positive(m, a1, b1)
-                t0 = negative(-m, a0, b0)
-                out[i] = w1 * t1[0] if y[i] > 0 else w0 * t0[0]
+                out[i] = sigmoid_cost(u[i] + offset, y[i] > 0, a1, b1, a0, b0, w1, w0)
             if WEIGHTED:
                 _load(weight, first * weight_row + column * weight_column, weight_row, rows, w)
             _store(out, w, rows, loss, first * out_row + column * out_column, out_row, WEIGHTED)
@@ -417,17 +402,13 @@ def softmax_loss(
                 a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
                 k = number(column, y[0])
                 for i in range(rows):
-                    below = values[i]
-                    one = number(1, below)
-                    near = second[i] + log(largest[i] + rest[i])
-                    far = log(one + others[i] - exp_negative(below))
-                    t = below - (near if leader[i] == k else far)
-                    cost_true, cost_false = positive(t, a[i], b[i])[0], negative(-t, a0, b0)[0]
-                    total[i] += cost_true if y[i] == k else cost_false
+                    total[i] += class_cost(
+                        values[i], leader[i] == k, y[i] == k, second[i], largest[i], rest[i], others[i], a[i], b[i], a0, b0
+                    )
         else:
             _true_class(u, top, y, rows, columns, own, others, largest, rest)
             for i in range(rows):
-                total[i] = positive(own[i] - log(others[i]), a[i], b[i])[0]
+                total[i] = true_class_cost(own[i], others[i], a[i], b[i])
         for i in range(rows):
             total[i] *= class_weight[i]
         _store(total, w, rows, loss, first * out_row, out_row, WEIGHTED)
@@ -480,10 +461,10 @@ def softmax_gradient_hessian(
                 own[i] = number(1, b[i]) / b[i]
         else:
             for i in range(rows):
-                terms = positive(own[i] - log(others[i]), a[i], b[i])
-                own[i] = terms[1] * class_weight[i] * gradient_scale
-                a[i] = terms[TERM] * class_weight[i] * hessian_scale
-                b[i] = -terms[1] * class_weight[i] * hessian_scale
+                slope, curvature = true_class_terms(own[i], others[i], a[i], b[i])
+                own[i] = slope * class_weight[i] * gradient_scale
+                a[i] = curvature * class_weight[i] * hessian_scale
+                b[i] = -slope * class_weight[i] * hessian_scale
                 others[i] = number(1, others[i]) / others[i]
         for column in range(columns):
             values = u[column]
@@ -491,16 +472,14 @@ def softmax_gradient_hessian(
             target = first * out_row + column * out_column
             for i in range(rows):
                 is_true = y[i] == k
-                one = number(1, values[i])
                 if CROSS_ENTROPY:
-                    # p - 1 and p (1 - p) as the built-in objectives round them, until 1 - p would cancel.
-                    p = values[i] / b[i]
-                    contrary = rest[i] + a[i] if values[i] == largest[i] else b[i] - values[i]
-                    contrary = (others[i] if is_true else contrary) * own[i]
-                    q = one - p if p < limit else contrary
-                    slope = (-q if is_true else p) * class_weight[i] * gradient_scale
-                    curvature = p * q * class_weight[i] * hessian_scale
+                    slope, curvature = cross_entropy_derivatives(
+                        values[i], is_true, a[i], others[i], largest[i], rest[i], b[i], own[i], limit
+                    )
+                    slope = slope * class_weight[i] * gradient_scale
+                    curvature = curvature * class_weight[i] * hessian_scale
                 else:
+                    one = number(1, values[i])
                     share = values[i] * others[i]
                     unshared = rest[i] * others[i] if values[i] == largest[i] else one - share
                     slope = own[i] if is_true else -own[i] * share
@@ -586,46 +565,18 @@ def softmax_gradient_hessian_of_all_classes(
             for i in range(rows):
                 below = values[i]
                 leads = leader[i] == k
-                one = number(1, below)
-                total = one + others[i]
-                e = exp_negative(below)
-                contrary = others[i] if leads else total - e
-                near = largest[i] + rest[i]
-                t = below - (second[i] + log(near) if leads else log(contrary))
-                is_true = y[i] == k
-                t1 = positive(t, a1, b1)
                 zero = number(0, below)
-                slope = t1[1] if is_true else zero
-                mixed_slope = slope
-                curvature = t1[TERM] if is_true else zero
-                if NEGATIVES:
-                    t0 = negative(-t, a0, b0)
-                    slope = slope if is_true else -t0[1]
-                    mixed_slope = slope
-                    curvature = curvature if is_true else t0[TERM]
-                slope = slope * class_weight[i]
-                if EXPECTED:
-                    belief = w1 * e / total
-                    mixed_slope = belief * t1[1]
-                    curvature = belief * t1[TERM]
-                    if NEGATIVES:
-                        disbelief = (others_weight[i] if leads else lead_weight[i] + others_weight[i] - w1 * e) / total
-                        mixed_slope = mixed_slope - disbelief * t0[1]
-                        curvature = curvature + disbelief * t0[TERM]
-                else:
-                    mixed_slope = mixed_slope * class_weight[i]
-                    curvature = curvature * class_weight[i]
-                if TERM != 2:
-                    mixed_slope = mixed_slope if mixed_slope < zero else zero
-                over = total / contrary
+                slope, mixed_slope, curvature, over, to_leader = class_terms(
+                    below, leads, y[i] == k, a1, b1, a0, b0, w1, class_weight[i],
+                    second[i], largest[i], rest[i], others[i], lead_weight[i], others_weight[i],
+                )  # fmt: skip
                 lead_slope[i] = slope if leads else lead_slope[i]
                 lead_curving[i] = mixed_slope if leads else lead_curving[i]
                 lead_curvature[i] = curvature if leads else lead_curvature[i]
                 sum_slope[i] += zero if leads else slope * over
                 sum_curving[i] += zero if leads else mixed_slope * over
                 sum_curvature[i] += zero if leads else (curvature + mixed_slope) * over * over
-                unshared = rest[i] * exp_negative(second[i]) if below == second[i] else others[i] - e
-                sum_unshared[i] += zero if leads else over * over * (curvature - mixed_slope * unshared)
+                sum_unshared[i] += to_leader
                 slopes[column, i] = slope
                 curving[column, i] = mixed_slope
                 curvatures[column, i] = curvature
@@ -634,29 +585,12 @@ def softmax_gradient_hessian_of_all_classes(
             target = first * out_row + column * out_column
             k = number(column, y[0])
             for i in range(rows):
-                below = values[i]
-                leads = leader[i] == k
-                one = number(1, below)
-                zero = number(0, below)
-                total = one + others[i]
-                e = exp_negative(below)
-                p = e / total
-                over = total / (total - e)
-                slope = slopes[column, i]
-                mixed_slope = curving[column, i]
-                curvature = curvatures[column, i]
-                own_slope = zero if leads else slope * over
-                own_curving = zero if leads else mixed_slope * over
-                own_curvature = zero if leads else (curvature + mixed_slope) * over * over
-                near = largest[i] + rest[i]
-                share = zero if leads else exp_negative(below - second[i]) / near
-                g = slope - p * (sum_slope[i] - own_slope) - lead_slope[i] * share
-                h = curvature + p * (p * (sum_curvature[i] - own_curvature) - (sum_curving[i] - own_curving))
-                unshared = rest[i] / near if below == second[i] else one - share
-                h = h + share * (lead_curvature[i] * share - lead_curving[i] * unshared)
-                h = curvature + p * p * sum_unshared[i] if leads else h
-                if ABSOLUTE:
-                    h = abs(h)
+                g, h = class_derivatives(
+                    values[i], leader[i] == k, slopes[column, i], curving[column, i], curvatures[column, i],
+                    second[i], largest[i], rest[i], others[i],
+                    sum_slope[i], sum_curving[i], sum_curvature[i], sum_unshared[i],
+                    lead_slope[i], lead_curving[i], lead_curvature[i],
+                )  # fmt: skip
                 h = h * hessian_scale
                 h = h if h > floor else floor
                 slopes[column, i] = g * gradient_scale

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance._engine import loops
-from boost_imbalance._engine.compiler import specialise
+from boost_imbalance._engine.compiler import inlined, specialise
+from boost_imbalance._engine.elements import bindings_of
 from boost_imbalance._engine.threads import part_count, run_parts
 
 Array = npt.NDArray[Any]
@@ -18,6 +19,14 @@ Array = npt.NDArray[Any]
 BAD_MARGIN, BAD_LABEL, BAD_WEIGHT = loops.BAD_MARGIN, loops.BAD_LABEL, loops.BAD_WEIGHT
 Row = loops.Row
 _SMALLEST_PART = 16384
+
+
+def template_name(formula: Any, curvature: Any, softmax: bool) -> str:
+    """Which loop or kernel gives gradient and Hessian."""
+    if not softmax:
+        return "sigmoid_gradient_hessian"
+    all_classes = formula.negatives_in_softmax or curvature.expected
+    return "softmax_gradient_hessian_of_all_classes" if all_classes else "softmax_gradient_hessian"
 
 
 class Checks(NamedTuple):
@@ -44,12 +53,7 @@ def gradient_hessian(
 
     The format of ``coefficients`` is the one that is computed in, whatever those of the arrays.
     """
-    if not softmax:
-        template = loops.sigmoid_gradient_hessian
-    elif formula.negatives_in_softmax or curvature.expected:
-        template = loops.softmax_gradient_hessian_of_all_classes
-    else:
-        template = loops.softmax_gradient_hessian
+    template = getattr(loops, template_name(formula, curvature, softmax))
     return _run(template, formula, curvature, margin, label, weight, coefficients, out, n_threads)
 
 
@@ -84,6 +88,16 @@ def misses(
 
     run_parts(part, margin.shape[0], count, n_threads)
     return np.asarray(parts.sum(axis=0))
+
+
+def empty_like(array: Array) -> Array:
+    """An array of the same shape, format and order, with arbitrary contents."""
+    return np.empty_like(array)
+
+
+def total(array: Array) -> float:
+    """The sum of all elements, in float64."""
+    return float(array.sum(dtype=np.float64))
 
 
 def evaluate(formula: Any, t: Array, shape: Array) -> Array:
@@ -151,20 +165,15 @@ def _kernel(
 ) -> Any:
     output = _flat(out)
     signature = numba.void(*_input_types(formats), numba.intp, numba.intp, output, output, numba.intp, numba.intp, _MATRIX)
-    bindings = {
-        "positive": formula.positive,
-        "negative": formula.negative,
-        "SYMMETRIC": formula.positive is formula.negative,
-        "CROSS_ENTROPY": formula.name == "cross_entropy",
-        "NEGATIVES": formula.negatives_in_softmax,
-        "WEIGHTED": weighted,
-        "CONTIGUOUS": contiguous,
-    }
+    bindings = bindings_of(formula, curvature, _inlined) | {"WEIGHTED": weighted, "CONTIGUOUS": contiguous}
     name = f"{template.__name__}_{formula.name}{'_weighted' if weighted else ''}{'_contiguous' if contiguous else ''}"
     if curvature is not None:
-        bindings |= {"TERM": curvature.term, "EXPECTED": curvature.expected, "ABSOLUTE": curvature.absolute}
         name += f"_{curvature.term}{'_expected' if curvature.expected else ''}{'_absolute' if curvature.absolute else ''}"
     return specialise(template, name, signature, **bindings)
+
+
+def _inlined(function: Any) -> Any:
+    return function if hasattr(function, "py_func") else inlined(function)
 
 
 @functools.cache

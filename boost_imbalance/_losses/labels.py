@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance._engine.cuda.arrays import is_on_device, to_host, view
+
 Array = npt.NDArray[Any]
 
 
@@ -67,26 +69,28 @@ MOST_CLASSES = 2**24
 """float32, in which both libraries keep labels, has no larger whole numbers without gaps."""
 
 
-def as_array(name: str, value: Any) -> Array:
-    """An array in host memory, or an error that names the parameter."""
+def as_array(name: str, value: Any, device: bool = False) -> Array:
+    """An array in host memory, or with ``device`` in the GPU's if it is there, or an error that names the parameter."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would be lost; fill it, or leave the masked rows out.")
-    if hasattr(value, "__cuda_array_interface__") and hasattr(value, "get"):
-        value = value.get()  # CuPy, as the labels of a DMatrix on a GPU are
+    if is_on_device(value):
+        return view(value) if device else to_host(value)
     try:
         return np.asarray(value)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} cannot be read as an array of numbers: {error}") from None
 
 
-def as_margin(margin: Any) -> Array:
+def as_margin(margin: Any, device: bool = False) -> Array:
     """A float32 or float64 array of shape (n,) or (n, columns)."""
-    array = as_array("margin", margin)
+    array = as_array("margin", margin, device)
     if array.dtype == np.float16:
         raise TypeError("margin has dtype float16, which is too coarse for a loss; cast it with margin.astype('float32').")
     if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
         raise TypeError(f"margin has dtype {array.dtype}; give float32 or float64 raw scores.")
     if array.dtype not in (np.float32, np.float64) or not array.dtype.isnative:
+        if is_on_device(array):
+            raise TypeError(f"margin has dtype {array.dtype}; on a GPU give float32 or float64 raw scores.")
         array = array.astype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
     if array.ndim not in (1, 2):
         raise ValueError(f"margin has shape {array.shape}; give (n,) or (n, columns).")
@@ -95,9 +99,9 @@ def as_margin(margin: Any) -> Array:
     return array
 
 
-def as_label(label: Any) -> Array:
-    """A float32 array of shape (n,) or (n, columns)."""
-    array = as_array("label", label)
+def as_label(label: Any, device: bool = False) -> Array:
+    """A float32 array of shape (n,) or (n, columns); a device array keeps its format, which the kernels convert."""
+    array = as_array("label", label, device)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"label has dtype {array.dtype}; encode the classes as 0, 1, 2, ... first.")
     if array.ndim == 2 and array.shape[1] == 1:
@@ -106,7 +110,7 @@ def as_label(label: Any) -> Array:
         raise ValueError(f"label has shape {array.shape}; give (n,) or, for a multi-label task, (n, labels).")
     if array.size == 0:
         raise ValueError("label is empty; a loss needs at least one row.")
-    if array.dtype == np.float32 and array.dtype.isnative:
+    if is_on_device(array) or (array.dtype == np.float32 and array.dtype.isnative):
         return array
     with np.errstate(over="ignore"):
         converted = array.astype(np.float32)
@@ -115,16 +119,16 @@ def as_label(label: Any) -> Array:
     return converted
 
 
-def as_weight(sample_weight: Any, label: Array) -> Array | None:
+def as_weight(sample_weight: Any, label: Array, device: bool = False) -> Array | None:
     """A float array with a weight for each row, or, if multi-label, for each row and label; None for equal weights."""
     if sample_weight is None:
         return None
-    array = as_array("sample_weight", sample_weight)
+    array = as_array("sample_weight", sample_weight, device)
     if array.size == 0 and label.size:  # XGBoost's way of saying that there are none
         return None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"sample_weight has dtype {array.dtype}; give numbers.")
-    if array.dtype not in (np.float32, np.float64) or not array.dtype.isnative:
+    if not is_on_device(array) and (array.dtype not in (np.float32, np.float64) or not array.dtype.isnative):
         array = array.astype(np.float64)
     if array.ndim == 2 and array.shape[1] == 1 and label.ndim == 1:
         array = array[:, 0]
@@ -162,6 +166,7 @@ def task_of(margin: Array, label: Array) -> Task:
 
 def count(label: Array, weight: Array | None, task: Task, columns: int) -> Counts:
     """Count labels (already through :func:`as_label`), or say which of them or of the weights is wrong."""
+    label, weight = to_host(label), None if weight is None else to_host(weight)
     if weight is not None:
         check_weight(weight)
     if task is Task.MULTICLASS:
@@ -188,7 +193,7 @@ def count(label: Array, weight: Array | None, task: Task, columns: int) -> Count
 def check_label(label: Array, n_classes: int) -> None:
     """Refuse labels that are not 0, 1, ..., n_classes - 1."""
     if not ((label >= 0) & (label < n_classes) & (label == np.floor(label))).all():
-        bad_label(label, n_classes)
+        bad_label(to_host(label), n_classes)
 
 
 def bad_label(label: Array, n_classes: int | None) -> NoReturn:
@@ -212,6 +217,7 @@ def check_weight(weight: Array) -> None:
     """Refuse sample weights that are negative, not finite, or all zero."""
     allowed = (weight >= 0) & (weight <= LARGEST)
     if not allowed.all():
+        weight, allowed = to_host(weight), to_host(allowed)
         where = np.argwhere(~allowed)[0]
         raise ValueError(
             f"sample_weight is {weight[tuple(where)]} in row {where[0]}; weights must be finite (at most 2^120) and not "
@@ -225,6 +231,7 @@ def check_margin(margin: Array) -> None:
     """Refuse margins that are not finite."""
     allowed = np.abs(margin) <= LARGEST
     if not allowed.all():
+        margin, allowed = to_host(margin), to_host(allowed)
         where = np.argwhere(~allowed)[0]
         raise ValueError(
             f"margin is {margin[tuple(where)]} in row {where[0]}: training has diverged, or the scores are not raw margins; "

@@ -6,17 +6,18 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance._engine import runner
+from boost_imbalance._engine.cuda import arrays
 from boost_imbalance._engine.runner import Row
 from boost_imbalance._engine.threads import default_threads
 from boost_imbalance._formulas import CROSS_ENTROPY, Formula
 from boost_imbalance._formulas.curvature import CURVATURES, Curvature
-from boost_imbalance._losses import calibration, labels, start, weights
+from boost_imbalance._losses import calibration, engines, labels, start, weights
 from boost_imbalance._losses.labels import Counts, Task
 from boost_imbalance._losses.parameters import Parameters, is_whole
 
@@ -278,7 +279,9 @@ class Loss:
         >>> focal_objective(gamma=2.0).loss([0.0, 3.0], [1, 1]).round(4).tolist()
         [0.1733, 0.0001]
         """
-        return self._loss(*self._prepare(margin, label, sample_weight, self._fitted))
+        gpu = engines.use_gpu(self._parameters.device, margin, label)
+        m, y, w, resolved = self._prepare(margin, label, sample_weight, self._fitted, gpu)
+        return cast(Array, arrays.like(self._loss(m, y, w, resolved, gpu), margin))
 
     def gradient_hessian(self, margin: Any, label: Any, sample_weight: Any = None) -> tuple[Array, Array]:
         """First derivative of :meth:`loss` in the margin, and the curvature chosen with ``hessian=``.
@@ -304,14 +307,16 @@ class Loss:
         >>> gradient.round(4).tolist()
         [-0.2983, -0.0003]
         """
-        m, y, w, resolved = self._prepare(margin, label, sample_weight, self._fitted)
-        out = np.empty_like(m), np.empty_like(m)
-        checks = runner.gradient_hessian(
+        gpu = engines.use_gpu(self._parameters.device, margin, label)
+        m, y, w, resolved = self._prepare(margin, label, sample_weight, self._fitted, gpu)
+        engine = engines.engine(gpu)
+        out = engine.empty_like(m), engine.empty_like(m)
+        checks = engine.gradient_hessian(
             resolved.formula, resolved.curvature, m, y, w, resolved.coefficients.astype(m.dtype), out,
             softmax=resolved.softmax, n_threads=self._threads,
         )  # fmt: skip
         self._raise_if_wrong(checks, m, y, w, resolved)
-        return out
+        return arrays.like(out[0], margin), arrays.like(out[1], margin)
 
     def probability(self, margin: Any) -> Array:
         """Class probability that a margin stands for, with the loss's own distortion undone.
@@ -356,7 +361,8 @@ class Loss:
                 f"margin has shape {m.shape} but the labels were {resolved.task.value} with "
                 f"{resolved.counts.columns} columns; call fit(label) with the labels that belong to it."
             )
-        return resolved.probability(m.reshape(len(m), columns)).reshape(m.shape).astype(m.dtype)
+        found = resolved.probability(m.reshape(len(m), columns)).reshape(m.shape).astype(m.dtype)
+        return cast(Array, arrays.like(found, margin))
 
     def start(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
         """Constant margin that minimises the loss over the given labels.
@@ -416,9 +422,10 @@ class Loss:
     def _resolve(self, counts: Counts) -> Resolved:
         return Resolved(self._parameters, counts, coefficients(self._parameters, counts))
 
-    def _loss(self, m: Array, y: Array, w: Array | None, resolved: Resolved) -> Array:
-        out = np.empty(len(m) if resolved.softmax else m.shape, m.dtype)
-        checks = runner.loss(
+    def _loss(self, m: Array, y: Array, w: Array | None, resolved: Resolved, gpu: bool) -> Array:
+        empty = arrays.empty if gpu else np.empty
+        out = empty((len(m),) if resolved.softmax else m.shape, m.dtype)
+        checks = engines.engine(gpu).loss(
             resolved.formula,
             m,
             y,
@@ -432,11 +439,10 @@ class Loss:
         return out
 
     def _prepare(
-        self, margin: Any, label: Any, sample_weight: Any, known: Resolved | None
+        self, margin: Any, label: Any, sample_weight: Any, known: Resolved | None, gpu: bool
     ) -> tuple[Array, Array, Array | None, Resolved]:
-        m, y = labels.as_margin(margin), labels.as_label(label)
+        m, y, w = engines.place(gpu, margin, label, sample_weight)
         task = labels.task_of(m, y)
-        w = labels.as_weight(sample_weight, y)
         columns = m.shape[1] if m.ndim == 2 else 1
         if known is None:
             counts = labels.count(y, w, task, columns) if self._parameters.needs_counts else _unknown_counts(task, columns)
@@ -450,6 +456,9 @@ class Loss:
 
     def _raise_if_wrong(self, checks: runner.Checks, m: Array, y: Array, w: Array | None, resolved: Resolved) -> None:
         """Turn what a loop noticed into an error that names the value."""
+        if not checks.wrong and (w is None or 0 < checks.totals.max() < np.inf):
+            return
+        m, y, w = arrays.to_host(m), arrays.to_host(y), None if w is None else arrays.to_host(w)
         if checks.wrong & runner.BAD_LABEL:
             labels.check_label(y, resolved.counts.columns if resolved.softmax else 2)
         if checks.wrong & runner.BAD_MARGIN:

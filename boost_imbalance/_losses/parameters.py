@@ -18,6 +18,8 @@ from boost_imbalance._formulas import (
 )
 from boost_imbalance._formulas.curvature import CURVATURES
 
+DEVICES = ("auto", "cpu", "cuda")
+
 Weights = Literal["balanced"] | float | Mapping[int, Any] | Any | None
 
 
@@ -39,6 +41,7 @@ class Parameters:
     hessian: str | None = None
     scale: Any = "auto"
     n_threads: int | None = None
+    device: str = "auto"
     names: Mapping[str, str] = field(default_factory=dict)
     """What the user called a parameter, where it differs (gamma for gamma_pos)."""
 
@@ -72,6 +75,8 @@ class Parameters:
             raise ValueError(f"scale is {self.scale!r}; give 'auto', 'start' or a positive number.")
         if self.n_threads is not None and (not is_whole(self.n_threads) or self.n_threads < 1):
             raise ValueError(f"n_threads is {self.n_threads!r}; give a positive whole number, or None for all processors.")
+        if self.device not in DEVICES:
+            raise ValueError(f"device is {self.device!r}; choose one of {', '.join(map(repr, DEVICES))}.")
 
     def _check_weights(self) -> None:
         weights = self.weights

@@ -1,0 +1,95 @@
+"""Arrays in a GPU's memory: known by ``__cuda_array_interface__``, seen without a copy, copied either way.
+
+Kernels run on the legacy default stream, one at a time, and every call waits for its own. An array of someone else's stream
+is waited for when it is taken; what goes out is finished, and can be read on any stream.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+REMEDY = "install numba-cuda with pip install 'boost-imbalance[cuda]', on a machine whose GPU and driver it can use"
+
+
+def is_on_device(value: Any) -> bool:
+    """Whether an array is in a GPU's memory; imports nothing."""
+    return hasattr(value, "__cuda_array_interface__") or hasattr(value, "__cuda_ndarray__")
+
+
+@functools.cache
+def is_usable() -> bool:
+    """Whether numba-cuda is installed and finds a GPU, or simulates one."""
+    if importlib.util.find_spec("numba_cuda") is None:  # what numba itself still brings is older
+        return False
+    from numba import cuda
+
+    return bool(cuda.is_available())
+
+
+def view(value: Any) -> Any:
+    """A numba device array over the memory of any device array, once what its stream still does to it is done."""
+    from numba import cuda
+
+    return value if hasattr(value, "__cuda_ndarray__") else cuda.as_cuda_array(value)
+
+
+def to_device(array: Any) -> Any:
+    """A copy of a host array on the GPU; a device array as it is."""
+    from numba import cuda
+
+    if is_on_device(array):
+        return view(array)
+    contiguous = array.flags.c_contiguous or array.flags.f_contiguous
+    return cuda.to_device(array if contiguous else np.ascontiguousarray(array))
+
+
+def to_host(array: Any) -> Array:
+    """A NumPy array with the contents of a device array; a host array as it is."""
+    if not is_on_device(array):
+        return np.asarray(array)
+    if is_usable():
+        return np.asarray(view(array).copy_to_host())
+    return np.asarray(array.get() if hasattr(array, "get") else array)  # CuPy copies itself
+
+
+def like(result: Any, original: Any) -> Any:
+    """A result where ``original`` is: as CuPy for CuPy arrays, sharing memory; as NumPy for what is on the host."""
+    if not is_on_device(original) or not is_usable():
+        return to_host(result)
+    if type(original).__module__.partition(".")[0] == "cupy":
+        return sys.modules["cupy"].asarray(result)
+    return to_device(result)
+
+
+def on_gpu(ordinal: int) -> Any:
+    """A context in which that GPU is the current one."""
+    from numba import cuda
+
+    return cuda.gpus[ordinal]
+
+
+def empty(shape: tuple[int, ...], dtype: Any, order: str = "C") -> Any:
+    """A device array with arbitrary contents."""
+    from numba import cuda
+
+    return cuda.device_array(shape, dtype, order=order)
+
+
+def as_matrix(array: Any) -> Any:
+    """(n,) as (n, 1), sharing memory."""
+    if array.ndim == 2:
+        return array
+    if array.strides[0] == array.dtype.itemsize:
+        return array.reshape(len(array), 1)
+    from numba.cuda.cudadrv.devicearray import DeviceNDArray
+
+    strides = (array.strides[0], array.dtype.itemsize)
+    return DeviceNDArray((len(array), 1), strides, array.dtype, stream=array.stream, gpu_data=array.gpu_data)

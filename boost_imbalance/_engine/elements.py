@@ -1,0 +1,179 @@
+"""What one margin of a sigmoid, or one class of a softmax row, adds up to: plain scalars, for every engine.
+
+The loops of :mod:`boost_imbalance._engine.loops` and the kernels of :mod:`boost_imbalance._engine.cuda` differ in how they
+go through rows; what they compute of each is here. The names in capitals and ``positive``, ``negative`` are bound by
+:func:`boost_imbalance._engine.compiler.bound`.
+
+Of a softmax, ``below`` is a class's margin less the row's largest, ``e`` its exponential, and ``others`` the sum of ``e``
+over the other classes than the one that leads (or is true): ``largest`` of these and the ``rest``, because the total less
+the largest would cancel. Where ``second`` is the largest ``below`` of the other classes, they are in units of its ``e``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from boost_imbalance._engine.compiler import bound
+from boost_imbalance._engine.link import sigmoid
+from boost_imbalance._engine.primitives import exp_negative, log, number
+
+positive = negative = None
+TERM = 2
+EXPECTED = ABSOLUTE = NEGATIVES = SYMMETRIC = False
+
+
+def sigmoid_derivatives(m, is_positive, a1, b1, a0, b0, w1, w0):
+    """Slope and curvature of the loss at margin ``m``."""
+    if SYMMETRIC and not EXPECTED:
+        side = positive(m if is_positive else -m, a1 if is_positive else a0, b1 if is_positive else b0)
+        class_weight = w1 if is_positive else w0
+        curvature = class_weight * side[TERM]
+        slope = (class_weight if is_positive else -class_weight) * side[1]
+    else:
+        t1 = positive(m, a1, b1)
+        t0 = negative(-m, a0, b0)
+        if EXPECTED:
+            # By the link's belief, and by the calibrated one, whose slope is 0 and curvature positive.
+            p, q = sigmoid(m)
+            up, down = -w1 * t1[1], -w0 * t0[1]
+            curvature = p * w1 * t1[TERM] + q * w0 * t0[TERM]
+            calibrated = (down * w1 * t1[TERM] + up * w0 * t0[TERM]) / (up + down)
+            curvature = curvature if curvature > calibrated else calibrated
+        else:
+            curvature = w1 * t1[TERM] if is_positive else w0 * t0[TERM]
+        slope = w1 * t1[1] if is_positive else -w0 * t0[1]
+    if ABSOLUTE:
+        curvature = abs(curvature)
+    return slope, curvature
+
+
+def sigmoid_cost(m, is_positive, a1, b1, a0, b0, w1, w0):
+    """The loss at margin ``m``."""
+    t1 = positive(m, a1, b1)
+    t0 = negative(-m, a0, b0)
+    return w1 * t1[0] if is_positive else w0 * t0[0]
+
+
+def exponential(below):
+    """``exp(below)`` of a number that is not positive."""
+    return exp_negative(below)
+
+
+def true_class_cost(below, others, a, b):
+    """The loss of a row that looks at its true class alone."""
+    return positive(below - log(others), a, b)[0]
+
+
+def true_class_terms(below, others, a, b):
+    """Slope and curvature in the log-odds of the true class."""
+    terms = positive(below - log(others), a, b)
+    return terms[1], terms[TERM]
+
+
+def cross_entropy_derivatives(e, is_true, e_true, others, largest, rest, total, inverse, limit):
+    """``p - 1`` or ``p``, and ``p (1 - p)``, as the built-in objectives round them, until ``1 - p`` would cancel."""
+    one = number(1, e)
+    p = e / total
+    contrary = rest + e_true if e == largest else total - e
+    contrary = (others if is_true else contrary) * inverse
+    q = one - p if p < limit else contrary
+    return -q if is_true else p, p * q
+
+
+def class_cost(below, leads, is_true, second, largest, rest, others, a, b, a0, b0):
+    """What one class adds to the loss of a row that looks at all of them."""
+    one = number(1, below)
+    near = second + log(largest + rest)
+    far = log(one + others - exp_negative(below))
+    t = below - (near if leads else far)
+    cost_true, cost_false = positive(t, a, b)[0], negative(-t, a0, b0)[0]
+    return cost_true if is_true else cost_false
+
+
+def class_terms(
+    below, leads, is_true, a1, b1, a0, b0, w1, class_weight, second, largest, rest, others, lead_weight, others_weight
+):
+    """What one class contributes to its row: slope, mixed slope and curvature in its own log-odds.
+
+    Then ``1 / (1 - p)``, and what it adds to the leader's diagonal.
+    """
+    one = number(1, below)
+    zero = number(0, below)
+    total = one + others
+    e = exp_negative(below)
+    contrary = others if leads else total - e
+    near = largest + rest
+    t = below - (second + log(near) if leads else log(contrary))
+    t1 = positive(t, a1, b1)
+    slope = t1[1] if is_true else zero
+    mixed_slope = slope
+    curvature = t1[TERM] if is_true else zero
+    if NEGATIVES:
+        t0 = negative(-t, a0, b0)
+        slope = slope if is_true else -t0[1]
+        mixed_slope = slope
+        curvature = curvature if is_true else t0[TERM]
+    slope = slope * class_weight
+    if EXPECTED:
+        belief = w1 * e / total
+        mixed_slope = belief * t1[1]
+        curvature = belief * t1[TERM]
+        if NEGATIVES:
+            disbelief = (others_weight if leads else lead_weight + others_weight - w1 * e) / total
+            mixed_slope = mixed_slope - disbelief * t0[1]
+            curvature = curvature + disbelief * t0[TERM]
+    else:
+        mixed_slope = mixed_slope * class_weight
+        curvature = curvature * class_weight
+    if TERM != 2:
+        mixed_slope = mixed_slope if mixed_slope < zero else zero
+    over = total / contrary
+    unshared = rest * exp_negative(second) if below == second else others - e
+    to_leader = zero if leads else over * over * (curvature - mixed_slope * unshared)
+    return slope, mixed_slope, curvature, over, to_leader
+
+
+def class_derivatives(
+    below, leads, slope, mixed_slope, curvature, second, largest, rest, others,
+    sum_slope, sum_curving, sum_curvature, sum_unshared, lead_slope, lead_curving, lead_curvature,
+):  # fmt: skip
+    """Gradient and diagonal in one class's margin, from its own terms, the leader's and the sums over the others."""
+    one = number(1, below)
+    zero = number(0, below)
+    total = one + others
+    e = exp_negative(below)
+    p = e / total
+    over = total / (total - e)
+    own_slope = zero if leads else slope * over
+    own_curving = zero if leads else mixed_slope * over
+    own_curvature = zero if leads else (curvature + mixed_slope) * over * over
+    near = largest + rest
+    share = zero if leads else exp_negative(below - second) / near
+    g = slope - p * (sum_slope - own_slope) - lead_slope * share
+    h = curvature + p * (p * (sum_curvature - own_curvature) - (sum_curving - own_curving))
+    unshared = rest / near if below == second else one - share
+    h = h + share * (lead_curvature * share - lead_curving * unshared)
+    h = curvature + p * p * sum_unshared if leads else h
+    if ABSOLUTE:
+        h = abs(h)
+    return g, h
+
+
+ELEMENTS = (
+    sigmoid_derivatives, sigmoid_cost, exponential, true_class_cost, true_class_terms, cross_entropy_derivatives,
+    class_cost, class_terms, class_derivatives,
+)  # fmt: skip
+
+
+def bindings_of(formula: Any, curvature: Any, inline: Any) -> dict[str, Any]:
+    """What the names of a loop or kernel stand for; ``inline`` makes a compiled function of a plain or an inlined one."""
+    names = {
+        "positive": inline(formula.positive),
+        "negative": inline(formula.negative),
+        "SYMMETRIC": formula.positive is formula.negative,
+        "CROSS_ENTROPY": formula.name == "cross_entropy",
+        "NEGATIVES": formula.negatives_in_softmax,
+    }
+    if curvature is not None:
+        names |= {"TERM": curvature.term, "EXPECTED": curvature.expected, "ABSOLUTE": curvature.absolute}
+    return names | {element.__name__: inline(bound(element, element.__name__, names)) for element in ELEMENTS}

@@ -1,0 +1,385 @@
+"""The GPU's kernels against the CPU's loops, in numba's simulator; and, on a machine with a GPU, on it."""
+
+import json
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+
+import boost_imbalance as bi
+from boost_imbalance._adapters import xgboost as adapter
+from boost_imbalance._adapters.device import Copies, DeviceBuffers
+from boost_imbalance._engine.cuda import arrays
+from boost_imbalance._formulas.curvature import CURVATURES
+
+cuda = pytest.importorskip("numba.cuda")
+if not arrays.is_usable():
+    pytest.skip("numba-cuda finds no GPU and does not simulate one", allow_module_level=True)
+SIMULATED = hasattr(cuda, "simulator")
+
+
+class OnDevice:
+    """What matters of a CuPy array: its interface, and that nothing converts it by accident."""
+
+    def __init__(self, array):
+        self._array = np.array(array)
+        self._memory = None if SIMULATED else cuda.to_device(self._array)
+
+    @property
+    def __cuda_array_interface__(self):
+        memory = self._array.__array_interface__ if SIMULATED else self._memory.__cuda_array_interface__
+        return {**memory, "version": 3, "stream": None}
+
+    def __getitem__(self, index):
+        return OnDevice(self._array[index])
+
+    def __getattr__(self, name):
+        return getattr(object.__getattribute__(self, "_array"), name)
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError("implicit conversion")
+
+
+@pytest.fixture(autouse=True)
+def _views_in_the_simulator(monkeypatch):
+    if SIMULATED:  # whose device memory is the host's
+
+        class View:
+            def __init__(self, owner):
+                self.owner, self.__array_interface__ = owner, owner.__cuda_array_interface__
+
+        simulated = cuda.simulator.cudadrv.devicearray.FakeCUDAArray
+        monkeypatch.setattr(cuda, "as_cuda_array", lambda value: simulated(np.asarray(View(value))), raising=False)
+
+
+CONSTRUCTORS = {
+    "weighted": lambda **o: bi.weighted_objective("balanced", **o),
+    "cross-entropy": lambda **o: bi.focal_objective(0.0, **o),
+    "focal": lambda **o: bi.focal_objective(2.0, clip_weights=(0.5, 2.0), weights="balanced", **o),
+    "asymmetric": lambda **o: bi.asymmetric_objective(1.0, 3.0, **o),
+    "asymmetric, gamma_pos 0": lambda **o: bi.asymmetric_objective(**o),
+    "asymmetric, margin 0": lambda **o: bi.asymmetric_objective(1.0, 3.0, 0.0, **o),
+    "class-balanced": lambda **o: bi.class_balanced_objective(0.99, 1.0, **o),
+    "logit-adjusted": lambda **o: bi.logit_adjusted_objective(gamma=0.5, **o),
+    "adaptive": lambda **o: bi.adaptive_objective(0.5, **o),
+}
+TASKS = ("binary", "multi-class", "multi-label")
+FORMATS = {np.float32: 1e-5, np.float64: 1e-12}
+
+
+def inputs(task, dtype=np.float32, columns=3, rows=20, seed=0):
+    rng = np.random.default_rng(seed)
+    shape = rows if task == "binary" else (rows, columns)
+    spread = rng.choice([0.5, 5.0, 20.0, 80.0], size=rows if task == "binary" else (rows, 1))
+    margin = np.clip(rng.normal(size=shape) * spread, -80, 80).astype(dtype)
+    if task == "multi-class":
+        return margin, np.resize(np.arange(columns), rows).astype(np.float32), rng.uniform(0.5, 2.0, rows).astype(np.float32)
+    label = np.resize([0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0], shape).astype(np.float32)
+    return margin, label, rng.uniform(0.5, 2.0, rows).astype(np.float32)
+
+
+def close(own, expected, tolerance, cancels=False):
+    """Relative error, or, for what can cross zero, error relative to the largest of its row."""
+    own, expected = arrays.to_host(own), np.asarray(expected)
+    assert own.shape == expected.shape
+    assert own.dtype == expected.dtype
+    size = np.abs(expected)
+    if cancels:
+        size = size.max(axis=1, keepdims=True) if size.ndim == 2 else np.maximum(size, 1e-3)
+    assert (np.abs(own - expected) <= tolerance * size + 1e-30).all()
+
+
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+@pytest.mark.parametrize("task", TASKS)
+def test_loss_gradient_and_hessian(task, name):
+    cases = [(None, np.float32)]
+    if name in ("focal", "asymmetric"):
+        cases = [*((mode, np.float32) for mode in CURVATURES), ("exact", np.float64)]
+    for mode, dtype in cases:
+        tolerance = FORMATS[dtype]
+        margin, label, weight = inputs(task, dtype)
+        host = CONSTRUCTORS[name](hessian=mode).fit(label)
+        for w in (None, weight):
+            on_device = None if w is None else OnDevice(w)
+            loss = host.loss(OnDevice(margin), OnDevice(label), on_device)
+            assert arrays.is_on_device(loss)
+            close(loss, host.loss(margin, label, w), tolerance)
+            own = host.gradient_hessian(OnDevice(margin), OnDevice(label), on_device)
+            gradient, hessian = host.gradient_hessian(margin, label, w)
+            close(own[0], gradient, tolerance, cancels=True)
+            # The terms of "expected" can cancel altogether.
+            close(own[1], hessian, tolerance * (10 if mode == "expected" else 1), cancels=True)
+
+
+@pytest.mark.parametrize("columns", [33, 300])
+@pytest.mark.parametrize("task", TASKS[1:])
+def test_many_columns(task, columns):
+    margin, label, weight = inputs(task, np.float64, columns, rows=6)
+    label[0] = columns - 1 if task == "multi-class" else label[0]
+    for objective in (bi.focal_objective(2.0, hessian="bound"), bi.asymmetric_objective()):
+        gradient, hessian = objective.gradient_hessian(margin, label, weight)
+        own = objective.gradient_hessian(OnDevice(margin), OnDevice(label), OnDevice(weight))
+        close(own[0], gradient, 1e-9, cancels=True)
+        close(own[1], hessian, 1e-9, cancels=True)
+        close(objective.loss(OnDevice(margin), OnDevice(label)), objective.loss(margin, label), 1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 127, 128, 129, 300])
+@pytest.mark.parametrize("task", TASKS)
+def test_every_row_once(task, rows):
+    margin, label, weight = inputs(task, np.float32, rows=rows)
+    objective = bi.focal_objective(2.0, hessian="bound")
+    for own, expected in zip(
+        objective.gradient_hessian(OnDevice(margin), OnDevice(label), OnDevice(weight)),
+        objective.gradient_hessian(margin, label, weight),
+        strict=True,
+    ):
+        close(own, expected, 1e-5, cancels=True)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_memory_orders_and_formats(task):
+    margin, label, weight = inputs(task, np.float64)
+    objective = bi.focal_objective(2.0)
+    expected = objective.gradient_hessian(margin, label, weight)
+    wide = np.repeat(margin, 2, axis=0)[::2] if SIMULATED else margin
+    variants = (
+        (np.asfortranarray(margin), label.astype(np.int64), weight.astype(np.float64)),
+        (wide, label.astype(bool) if task != "multi-class" else label.astype(np.uint8), weight[:, None]),
+        (margin, label[:, None] if label.ndim == 1 else label, weight),
+    )
+    for m, y, w in variants:
+        if task == "multi-label" and w.ndim == 2:
+            w = np.repeat(w, 3, axis=1)
+        for own, value in zip(objective.gradient_hessian(OnDevice(m), OnDevice(y), OnDevice(w)), expected, strict=True):
+            close(own, value, 1e-6)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("name", ["weighted", "cross-entropy", "adaptive"])
+def test_rounds_of_a_training(task, name):
+    margin, label, weight = inputs(task)
+    ours, theirs = CONSTRUCTORS[name](device="cuda"), CONSTRUCTORS[name](device="cpu")
+    for step in (0.0, 0.25, 0.5):
+        for own, expected in zip(ours(label, margin + step, weight), theirs(label, margin + step, weight), strict=True):
+            assert isinstance(own, np.ndarray)
+            close(own, expected, 1e-5, cancels=True)
+    assert ours.metric.value(margin, label, weight) == pytest.approx(theirs.metric.value(margin, label, weight), rel=1e-5)
+
+
+def test_arrays_decide():
+    margin, label, _ = inputs("binary")
+    objective = bi.focal_objective()
+    assert isinstance(objective(label, margin)[0], np.ndarray)
+    assert arrays.is_on_device(objective(OnDevice(label), margin)[0])
+    assert isinstance(bi.focal_objective(device="cpu")(OnDevice(label), margin)[0], np.ndarray)
+    assert isinstance(bi.focal_objective(device="cuda")(label, margin)[0], np.ndarray)
+    assert isinstance(bi.focal_objective(device="cuda").loss(margin, label), np.ndarray)
+    assert arrays.is_on_device(objective.probability(OnDevice(margin)))
+
+
+def test_a_booster_on_a_gpu_decides(monkeypatch):
+    margin, label, _ = inputs("binary")
+    monkeypatch.setattr(adapter, "booster_device", lambda: 0)
+    assert arrays.is_on_device(bi.focal_objective()(label, margin)[0])
+    assert isinstance(bi.focal_objective(device="cpu")(label, margin)[0], np.ndarray)
+
+
+def test_without_the_extra(monkeypatch):
+    margin, label, weight = inputs("binary")
+    expected = bi.focal_objective().gradient_hessian(margin, label)
+    monkeypatch.setattr(arrays, "is_usable", lambda: False)
+    monkeypatch.setattr(OnDevice, "get", lambda self: self._array, raising=False)
+    with pytest.warns(UserWarning, match=r"pip install 'boost-imbalance\[cuda\]'"):
+        own = bi.focal_objective().gradient_hessian(OnDevice(margin), OnDevice(label))
+    np.testing.assert_array_equal(own, expected)
+    with pytest.raises(ImportError, match=r"device is 'cuda'.*pip install 'boost-imbalance\[cuda\]'"):
+        bi.focal_objective(device="cuda")(label, margin)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bi.focal_objective(device="cpu")(OnDevice(label), margin, OnDevice(weight))
+
+
+def test_a_device_that_is_not_known():
+    with pytest.raises(ValueError, match="device is 'gpu'; choose one of 'auto', 'cpu', 'cuda'"):
+        bi.focal_objective(device="gpu")
+
+
+@pytest.mark.parametrize("on_device", [False, True])
+def test_a_changed_label_is_noticed(on_device):
+    margin, label, weight = inputs("binary", rows=50)
+    ours, theirs = (bi.weighted_objective("balanced", device=device) for device in ("cuda", "cpu"))
+    held = OnDevice(label) if on_device else label
+    for change in range(3):
+        if change and SIMULATED:
+            current = held._array if on_device else held
+            current[3 * change : 3 * change + 2] = current[3 * change : 3 * change + 2][::-1] if change == 1 else 1.0
+        host = held._array if on_device else held
+        for own, expected in zip(ours(held, margin, weight), theirs(host, margin, weight), strict=True):
+            close(own, expected, 1e-5)
+
+
+def test_copies_are_made_where_contents_changed():
+    copies, array = Copies(), np.arange(200_000, dtype=np.float32)
+    first = copies.of("label", array, 2)
+    assert copies.of("label", array.copy(), 2) is first
+    array[[5, 6]] = array[[6, 5]]
+    second = copies.of("label", array, 2)
+    assert second is not first
+    np.testing.assert_array_equal(arrays.to_host(second), array)
+    assert copies.of("weight", None, 2) is None
+
+
+def test_outputs_are_used_again_when_nobody_holds_them():
+    buffers = DeviceBuffers()
+    places = {id(array) for _ in range(10) for array in buffers.take((7,))}
+    assert len(places) <= 4  # the loop's own variable holds one into the next round
+    gradient, hessian = buffers.take((7,))
+    view = gradient[::2]
+    held = {id(gradient), id(hessian)}
+    assert not held & {id(array) for array in buffers.take((7,))}
+    del gradient, hessian
+    again = buffers.take((7,))
+    again[0].copy_to_device(np.ones(7, np.float32))
+    again[1].copy_to_device(np.ones(7, np.float32))
+    assert len(view) == 4
+    assert not any(array is view for array in again)
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("what", "value", "message"),
+    [
+        ("margin", np.nan, "margin is nan in row 4"),
+        ("margin", -np.inf, "margin is -inf in row 4"),
+        ("label", np.nan, "label is nan in row 4"),
+        ("label", -1.0, "label is -1.0 in row 4"),
+        ("label", 0.5, "label is 0.5 in row 4"),
+        ("label", 3.0, "label is 3.0 in row 4"),
+        ("weight", -1.0, "sample_weight is -1.0 in row 4"),
+        ("weight", np.inf, "sample_weight is inf in row 4"),
+    ],
+)
+def test_wrong_input_is_named(task, what, value, message):
+    margin, label, weight = inputs(task)
+    {"margin": margin, "label": label, "weight": weight}[what][4] = value
+    objective = bi.focal_objective()
+    for call in (objective.gradient_hessian, objective.loss, lambda m, y, w: objective(y, m, w)):
+        with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+            call(OnDevice(margin), OnDevice(label), OnDevice(weight))
+
+
+def test_formats_that_a_kernel_cannot_read():
+    margin, label, _ = inputs("binary")
+    with pytest.raises(TypeError, match="margin has dtype int64; on a GPU give float32 or float64"):
+        bi.focal_objective().loss(OnDevice(margin.astype(np.int64)), OnDevice(label))
+    with pytest.raises(TypeError, match="margin has dtype float16"):
+        bi.focal_objective().loss(OnDevice(margin.astype(np.float16)), OnDevice(label))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("strategy", ["one_output_per_tree", "multi_output_tree"])
+def test_a_model_of_xgboost(task, strategy):
+    xgboost = pytest.importorskip("xgboost")
+    _, label, weight = inputs(task, rows=60)
+    X = np.random.default_rng(0).normal(size=(60, 3)) + (label if label.ndim == 1 else label[:, 0])[:, None]
+    margins = []
+    for device in ("cpu", "cuda"):
+        objective = bi.focal_objective(device=device)
+        params = {**objective.xgboost_params(label), "max_depth": 2, "multi_strategy": strategy, "eta": 0.3}
+        data = xgboost.DMatrix(X, label, weight=weight)
+        booster = xgboost.train(
+            params, data, 2, obj=objective, evals=[(data, "d")], custom_metric=objective.metric, verbose_eval=False
+        )
+        margins.append(booster.predict(data, output_margin=True))
+    np.testing.assert_allclose(*margins, rtol=1e-4, atol=1e-5)
+
+
+def test_the_booster_is_found_among_the_callers():
+    xgboost = pytest.importorskip("xgboost")
+    seen = []
+
+    def objective(margin, data):
+        seen.append(adapter.booster_device())
+        return np.zeros_like(margin), np.ones_like(margin)
+
+    def sklearn_objective(label, margin):
+        return objective(margin, None)
+
+    X, y = np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1])
+    on_gpu = {}
+    original = adapter._device_of
+    adapter._device_of = lambda booster: on_gpu.setdefault("device", original(booster)) or 3
+    try:
+        xgboost.train({}, xgboost.DMatrix(X, y), 2, obj=objective)
+        xgboost.XGBClassifier(n_estimators=1, objective=sklearn_objective).fit(X, y)
+    finally:
+        adapter._device_of = original
+    assert on_gpu == {"device": None}  # this booster is on the host
+    assert seen == [3, 3, 3]
+    assert adapter.booster_device() is None
+
+
+@pytest.mark.skipif(not SIMULATED, reason="this pretends that the host's memory is a GPU's")
+@pytest.mark.parametrize("task", TASKS)
+def test_a_matrix_whose_labels_are_on_a_gpu(task, monkeypatch):
+    xgboost = pytest.importorskip("xgboost")
+    margin, label, weight = inputs(task)
+    data = xgboost.DMatrix(np.zeros((len(label), 1)), label, weight=weight)
+    library, texts = xgboost.core._LIB, []
+
+    class OnGpu:
+        def XGDMatrixGetInfoRef(self, handle, field, out):  # noqa: N802
+            failed = library.XGDMatrixGetInfoRef(handle, field, out)
+            texts.append(json.dumps(json.loads(out._obj.value) | {"stream": 2}).encode())
+            out._obj.value = texts[-1]
+            return failed
+
+        def __getattr__(self, name):
+            return getattr(library, name)
+
+    objective, host = bi.focal_objective(), bi.focal_objective(device="cpu")
+    expected = [host(margin, data), host.metric(margin, data)[1]]
+    monkeypatch.setattr(xgboost.core, "_LIB", OnGpu())
+    own = objective(margin, data)
+    for array, value in zip(own, expected[0], strict=True):
+        assert arrays.is_on_device(array)
+        close(array, value, 1e-5, cancels=True)
+    assert objective.metric(margin, data)[1] == pytest.approx(expected[1], rel=1e-5)
+    assert bi.metrics.f1()(margin, data)[1] == bi.metrics.f1().value(margin, label, weight)
+
+
+def test_lightgbm_is_served_on_the_host():
+    lightgbm = pytest.importorskip("lightgbm")
+    _, label, _ = inputs("binary", rows=60)
+    X = np.random.default_rng(0).normal(size=(60, 3)) + label[:, None]
+    scores = []
+    for device in ("cpu", "cuda"):
+        params = {**bi.focal_objective(device=device).lightgbm_params(label), "verbosity": -1, "min_data_in_leaf": 5}
+        booster = lightgbm.train(params, lightgbm.Dataset(X, label), 2)
+        scores.append(booster.predict(X, raw_score=True))
+    np.testing.assert_allclose(*scores, rtol=1e-4)
+
+
+def test_pickle_after_a_training():
+    margin, label, _ = inputs("binary")
+    objective = bi.focal_objective(device="cuda")
+    objective(label, margin)
+    again = pickle.loads(pickle.dumps(objective))
+    assert again.parameters["device"] == "cuda"
+    for own, expected in zip(again(label, margin), objective(label, margin), strict=True):
+        np.testing.assert_array_equal(own, expected)
+
+
+@pytest.mark.skipif(SIMULATED, reason="there is no GPU here")
+@pytest.mark.parametrize("mode", CURVATURES)
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+@pytest.mark.parametrize("task", TASKS)
+def test_on_a_gpu_to_1e_5_of_float64(task, name, mode):
+    margin, label, weight = inputs(task, np.float32, rows=1_000_001)
+    objective = CONSTRUCTORS[name](hessian=mode).fit(label)
+    own = objective.gradient_hessian(OnDevice(margin), OnDevice(label), OnDevice(weight))
+    gradient, hessian = objective.gradient_hessian(margin.astype(np.float64), label, weight)
+    close(own[0], gradient.astype(np.float32), 1e-5, cancels=True)
+    close(own[1], hessian.astype(np.float32), 1e-4 if mode == "expected" else 1e-5, cancels=True)
