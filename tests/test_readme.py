@@ -47,16 +47,7 @@ def poly1_objective(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_readme_code_runs(readme):
     assert readme["y"].mean() == pytest.approx(0.04, abs=0.005)
-    assert np.bincount(readme["kinds"]).min() > 100
-    assert readme["probability"].shape == readme["labels"].shape
     assert ((readme["probability"] > 0) & (readme["probability"] < 1)).all()
-    assert readme["focal_objective"](gamma=2.0).start([0] * 995 + [1] * 5) == pytest.approx(-1.96, abs=0.005)
-    assert np.log(5 / 995) == pytest.approx(-5.29, abs=0.005)
-
-
-def test_readme_restored_classifier_knows_its_counts(readme):
-    X, model = readme["X_test"], readme["search"].best_estimator_
-    assert np.array_equal(readme["restored"].predict_proba(X), model.predict_proba(X))
 
 
 def test_readme_model_file_predicts_probabilities(readme):
