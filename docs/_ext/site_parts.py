@@ -86,7 +86,8 @@ class Measured(SphinxDirective):
 def measured(text):
     """The tables "mean of the four" of BENCHMARKS.md: the number of sets, and each loss's cells, by group."""
     tables = {}
-    pattern = r"^\*\*(.+?)\*\* \((\d+) sets.*?\n(\| mean of the four .*?)\n\n"
+    pattern = r"^\*\*([^*\n]+)\*\* \((\d+) sets.*?\n(\| mean of the four .*?)\n\n"
+    _, _, text = text.partition("## The classifiers, loss by loss")
     for found in re.finditer(pattern, text, re.DOTALL | re.MULTILINE):
         header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in found[3].splitlines())
         tables[found[1]] = found[2], {row[0]: dict(zip(header, row, strict=True)) for row in rows}
