@@ -22,7 +22,7 @@ import peers
 from datasets import Dataset, keel, load
 
 import boost_imbalance as bi
-from boost_imbalance._compare.contestants import BASELINE
+from boost_imbalance._compare.contestants import BASELINE, BASELINES
 from boost_imbalance._compare.measures import MEASURES
 from boost_imbalance._compare.statistics import Difference, paired
 
@@ -139,12 +139,13 @@ def _summary(found: Collection, task: str) -> list[str]:
 
 def _by_set(found: Collection) -> list[str]:
     """Average precision and log loss of each set, every contestant beside the built-in objective."""
+    names = [name for name in found.contestants if name not in BASELINES or BASELINES[name].source == name]
     lines = ["", f"<details><summary>{found.library}, set by set</summary>"]
     for measure in BY_SET:
-        lines += ["", f"| {MEASURES[measure].title} | built-in | {' | '.join(found.contestants)} |"]
-        lines.append("|---|---|" + "---|" * len(found.contestants))
+        lines += ["", f"| {MEASURES[measure].title} | built-in | {' | '.join(names)} |"]
+        lines.append("|---|---|" + "---|" * len(names))
         for one in found.found:
-            cells = [_cell(one.difference(name, measure, found.library), measure) for name in found.contestants]
+            cells = [_cell(one.difference(name, measure, found.library), measure) for name in names]
             base = one.mean(BASELINE, measure, found.library)
             lines.append(f"| {one.settings['name']} | {base:.4f} | {' | '.join(cells)} |")
     return [*lines, "", "</details>"]

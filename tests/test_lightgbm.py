@@ -106,6 +106,17 @@ def test_no_focusing_is_the_built_in_objective_from_the_same_start(data, options
     np.testing.assert_allclose(raw(own, data.X), raw(built_in, data.X), rtol=0, atol=0 if not weighted else 1e-6)
 
 
+def test_class_weights_are_those_of_the_library(data):
+    weights = [1.0, 4.0, 9.0] if data.task == "multiclass" else 7.0
+    objective = bi.weighted_objective(weights, scale=1.0)
+    own = train(objective, data)
+    row_weights = None if data.task == "binary" else np.take(weights, data.y.astype(int))
+    params = {**BUILT_IN[data.task], **QUIET} | ({"scale_pos_weight": weights} if data.task == "binary" else {})
+    dataset = lgb.Dataset(data.X, data.y, weight=row_weights, free_raw_data=False)
+    theirs = lgb.train(params, dataset, 15, init_model=objective.lightgbm_start(data.X, data.y))
+    np.testing.assert_allclose(raw(own, data.X), raw(theirs, data.X), rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("options", [{"boosting": "dart", "drop_rate": 0.3}, {"feature_fraction": 0.5}], ids=str)
 def test_trains_where_a_custom_objective_draws_other_random_numbers(data, options):
     objective = bi.focal_objective(gamma=0.0)

@@ -93,6 +93,20 @@ def test_no_focusing_is_the_built_in_objective(any_data, options, weighted):
     np.testing.assert_allclose(predict(own, any_data), predict(built_in, any_data), rtol=0, atol=1e-6)
 
 
+def test_class_weights_are_those_of_the_library(any_data):
+    weights = [1.0, 4.0, 9.0] if any_data.task == "multiclass" else 7.0
+    objective = bi.weighted_objective(weights, scale=1.0)
+    exact = {"tree_method": "exact"}  # sample weights also move the bins of a histogram
+    own = train(objective, any_data, exact)
+    params = {**BUILT_IN[any_data.task], **exact, "base_score": objective.xgboost_params(any_data.y)["base_score"]}
+    if any_data.task == "multiclass":
+        matrix = xgb.DMatrix(any_data.X, any_data.y, weight=np.take(weights, any_data.y.astype(int)))
+    else:
+        matrix, params["scale_pos_weight"] = xgb.DMatrix(any_data.X, any_data.y), weights
+    theirs = predict(xgb.train(params, matrix, 15), any_data, output_margin=True)
+    np.testing.assert_allclose(predict(own, any_data, output_margin=True), theirs, rtol=0, atol=2e-5)
+
+
 def test_first_margin_is_the_start(any_data, any_constructor):
     objective = any_constructor()
     recorder = Recorder(objective)

@@ -23,7 +23,7 @@ from boost_imbalance._losses.parameters import Parameters, is_whole
 
 Array = npt.NDArray[Any]
 
-DEFAULT_CURVATURE = {Task.BINARY: "expected", Task.MULTILABEL: "expected", Task.MULTICLASS: "bound"}
+DEFAULT_CURVATURE = "bound"
 """By measurement, see BENCHMARKS.md."""
 
 _CHUNK = 65536
@@ -55,10 +55,10 @@ class Resolved:
 
     @property
     def curvature(self) -> Curvature:
-        """The Hessian that was asked for, or the default of the task; all are one for plain cross-entropy."""
+        """The Hessian that was asked for, or the default; all are one for plain cross-entropy."""
         if self.is_built_in:
             return CURVATURES["exact"]
-        return CURVATURES[self.parameters.hessian or DEFAULT_CURVATURE[self.task]]
+        return CURVATURES[self.parameters.hessian or DEFAULT_CURVATURE]
 
     @property
     def offset(self) -> Array:

@@ -172,7 +172,7 @@ def plot_curvature(
     for name in names:
         drawing.choose("hessian", name, list(CURVATURES))
     palette = drawing.colors_of(names, colors)
-    own = objective.parameters["hessian"] or DEFAULT_CURVATURE[_task_of(known)[0]]
+    own = objective.parameters["hessian"] or DEFAULT_CURVATURE
     lines = []
     for i, name in enumerate(names):
         y = _curve(known.copy(hessian=name), x, "hessian", against, label, column)
