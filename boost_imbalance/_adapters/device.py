@@ -48,15 +48,17 @@ def _equal(first: Array, second: Array, n_threads: int) -> bool:
 
 
 class DeviceBuffers(threading.local):
-    """Output arrays that are used again once nobody refers to them any more.
+    """Memory of one GPU that is used again: of outputs once nobody refers to them any more, and of margins from the host.
 
-    XGBoost may still be reading them, on its own stream, when it has let go of them. It is done before it can give the next
-    margins, which it copies to the host on that stream.
+    XGBoost may still be reading outputs, on its own stream, when it has let go of them. It is done before it can give the
+    next margins, which it copies to the host on that stream.
     """
 
     def __init__(self) -> None:
         self._pool: list[Any] = []
         self._unheld: int | None = None
+        self._margin: Any = None
+        self._margin_format: Any = None
 
     def take(self, shape: tuple[int, ...]) -> tuple[Any, Any]:
         """Two float32 arrays of ``shape`` with arbitrary contents."""
@@ -73,9 +75,19 @@ class DeviceBuffers(threading.local):
         del self._pool[: -2 * _KEPT]
         return taken[0], taken[1]
 
+    def margin(self, host: Array) -> Any:
+        """A copy of margins, valid until the next one: a call has finished with it when it returns."""
+        order = "F" if host.flags.f_contiguous and not host.flags.c_contiguous else "C"
+        wanted = host.shape, host.dtype, order
+        if wanted != self._margin_format:
+            self._margin, self._margin_format = arrays.empty(host.shape, host.dtype, order), wanted
+        self._margin.copy_to_device(host)
+        return self._margin
+
 
 def _references(pool: list[Any], i: int) -> int:
     """How many references there are to an array, and, by views, to its memory."""
     memory = getattr(pool[i], "gpu_data", None)
-    views = sys.getrefcount(pool[i]._ary) if memory is None else memory.refct  # the simulator's arrays are NumPy's
-    return sys.getrefcount(pool[i]) + int(views)
+    if memory is None:  # the simulator's arrays are NumPy's
+        return sys.getrefcount(pool[i]) + sys.getrefcount(pool[i]._ary)
+    return sys.getrefcount(pool[i]) + sys.getrefcount(memory) + int(memory.refct)  # a reshaped array has the same memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ class Objective(Loss):
     def _begin_serving(self) -> None:
         self._trainings = Trainings()
         self._buffers = Buffers()
-        self._device_buffers = DeviceBuffers()
+        self._device_buffers: dict[int, DeviceBuffers] = collections.defaultdict(DeviceBuffers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key not in ("_trainings", "_buffers", "_device_buffers")}
@@ -76,7 +77,7 @@ class Objective(Loss):
     def _serve(self, margin: Any, label: Any, sample_weight: Any, data: Any) -> tuple[Array, Array]:
         booster = xgboost.booster_device()
         gpu = engines.use_gpu(self._parameters.device, margin, label, on_device=booster is not None)
-        if gpu and booster:
+        if gpu and booster is not None:
             with arrays.on_gpu(booster):
                 return self._gradients(margin, label, sample_weight, data, gpu, to_device=True)
         on_device = booster is not None or arrays.is_on_device(label) or arrays.is_on_device(margin)
@@ -110,9 +111,10 @@ class Objective(Loss):
     ) -> tuple[runner.Checks, tuple[Array, Array]]:
         resolved, sample = training.resolved, sample_of(m) if self._parameters.rate is not None else None
         if gpu:
-            m = arrays.to_device(m)
+            buffers = self._device_buffers[arrays.current_gpu()]
+            m = m if arrays.is_on_device(m) else buffers.margin(m)
             y, w = (training.copies.of(name, array, self._threads) for name, array in (("label", y), ("weight", w)))
-            out = self._device_buffers.take(m.shape)
+            out = buffers.take(m.shape)
         else:
             order = "F" if m.ndim == 2 and m.flags.f_contiguous and not m.flags.c_contiguous else "C"
             out = self._buffers.take(m.shape, order)

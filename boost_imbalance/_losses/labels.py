@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance._engine.cuda.arrays import is_on_device, to_host, view
+from boost_imbalance._engine.cuda.arrays import column, is_on_device, to_host, view
 
 Array = npt.NDArray[Any]
 
@@ -105,7 +105,7 @@ def as_label(label: Any, device: bool = False) -> Array:
     if array.dtype.kind not in "fiub":
         raise TypeError(f"label has dtype {array.dtype}; encode the classes as 0, 1, 2, ... first.")
     if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
+        array = column(array)
     if array.ndim not in (1, 2):
         raise ValueError(f"label has shape {array.shape}; give (n,) or, for a multi-label task, (n, labels).")
     if array.size == 0:
@@ -131,7 +131,7 @@ def as_weight(sample_weight: Any, label: Array, device: bool = False) -> Array |
     if not is_on_device(array) and (array.dtype not in (np.float32, np.float64) or not array.dtype.isnative):
         array = array.astype(np.float64)
     if array.ndim == 2 and array.shape[1] == 1 and label.ndim == 1:
-        array = array[:, 0]
+        array = column(array)
     if array.shape != label.shape and array.shape != label.shape[:1]:
         raise ValueError(f"sample_weight has shape {array.shape} but label has shape {label.shape}; give one per row.")
     return array

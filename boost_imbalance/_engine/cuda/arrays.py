@@ -57,7 +57,10 @@ def to_host(array: Any) -> Array:
         return np.asarray(array)
     if is_usable():
         return np.asarray(view(array).copy_to_host())
-    return np.asarray(array.get() if hasattr(array, "get") else array)  # CuPy copies itself
+    for copy in ("to_numpy", "get"):  # cuDF and CuPy copy themselves
+        if hasattr(array, copy):
+            return np.asarray(getattr(array, copy)())
+    return np.asarray(array)
 
 
 def like(result: Any, original: Any) -> Any:
@@ -67,6 +70,21 @@ def like(result: Any, original: Any) -> Any:
     if type(original).__module__.partition(".")[0] == "cupy":
         return sys.modules["cupy"].asarray(result)
     return to_device(result)
+
+
+def column(array: Any) -> Any:
+    """The only column of an array of shape (n, 1), as (n,)."""
+    if not hasattr(array, "gpu_data"):
+        return array[:, 0]
+    # numba's own slicing goes through the rows one by one where they are not next to each other.
+    return type(array)(array.shape[:1], array.strides[:1], array.dtype, stream=array.stream, gpu_data=array.gpu_data)
+
+
+def current_gpu() -> int:
+    """The ordinal of the GPU that arrays are made on."""
+    from numba import cuda
+
+    return int(getattr(cuda.get_current_device(), "id", 0))  # the simulated one has none
 
 
 def on_gpu(ordinal: int) -> Any:
