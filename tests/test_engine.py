@@ -72,7 +72,7 @@ def test_deepcopy_is_the_object(any_constructor):
 @pytest.mark.parametrize(
     ("objective", "text"),
     [
-        (bi.focal_objective(), "focal_objective(gamma=2.0)"),
+        (bi.focal_objective(), "focal_objective(gamma=1.0)"),
         (bi.focal_objective(gamma=1.5, alpha=0.25), "focal_objective(gamma=1.5, alpha=0.25)"),
         (bi.weighted_objective({1: 3.0}, tau=0.5), "weighted_objective(weights={1: 3.0}, tau=0.5)"),
         (bi.asymmetric_objective(1.0, 3.0), "asymmetric_objective(gamma_pos=1.0, gamma_neg=3.0, margin=0.05)"),

@@ -93,7 +93,7 @@ def weighted_objective(
 
 @_documented
 def focal_objective(
-    gamma: Any = 2.0,
+    gamma: Any = 1.0,
     alpha: Any = None,
     *,
     weights: Weights = None,
@@ -111,7 +111,7 @@ def focal_objective(
     Parameters
     ----------
     gamma : float or array_like
-        Focusing, at least 0; 0 is cross-entropy. One per label or class, if an array.
+        Focusing, at least 0; 0 is cross-entropy, and 2 what the paper takes. One per label or class, if an array.
     alpha : float or array_like, optional
         Binary: weight of the positive class, the negative class having ``1 - alpha``; multi-label: the same, or one per
         label; multi-class: one per class. Between 0 and 1. None weighs all alike, by 1.
@@ -184,7 +184,7 @@ def asymmetric_objective(
 
 @_documented
 def class_balanced_objective(
-    beta: float = 0.9999,
+    beta: float = 0.99,
     gamma: Any = 0.0,
     *,
     weights: Weights = None,
@@ -202,7 +202,8 @@ def class_balanced_objective(
     Parameters
     ----------
     beta : float
-        In [0, 1): 0 weighs all classes alike; towards 1 the weights approach inverse frequency.
+        In [0, 1): 0 weighs all classes alike; towards 1 the weights approach inverse frequency. At 0.99 classes of some
+        hundred rows and more weigh nearly alike.
     gamma : float or array_like
         Focusing; with gamma > 0 this is the class-balanced focal loss.
     {common}
