@@ -37,8 +37,8 @@ BINARY_ONLY = (
     "focal 4, expected",
     "focal 4, expected, scale='start'",
     "balanced focal 2, expected",
-    "class-balanced, scale 1",
-    "adaptive",
+    "class-balanced 0.9999, expected, scale 1",
+    "adaptive, expected",
     "logit-adjusted",
 )
 ROUNDS = {"binary": 100, "multiclass": 40, "multilabel": 40}
@@ -59,15 +59,20 @@ def losses(task: str) -> dict:
         made[f"balanced focal 2, {hessian}"] = lambda h=hessian: bi.focal_objective(
             gamma=2.0, weights=weights, hessian=h, n_threads=1
         )
-    made["balanced"] = lambda: bi.weighted_objective(weights, n_threads=1)
+    for hessian in HESSIANS[:2]:  # "bound" and "exact" are the same here
+        made[f"balanced, {hessian}"] = lambda h=hessian: bi.weighted_objective(weights, hessian=h, n_threads=1)
     if task != "multilabel":
-        made["class-balanced"] = lambda: bi.class_balanced_objective(n_threads=1)
-        made["class-balanced, scale 1"] = lambda: bi.class_balanced_objective(scale=1.0, n_threads=1)
+        made["class-balanced 0.9999, expected"] = lambda: bi.class_balanced_objective(
+            0.9999, hessian="expected", n_threads=1
+        )
+        made["class-balanced 0.9999, expected, scale 1"] = lambda: bi.class_balanced_objective(
+            0.9999, hessian="expected", scale=1.0, n_threads=1
+        )
         made["focal 4, expected, scale='start'"] = lambda: bi.focal_objective(
             gamma=4.0, hessian="expected", scale="start", n_threads=1
         )
         made["logit-adjusted"] = lambda: bi.logit_adjusted_objective(n_threads=1)
-    made["adaptive"] = lambda: bi.adaptive_objective(n_threads=1)
+    made["adaptive, expected"] = lambda: bi.adaptive_objective(hessian="expected", n_threads=1)
     return made
 
 
