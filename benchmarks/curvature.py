@@ -62,9 +62,8 @@ def losses(task: str) -> dict:
     for hessian in HESSIANS[:2]:  # "bound" and "exact" are the same here
         made[f"balanced, {hessian}"] = lambda h=hessian: bi.weighted_objective(weights, hessian=h, n_threads=1)
     if task != "multilabel":
-        made["class-balanced 0.9999, expected"] = lambda: bi.class_balanced_objective(
-            0.9999, hessian="expected", n_threads=1
-        )
+        own = "bound" if task == "multiclass" else "expected"
+        made[f"class-balanced 0.9999, {own}"] = lambda: bi.class_balanced_objective(0.9999, hessian=own, n_threads=1)
         made["class-balanced 0.9999, expected, scale 1"] = lambda: bi.class_balanced_objective(
             0.9999, hessian="expected", scale=1.0, n_threads=1
         )

@@ -4,6 +4,7 @@ python benchmarks/evidence.py --output evidence                 # everything at 
 python benchmarks/evidence.py --output tuned --tune 8 --rows 2500 --folds 3 --repeats 1 --task binary
 python benchmarks/evidence.py --output evidence --table         # the tables of what is there, as Markdown
 python benchmarks/evidence.py --output evidence tuned --write   # the same, into BENCHMARKS.md
+python benchmarks/evidence.py --output hessians --study hessians --repeats 1      # which Hessian; also: gamma, beta
 
 Every set and library has a folder of its own there, and a run goes on where one was stopped. Other packages take part if
 they are installed (see ``peers.py``).
@@ -12,10 +13,13 @@ they are installed (see ``peers.py``).
 from __future__ import annotations
 
 import argparse
+import functools
 import pathlib
 import sys
 import time
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import peers
@@ -30,6 +34,30 @@ ROWS = {"binary": 8_000, "keel": 4_000, "multiclass": 3_000, "multilabel": 1_600
 REPEATS = {"binary": 2, "keel": 2, "multiclass": 1, "multilabel": 1}
 PARAMS = {"multilabel": {"max_bin": 63}}
 """Hundreds of features for each of many labels."""
+HESSIANS = ("expected", "bound", "exact")
+STUDIES: dict[str, dict[str, Callable[[], Any]]] = {
+    "hessians": {
+        f"{name}, {hessian}": functools.partial(make, hessian=hessian)
+        for name, make in {
+            "weighted": bi.weighted_objective,
+            "focal 2": functools.partial(bi.focal_objective, 2.0),
+            "focal 2, balanced": functools.partial(bi.focal_objective, 2.0, weights="balanced"),
+            "asymmetric": bi.asymmetric_objective,
+        }.items()
+        for hessian in HESSIANS
+    },
+    "gamma": {
+        **{f"focal {gamma}": functools.partial(bi.focal_objective, gamma) for gamma in (0.5, 1.0, 1.5, 2.0)},
+        **{
+            f"asymmetric 0, {gamma}": functools.partial(bi.asymmetric_objective, 0.0, gamma, 0.0)
+            for gamma in (1.0, 2.0, 4.0)
+        },
+    },
+    "beta": {
+        f"class-balanced {beta}": functools.partial(bi.class_balanced_objective, beta) for beta in (0.9, 0.99, 0.999, 0.9999)
+    },
+}
+"""Losses beside each other instead of those at their defaults; what ``--study`` takes."""
 SHOWN = (
     "average_precision",
     "log_loss",
@@ -59,10 +87,12 @@ def run(options: argparse.Namespace) -> None:
                 params = PARAMS.get(task, {})
                 others = peers.contestants(library, params) if data.y.ndim == 1 and data.y.max() == 1 else {}
                 warnings.filterwarnings("ignore", category=RuntimeWarning)  # of other packages' logarithms of 0
+                study = {name: make() for name, make in STUDIES[options.study].items()} if options.study else None
                 bi.compare(
                     data.X, data.y, name=data.name, library=library, folds=folds, repeats=options.repeats or REPEATS[task],
-                    tune=options.tune, others={} if options.tune else others,
-                    baselines=["tuned threshold"] if options.tune else None, params=params, pos_label=None, n_jobs=1,
+                    tune=options.tune, others={} if options.tune or study else others, losses=study,
+                    baselines=[] if study else ["tuned threshold"] if options.tune else None,
+                    params=params, pos_label=None, n_jobs=1,
                     output=pathlib.Path(options.output[0]) / task / f"{data.name}-{library}", progress=False,
                 )  # fmt: skip
                 print(f"{task} {data.name}, {library}: {time.perf_counter() - begun:.0f} s", file=sys.stderr, flush=True)
@@ -95,6 +125,17 @@ class Collection:
         said = [one.difference(contestant, measure, self.library).verdict(larger) for one in self.found]
         return f"{said.count('better')}/{said.count('tie')}/{said.count('worse')}"
 
+    def rounds(self, contestant: str) -> str:
+        """How many times as many as the built-in objective took, in the middle of the sets."""
+        ratios = []
+        for one in self.found:
+            base, own = (
+                np.mean([record["rounds"] for record in one.records if record["contestant"] == name])
+                for name in (BASELINE, contestant)
+            )
+            ratios.append(own / base)
+        return f"{np.median(ratios):.1f}"
+
     def failed(self, contestant: str) -> int:
         """On how many sets."""
         return sum(contestant == failed["contestant"] for one in self.found for failed in one.errors)
@@ -124,16 +165,16 @@ def _summary(found: Collection, task: str) -> list[str]:
         "",
         f"**{title}, {found.library}, {how}** ({len(found.found)} sets, {s['repeats']} x {s['folds']} folds)",
         "",
-        f"| | {' | '.join(headings)} | AP better/tie/worse | log loss better/tie/worse |",
-        "|---|" + "---|" * (len(headings) + 2),
+        f"| | {' | '.join(headings)} | AP better/tie/worse | log loss better/tie/worse | rounds |",
+        "|---|" + "---|" * (len(headings) + 3),
     ]
     base = [np.mean([one.mean(BASELINE, name, found.library) for one in found.found]) for name in SHOWN]
-    lines.append(f"| built-in | {' | '.join(f'{value:.4f}' for value in base)} | | |")
+    lines.append(f"| built-in | {' | '.join(f'{value:.4f}' for value in base)} | | | |")
     for name in found.contestants:
         cells = [_cell(found.difference(name, measure), measure) for measure in SHOWN]
         failed = f" (failed on {found.failed(name)})" if found.failed(name) else ""
         record = [found.record(name, measure) for measure in BY_SET]
-        lines.append(f"| {name}{failed} | {' | '.join(cells)} | {' | '.join(record)} |")
+        lines.append(f"| {name}{failed} | {' | '.join(cells)} | {' | '.join(record)} | {found.rounds(name)} |")
     return lines
 
 
@@ -175,6 +216,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--repeats", type=int, help="instead of 2, with several classes or labels 1")
     parser.add_argument("--tune", type=int, default=0)
+    parser.add_argument("--study", choices=STUDIES, help="a loss in several variants, without baselines")
     parser.add_argument("--only", nargs="+", help="only sets whose name contains one of these")
     parser.add_argument("--table", action="store_true", help="print what is there")
     parser.add_argument("--write", action="store_true", help="write what is there into BENCHMARKS.md")
