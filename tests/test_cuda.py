@@ -125,6 +125,27 @@ def test_many_columns(task, columns):
         close(objective.loss(OnDevice(margin), OnDevice(label)), objective.loss(margin, label), 1e-9)
 
 
+@pytest.mark.parametrize("name", CONSTRUCTORS)
+@pytest.mark.parametrize("task", TASKS)
+def test_probability(task, name):
+    margin, label, _ = inputs(task, np.float64)
+    objective = CONSTRUCTORS[name](tau=0.5).fit(label)
+    for values, tolerance in ((margin, 1e-12), (margin.astype(np.float32), 1e-6), (np.asfortranarray(margin), 1e-12)):
+        own = objective.probability(OnDevice(values))
+        assert arrays.is_on_device(own)
+        close(own, objective.probability(values), tolerance)
+
+
+@pytest.mark.parametrize("columns", [33, 300])
+@pytest.mark.parametrize("task", TASKS[1:])
+def test_probability_of_many_columns(task, columns):
+    margin, label, _ = inputs(task, np.float64, columns, rows=6)
+    label = np.arange(columns) if task == "multi-class" else label
+    for objective in (bi.focal_objective(2.0), bi.asymmetric_objective()):
+        objective.fit(label)
+        close(objective.probability(OnDevice(margin)), objective.probability(margin), 1e-11)
+
+
 @pytest.mark.parametrize("rows", [1, 127, 128, 129, 300])
 @pytest.mark.parametrize("task", TASKS)
 def test_every_row_once(task, rows):
@@ -177,6 +198,8 @@ def test_arrays_decide():
     assert isinstance(bi.focal_objective(device="cuda")(label, margin)[0], np.ndarray)
     assert isinstance(bi.focal_objective(device="cuda").loss(margin, label), np.ndarray)
     assert arrays.is_on_device(objective.probability(OnDevice(margin)))
+    assert isinstance(bi.focal_objective(device="cuda").probability(margin), np.ndarray)
+    assert arrays.is_on_device(bi.focal_objective(device="cpu").probability(OnDevice(margin)))
 
 
 def test_a_booster_on_a_gpu_decides(monkeypatch):
@@ -196,6 +219,9 @@ def test_without_the_extra(monkeypatch):
     np.testing.assert_array_equal(own, expected)
     with pytest.raises(ImportError, match=r"device is 'cuda'.*pip install 'boost-imbalance\[cuda\]'"):
         bi.focal_objective(device="cuda")(label, margin)
+    # A model that was trained on a GPU predicts elsewhere.
+    moved = bi.focal_objective(device="cuda").probability(margin)
+    np.testing.assert_array_equal(moved, bi.focal_objective().probability(margin))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         bi.focal_objective(device="cpu")(OnDevice(label), margin, OnDevice(weight))
@@ -268,12 +294,18 @@ def test_wrong_input_is_named(task, what, value, message):
     for call in (objective.gradient_hessian, objective.loss, lambda m, y, w: objective(y, m, w)):
         with pytest.raises(ValueError, match=message.replace(".", r"\.")):
             call(OnDevice(margin), OnDevice(label), OnDevice(weight))
+    if what == "margin":
+        objective.fit(inputs(task)[1])
+        with pytest.raises(ValueError, match=message):
+            objective.probability(OnDevice(margin))
 
 
 def test_formats_that_a_kernel_cannot_read():
     margin, label, _ = inputs("binary")
     with pytest.raises(TypeError, match="margin has dtype int64; on a GPU give float32 or float64"):
         bi.focal_objective().loss(OnDevice(margin.astype(np.int64)), OnDevice(label))
+    with pytest.raises(TypeError, match="margin has dtype int64; on a GPU give float32 or float64"):
+        bi.focal_objective().probability(OnDevice(margin.astype(np.int64)))
     with pytest.raises(TypeError, match="margin has dtype float16"):
         bi.focal_objective().loss(OnDevice(margin.astype(np.float16)), OnDevice(label))
 
