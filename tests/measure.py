@@ -5,18 +5,17 @@ import numpy as np
 TOLERANCE = {np.float64: (1e-10, 1e-300), np.float32: (1e-5, 1e-30)}
 
 
-def assert_close(actual, expected, name, factor=1.0, slack=1.0):
+def assert_close(actual, expected, name, factor=1.0):
     """``actual`` against ``expected[name] * factor`` of float64, with the size of its terms in ``expected["<name> size"]``.
 
-    float32 is no finer next to a zero; and the positive and negative terms of "expected" can cancel altogether. ``slack``
-    multiplies the tolerance.
+    float32 is no finer next to a zero; and the positive and negative terms of "expected" can cancel altogether.
     """
     tolerance, floor = TOLERANCE[actual.dtype.type]
     value = (expected[name].T * factor).T
     allowed = np.abs(value)
     if f"{name} size" in expected and (actual.dtype == np.float32 or name == "expected"):
         allowed = np.maximum(allowed, (expected[f"{name} size"].T * factor).T)
-    error = np.abs(actual - value) / (slack * tolerance * allowed + floor)
+    error = np.abs(actual - value) / (tolerance * allowed + floor)
     worst = np.argmax(error)
     assert actual.shape == value.shape
     assert error.max() <= 1, f"{name}: {actual.flat[worst]} for {value.flat[worst]}, entry {worst}"

@@ -6,7 +6,8 @@ go through rows; what they compute of each is here. The names in capitals and ``
 
 Of a softmax, ``below`` is a class's margin less the row's largest, ``e`` its exponential, and ``others`` the sum of ``e``
 over the other classes than the one that leads (or is true): ``largest`` of these and the ``rest``, because the total less
-the largest would cancel. Where ``second`` is the largest ``below`` of the other classes, they are in units of its ``e``.
+the largest would cancel. Where ``second`` is the largest ``below`` of the other classes, they are in units of its ``e``, and
+``near`` is one of them: from margins less a far leader's float32 would lose the digits of the distance between two others.
 """
 
 from __future__ import annotations
@@ -174,7 +175,7 @@ def class_terms(
 
 
 def class_derivatives(
-    below, leads, slope, mixed_slope, curvature, second, largest, rest, others,
+    below, leads, slope, mixed_slope, curvature, near, largest, rest, others,
     sum_slope, sum_curving, sum_curvature, sum_unshared, lead_slope, lead_curving, lead_curvature,
 ):  # fmt: skip
     """Gradient and diagonal in one class's margin, from its own terms, the leader's and the sums over the others."""
@@ -188,10 +189,10 @@ def class_derivatives(
     own_curving = zero if leads else mixed_slope * over
     own_curvature = zero if leads else (curvature + mixed_slope) * over * over
     contrary = largest + rest
-    share = zero if leads else exp_negative(below - second) / contrary
+    share = zero if leads else near / contrary
     g = slope - p * (sum_slope - own_slope) - lead_slope * share
     h = curvature + p * (p * (sum_curvature - own_curvature) - (sum_curving - own_curving))
-    unshared = rest / contrary if below == second else one - share
+    unshared = rest / contrary if near == largest else one - share
     h = h + share * (lead_curvature * share - lead_curving * unshared)
     h = curvature + p * p * sum_unshared if leads else h
     if ABSOLUTE:

@@ -360,10 +360,11 @@ def _true_class(u, top, y, rows, columns, own, others, largest, rest):
 
 
 @inlined
-def _rank(u, top, rows, columns, leader, second, largest, rest, others):
+def _rank(u, top, rows, columns, leader, second, near, largest, rest, others):
     """Turn the block ``u`` into ``u - top``; find its leader and, of the other classes, the largest and their sum.
 
-    ``largest`` (1) and ``rest`` add up to that sum in units of ``exp(second)``, so it does not vanish next to a leader.
+    ``largest`` (1) and ``rest`` add up to that sum in units of the second's ``e``, so it does not vanish next to a leader.
+    The block ``near`` has its parts.
     """
     for i in range(rows):
         leader[i] = -1
@@ -374,20 +375,21 @@ def _rank(u, top, rows, columns, leader, second, largest, rest, others):
         values = u[column]
         k = number(column, leader[0])
         for i in range(rows):
-            below = values[i] - top[i]
-            leads = below >= 0 and leader[i] < 0
+            leads = values[i] >= top[i] and leader[i] < 0
             leader[i] = k if leads else leader[i]
-            second[i] = below if below > second[i] and not leads else second[i]
-            values[i] = below
+            second[i] = values[i] if values[i] > second[i] and not leads else second[i]
     for column in range(columns):
         values = u[column]
         k = number(column, leader[0])
         for i in range(rows):
             e = exp_negative(values[i] - second[i])
             e = number(0, e) if leader[i] == k else e
+            near[column, i] = e
+            values[i] -= top[i]
             rest[i] += e if e < largest[i] else largest[i]
             largest[i] = largest[i] if e < largest[i] else e
     for i in range(rows):
+        second[i] -= top[i]
         others[i] = (largest[i] + rest[i]) * exp_negative(second[i])
 
 
@@ -410,7 +412,7 @@ def softmax_loss(
     columns = coefficients.shape[1]
     block = _block_rows(columns)
     kind = coefficients.dtype
-    u = np.empty((columns, block), kind)
+    u, near = np.empty((columns, block), kind), np.empty((columns, block), kind)
     top = np.empty(block, kind)
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
@@ -430,7 +432,7 @@ def softmax_loss(
         _pick(coefficients, POSITIVE_B, y, rows, columns, b)
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
         if NEGATIVES:
-            _rank(u, top, rows, columns, leader, second, largest, rest, others)
+            _rank(u, top, rows, columns, leader, second, near, largest, rest, others)
             for i in range(rows):
                 total[i] = 0
             for column in range(columns):
@@ -470,7 +472,7 @@ def softmax_probability(
     for first in range(start, stop, block):
         rows = min(block, stop - first)
         wrong |= _load_margins(margin, margin_row, margin_column, coefficients, first, rows, u, top)
-        _rank(u, top, rows, columns, leader, second, largest, rest, others)
+        _rank(u, top, rows, columns, leader, second, inverses, largest, rest, others)
         for i in range(rows):
             sum_inverse[i] = 0
             sum_share[i] = 0
@@ -601,7 +603,7 @@ def softmax_gradient_hessian_of_all_classes(
     block = _block_rows(4 * columns)
     kind = coefficients.dtype
     u = np.empty((columns, block), kind)
-    slopes, curving, curvatures = np.empty_like(u), np.empty_like(u), np.empty_like(u)
+    near, slopes, curving, curvatures = np.empty_like(u), np.empty_like(u), np.empty_like(u), np.empty_like(u)
     top = np.empty(block, kind)
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
@@ -622,7 +624,7 @@ def softmax_gradient_hessian_of_all_classes(
             margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
             u, top, y, w, checks, WEIGHTED,
         )  # fmt: skip
-        _rank(u, top, rows, columns, leader, second, largest, rest, others)
+        _rank(u, top, rows, columns, leader, second, near, largest, rest, others)
         for i in range(rows):
             others_weight[i] = 0
             lead_weight[i] = 0
@@ -675,7 +677,7 @@ def softmax_gradient_hessian_of_all_classes(
             for i in range(rows):
                 g, h = class_derivatives(
                     values[i], leader[i] == k, slopes[column, i], curving[column, i], curvatures[column, i],
-                    second[i], largest[i], rest[i], others[i],
+                    near[column, i], largest[i], rest[i], others[i],
                     sum_slope[i], sum_curving[i], sum_curvature[i], sum_unshared[i],
                     lead_slope[i], lead_curving[i], lead_curvature[i],
                 )  # fmt: skip

@@ -283,26 +283,27 @@ def true_class(margin, coefficients, row, lane, truth, top, scratch, more):
 
 
 def rank(margin, coefficients, row, lane, top, scratch, more):
-    """The leading class; of the others, the second ``below``, then the largest and the rest in units of its ``e``."""
+    """The leading class; of the others, the largest margin, its ``below``, then largest and rest in units of its ``e``."""
     columns = coefficients.shape[1]
     first = -KIND(columns - 1)
     for k in range(lane, columns, LANES):
         leads = KIND(margin[row, k]) + coefficients[OFFSET, k] >= top
         first = -KIND(k) if leads and -KIND(k) > first else first
     leader = np.int32(-largest_of_lanes(first, scratch))
-    second = -LARGEST * KIND(16)
+    runner_up = -LARGEST * KIND(16)
     for k in range(lane, columns, LANES):
-        below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
-        second = below if below > second and k != leader else second
-    second = largest_of_lanes(second, scratch)
+        m = KIND(margin[row, k]) + coefficients[OFFSET, k]
+        runner_up = m if m > runner_up and k != leader else runner_up
+    runner_up = largest_of_lanes(runner_up, scratch)
+    second = runner_up - top
     largest, rest = KIND(0), KIND(0)
     for k in range(lane, columns, LANES):
-        e = exponential(KIND(margin[row, k]) + coefficients[OFFSET, k] - top - second)
+        e = exponential(KIND(margin[row, k]) + coefficients[OFFSET, k] - runner_up)
         e = KIND(0) if k == leader else e
         rest += e if e < largest else largest
         largest = largest if e < largest else e
     largest, rest = merge_lanes(largest, rest, scratch, more)
-    return leader, second, largest, rest, (largest + rest) * exponential(second)
+    return leader, runner_up, second, largest, rest, (largest + rest) * exponential(second)
 
 
 def balance(margin, coefficients, row, k, top, leader, second, largest, rest, others):
@@ -330,7 +331,7 @@ def softmax_loss(margin, label, weight, coefficients, loss, unused, checks):
         truth, top, w = check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks)
         a, b = coefficients[POSITIVE_A, truth], coefficients[POSITIVE_B, truth]
         if NEGATIVES:
-            leader, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
+            leader, _, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
             total = KIND(0)
             for k in range(lane, columns, LANES):
                 below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
@@ -357,7 +358,7 @@ def softmax_probability(margin, label, weight, coefficients, probability, unused
         active = row < n
         row = row if active else n - 1
         top = find_top(margin, coefficients, row, lane, scratch, checks)
-        leader, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
+        leader, _, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
         level, total = KIND(1), KIND(0)
         if NEGATIVES:
             sum_inverse, sum_share = KIND(0), KIND(0)
@@ -449,7 +450,7 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
         row = row if active else n - 1
         truth, top, w = check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks)
         class_weight = coefficients[POSITIVE_WEIGHT, truth]
-        leader, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
+        leader, runner_up, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
         lead_weight, others_weight = coefficients[POSITIVE_WEIGHT, leader], KIND(0)
         if EXPECTED and NEGATIVES:
             for k in range(lane, columns, LANES):
@@ -480,15 +481,15 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
         sum_curvature = sum_of_lanes(sum_curvature, scratch)
         sum_unshared = sum_of_lanes(sum_unshared, scratch)
         for k in range(lane, columns, LANES):
-            below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
+            m = KIND(margin[row, k]) + coefficients[OFFSET, k]
             slope, curving, curvature, _, _ = class_terms(
-                below, k == leader, k == truth,
+                m - top, k == leader, k == truth,
                 coefficients[POSITIVE_A, k], coefficients[POSITIVE_B, k], coefficients[NEGATIVE_A, k],
                 coefficients[NEGATIVE_B, k], coefficients[POSITIVE_WEIGHT, k], class_weight,
                 second, largest, rest, others, lead_weight, others_weight,
             )  # fmt: skip
             g, h = class_derivatives(
-                below, k == leader, slope, curving, curvature, second, largest, rest, others,
+                m - top, k == leader, slope, curving, curvature, exponential(m - runner_up), largest, rest, others,
                 sum_slope, sum_curving, sum_curvature, sum_unshared, lead_slope, lead_curving, lead_curvature,
             )  # fmt: skip
             h = h * hessian_scale
