@@ -1,4 +1,4 @@
-"""The machine code of every kernel, compiled without a GPU: float32 stays float32, and division is exact."""
+"""The machine code of every kernel, compiled without a GPU: in the format that was asked for, and with exact division."""
 
 import importlib.util
 
@@ -31,18 +31,25 @@ for formula in kinds:
         variants.add((template_name(formula, curvature, False), formula, curvature, 1))
         variants |= {(template_name(formula, curvature, True), formula, curvature, lanes) for lanes in (1, 32)}
     variants |= {("sigmoid_loss", formula, None, 1), ("softmax_loss", formula, None, 1), ("softmax_loss", formula, None, 32)}
+    variants |= {("sigmoid_probability", formula, None, 1)} | {("softmax_probability", formula, None, n) for n in (1, 32)}
 variants |= {("sigmoid_misses", None, None, 1), ("softmax_misses", None, None, 1)}
 compiled = 0
 for name, formula, curvature, lanes in variants:
-    inputs = (matrix,) * 4 if "misses" in name else (matrix,) * 6
-    for weighted in (False, True) if curvature in (None, CURVATURES["expected"]) else (False,):
-        kernel = runner._kernel(name, formula, curvature, weighted, np.dtype(np.float32), lanes)
+    wide = "probability" in name
+    kind, coefficients = (np.dtype(np.float64), table) if wide else (np.dtype(np.float32), matrix)
+    inputs = (matrix, matrix, matrix, coefficients) + (() if "misses" in name else (matrix, matrix))
+    for weighted in (False, True) if not wide and curvature in (None, CURVATURES["expected"]) else (False,):
+        kernel = runner._kernel(name, formula, curvature, weighted, kind, lanes)
         code, _ = cuda.compile(kernel.py_func, (*inputs, table), device=False, abi="numba", cc=(8, 0), output="ptx")
         operations = re.findall(r"^\\s*(?:@\\S+ )?([a-z][a-z0-9_.:]*)\\s", code, re.M)
-        wide = {operation for operation in operations if ".f64" in operation}
-        # What counts labels and adds up their weights.
-        counting = r"(mov|selp|setp|cvt|add|(ld|st)\\.shared|(atom|red)\\.(shared|global)\\.add).*\\.f64.*"
-        assert all(re.fullmatch(counting, operation) for operation in wide), (name, formula, curvature, wide)
+        if wide:
+            # What reads margins and writes probabilities.
+            other, allowed = ".f32", r"(mov|cvt|(ld|st)\\.global).*\\.f32.*"
+        else:
+            # What counts labels and adds up their weights.
+            other, allowed = ".f64", r"(mov|selp|setp|cvt|add|(ld|st)\\.shared|(atom|red)\\.(shared|global)\\.add).*\\.f64.*"
+        others = {operation for operation in operations if other in operation}
+        assert all(re.fullmatch(allowed, operation) for operation in others), (name, formula, curvature, others)
         assert not [operation for operation in operations if "approx" in operation or ".ftz" in operation], name
         assert "call" not in operations, name
         compiled += 1
@@ -52,7 +59,7 @@ print(compiled)
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="needs numba-cuda")
-def test_float32_stays_float32(fresh_python):
+def test_formats_stay_what_they_are(fresh_python):
     printed = fresh_python(COMPILE, timeout=600.0, NUMBA_ENABLE_CUDASIM="0")
     if printed == "no compiler":
         pytest.skip("needs NVIDIA's compiler, which the extra cuda brings")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from measure import TOLERANCE, assert_close, mean_over_labels, softmax_sizes
 from mpmath import exp, log, mp, mpf
 
 from boost_imbalance import (
@@ -22,7 +23,6 @@ from boost_imbalance import (
 GAMMAS = (0.0, 0.5, 1.0, 2.0, 2.5, 5.0)
 MODES = ("exact", "expected", "bound", "absolute", "reweighted")
 TASKS = ("binary", "multi-label", "multi-class")
-TOLERANCE = {np.float64: (1e-10, 1e-300), np.float32: (1e-5, 1e-30)}
 
 # Multiples of 1/64, which float32 holds and adds without rounding.
 POSITIVE_MARGINS = (1 / 64, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.25, 3, 3.5, 4, 5, 6.5, 8, 10, 13, 17, 22, 30, 37, 44, 55, 70, 80)
@@ -123,21 +123,25 @@ def terms_of_softmax(p, q, g1, g0, m):
 
 
 def curvatures_of_softmax(p, q, terms, label, j, all_classes):
-    """Bound and reweighted second derivative in ``u[j]``, and the size of the terms of the first and the second.
+    """Bound and reweighted second derivative in ``u[j]``.
 
     Class k adds a function of its log-odds t; dt/du_j is 1 or -r, and d2t/du_j2 is 0 or -r (1 - r). A bound leaves out
     what is negative.
     """
-    bound = reweighted = slopes = curvatures = mpf(0)
+    bound = reweighted = mpf(0)
     for k in range(len(p)) if all_classes else (label,):
         slope, of_bound, frozen = terms[k][int(k == label)]
         r = mpf(1) if j == k else p[j] / q[k]
         bend = -slope * r * (1 - r)
         bound += of_bound * r**2 + max(bend, mpf(0))
         reweighted += frozen * r**2 + max(bend, mpf(0))
-        slopes += abs(slope) * r
-        curvatures += of_bound * r**2 + abs(bend)
-    return bound, reweighted, slopes, curvatures
+    return bound, reweighted
+
+
+def sizes_of_softmax(p, q, terms, label, all_classes):
+    """Size of the terms of gradient and second derivative in each ``u[j]``."""
+    seen = [terms[k][int(k == label)] if all_classes or k == label else (mpf(0),) * 3 for k in range(len(p))]
+    return softmax_sizes(np.array(p), np.array(q), np.array([s for s, _, _ in seen]), np.array([b for _, b, _ in seen]))
 
 
 @functools.cache
@@ -146,8 +150,8 @@ def softmax_reference(g1, g0, m, tau, priors, all_classes):
     g1, g0, m = mpf(g1), mpf(g0), mpf(m)
     offsets = [mpf(tau) * log(mpf(prior)) for prior in priors]
     n, k = len(ROWS), len(offsets)
-    by_class = ("gradient", "exact", "bound", "reweighted", "gradient size", "exact size")
-    table = {name: np.empty((n, k, k)) for name in by_class}
+    by_class = ("gradient", "exact", "bound", "reweighted")
+    table = {name: np.empty((n, k, k)) for name in (*by_class, "gradient size", "exact size")}
     table |= {"loss": np.empty((n, k)), "belief": np.empty((n, k))}
     for i, row in enumerate(ROWS):
         u = [v + o for v, o in zip(row, offsets, strict=True)]
@@ -155,6 +159,9 @@ def softmax_reference(g1, g0, m, tau, priors, all_classes):
         terms = terms_of_softmax(p, q, g1, g0, m)
         here = softmax_losses(u, g1, g0, m, all_classes)
         table["loss"][i], table["belief"][i] = here, p
+        for label in range(k):
+            sizes = sizes_of_softmax(p, q, terms, label, all_classes)
+            table["gradient size"][i, label], table["exact size"][i, label] = sizes
         for j in range(k):
             below, above = (
                 softmax_losses([*u[:j], u[j] + step, *u[j + 1 :]], g1, g0, m, all_classes) for step in (-STEP, STEP)
@@ -162,13 +169,13 @@ def softmax_reference(g1, g0, m, tau, priors, all_classes):
             for label in range(k):
                 gradient = (above[label] - below[label]) / (2 * STEP)
                 exact = (above[label] - 2 * here[label] + below[label]) / STEP**2
-                bound, reweighted, *sizes = curvatures_of_softmax(p, q, terms, label, j, all_classes)
+                bound, reweighted = curvatures_of_softmax(p, q, terms, label, j, all_classes)
                 if not all_classes:  # as on the page: the exact one less its negative term, and W p (1 - p)
                     P, Q = p[label], q[label]
                     fading = g1 * Q ** (g1 - 1) * P * log(P)
                     bound = exact - fading * (Q if j == label else p[j]) ** 2
                     reweighted = (Q**g1 - fading) * p[j] * q[j]
-                for name, value in zip(by_class, (gradient, exact, bound, reweighted, *sizes), strict=True):
+                for name, value in zip(by_class, (gradient, exact, bound, reweighted), strict=True):
                     table[name][i, label, j] = value
     return table
 
@@ -251,40 +258,19 @@ def expected_values(case, task, gamma, class_weighted, adjusted):
     if task == "multi-class":
         table = softmax_reference(*shape, tau, (0.5, 0.25, 0.25), case.all_classes)
         values = {name: np.einsum("nl...,l->ln...", value, weight) for name, value in table.items()}
-        belief = table["belief"]
         for name, terms in (("expected", "exact"), ("expected size", "exact size")):
-            mean = np.einsum("nl,lnj->nj", belief, values[terms])
-            values[name] = np.stack([mean] * 3)
+            values[name] = np.stack([mean_over_labels(values[terms], table["belief"].T[..., None])] * 3)
     else:
         columns = [sigmoid_reference(*shape, tau, prior) for prior in ((0.2,) if task == "binary" else (0.2, 0.5, 0.8))]
         table = {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
         values = {name: np.einsum("nlc,lc->lnc", value, weight) for name, value in table.items()}
         values["exact size"] = values["bound"]
-        belief = table["belief"]
-        slope = np.abs(np.moveaxis(values["gradient"], 0, 1))
-        calibrated = slope[:, ::-1] / slope.sum(axis=1, keepdims=True)  # at which the expected slope is 0
+        belief = np.moveaxis(table["belief"], 1, 0)
         for name, terms in (("expected", "exact"), ("expected size", "exact size")):
-            means = [np.einsum("nlc,lnc->nc", weights, values[terms]) for weights in (belief, calibrated)]
-            values[name] = np.stack([np.maximum(*means)] * 2)
+            values[name] = np.stack([mean_over_labels(values[terms], belief, values["gradient"])] * 2)
     values["absolute"], values["absolute size"] = np.abs(values["exact"]), values["exact size"]
     flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
     return {name: value[:, 0] for name, value in flat.items()} if task == "binary" else flat
-
-
-def assert_close(actual, expected, name, factor=1.0):
-    """Relative error, or, for what can cross zero, error relative to its terms.
-
-    float32 is no finer next to a zero; and the positive and negative terms of "expected" can cancel altogether.
-    """
-    tolerance, floor = TOLERANCE[actual.dtype.type]
-    value = (expected[name].T * factor).T
-    allowed = np.abs(value)
-    if f"{name} size" in expected and (actual.dtype == np.float32 or name == "expected"):
-        allowed = np.maximum(allowed, (expected[f"{name} size"].T * factor).T)
-    error = np.abs(actual - value) / (tolerance * allowed + floor)
-    worst = np.argmax(error)
-    assert actual.shape == value.shape
-    assert error.max() <= 1, f"{name}: {actual.flat[worst]} for {value.flat[worst]}, entry {worst}"
 
 
 def make(case, task, gamma, class_weighted=False, adjusted=False, **options):
@@ -322,6 +308,31 @@ def test_curvatures_for_a_booster(task, name, mode):
         expected = expected_values(case, task, gamma, mixed, mixed)
         for dtype in TOLERANCE:
             assert_close(objective.gradient_hessian(*inputs(task, dtype))[1], expected, mode)
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("task", TASKS)
+def test_at_the_probability_the_expected_gradient_is_zero(task, name):
+    case = CASES[name]
+    for gamma, mixed in itertools.product(GAMMAS, (False, True)):
+        objective = make(case, task, gamma, mixed, mixed)
+        expected = expected_values(case, task, gamma, mixed, mixed)
+        margin = inputs(task, np.float64)[0]
+        n_labels = 3 if task == "multi-class" else 2
+        margin = margin[: len(margin) // n_labels]
+        gradient = expected["gradient"].reshape(n_labels, *margin.shape)
+        p = objective.probability(margin)
+        if task != "multi-class":
+            slope = np.abs(gradient)
+            np.testing.assert_allclose(p, slope[0] / slope.sum(axis=0), rtol=1e-10, atol=1e-24)  # from log-odds of 60 on
+            continue
+        # Beyond log-odds of 60 there is nothing more to tell; and what the margin of a loss takes below 0 is clipped.
+        tested = (np.ptp(margin, axis=1) < 50) & (p.min(axis=1) > 0)
+        belief, size = p.T[..., None], expected["gradient size"].reshape(gradient.shape)
+        off = 1e-10 * belief + (1e-14 if case.all_classes else 0.0)  # where all classes count, it is a difference
+        excess = np.abs((belief * gradient).sum(axis=0)) - (off * size).sum(axis=0)
+        assert tested.sum() > 10
+        assert excess[tested].max() <= 0
 
 
 EXTREMES = (0.0, -0.0, 1e-300, 1e-45, 1e-8, 1.0, 36.0, 88.0, 104.0, 700.0, 746.0, 1e4, 1e10, 1e30)

@@ -465,7 +465,9 @@ def test_a_huge_number_of_threads_costs_nothing():
     assert focal_objective(n_threads=10**12).loss(MARGIN, LABEL).shape == (3,)
 
 
-def test_arrays_on_a_device_are_brought_to_the_host():
+def test_arrays_on_a_device_are_brought_to_the_host(monkeypatch):
+    monkeypatch.setattr("boost_imbalance._engine.cuda.arrays.is_usable", lambda: False)  # it would look at the memory
+
     class OnDevice:
         """What matters of a CuPy array, which NumPy refuses to convert by itself."""
 

@@ -19,8 +19,10 @@ _OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 _PACKAGE = pathlib.Path(__file__).resolve().parent.parent
 _compiling = threading.RLock()
 
-inlined = numba.njit(forceinline=True, **_OPTIONS)
-"""Decorator of a scalar function that is pasted into the loop that calls it."""
+
+def inlined(function: Any) -> Any:
+    """Decorator of a scalar function that is pasted into the loop that calls it; one that has it already stays as it is."""
+    return function if hasattr(function, "py_func") else numba.njit(forceinline=True, **_OPTIONS)(function)
 
 
 def bound(template: Callable[..., Any], name: str, bindings: Mapping[str, Any]) -> Callable[..., Any]:

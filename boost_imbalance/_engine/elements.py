@@ -6,7 +6,8 @@ go through rows; what they compute of each is here. The names in capitals and ``
 
 Of a softmax, ``below`` is a class's margin less the row's largest, ``e`` its exponential, and ``others`` the sum of ``e``
 over the other classes than the one that leads (or is true): ``largest`` of these and the ``rest``, because the total less
-the largest would cancel. Where ``second`` is the largest ``below`` of the other classes, they are in units of its ``e``.
+the largest would cancel. Where ``second`` is the largest ``below`` of the other classes, they are in units of its ``e``, and
+``near`` is one of them: from margins less a far leader's float32 would lose the digits of the distance between two others.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from __future__ import annotations
 from typing import Any
 
 from boost_imbalance._engine.compiler import bound
-from boost_imbalance._engine.link import sigmoid
+from boost_imbalance._engine.link import near, sigmoid
 from boost_imbalance._engine.primitives import exp_negative, log, number
 
 positive = negative = None
 TERM = 2
 EXPECTED = ABSOLUTE = NEGATIVES = SYMMETRIC = False
+
+SMALLEST_SLOPE = 1e-290
+"""A strong focus takes the slope of a class that is certain down to 0."""
 
 
 def sigmoid_derivatives(m, is_positive, a1, b1, a0, b0, w1, w0):
@@ -54,6 +58,14 @@ def sigmoid_cost(m, is_positive, a1, b1, a0, b0, w1, w0):
     return w1 * t1[0] if is_positive else w0 * t0[0]
 
 
+def sigmoid_probabilities(m, a1, b1, a0, b0, w1, w0):
+    """Calibrated probability of label 0 and of label 1 at margin ``m``: the one at which the expected slope is 0."""
+    t = near(m)
+    up, down = -w1 * positive(t, a1, b1)[1], -w0 * negative(-t, a0, b0)[1]
+    both = up + down
+    return up / both, down / both
+
+
 def exponential(below):
     """``exp(below)`` of a number that is not positive."""
     return exp_negative(below)
@@ -80,12 +92,42 @@ def cross_entropy_derivatives(e, is_true, e_true, others, largest, rest, total, 
     return -q if is_true else p, p * q
 
 
+def class_log_odds(below, leads, second, largest, rest, others):
+    """Log-odds of one class, without cancellation next to the leader's or in it."""
+    of_leader = second + log(largest + rest)
+    of_other = log(number(1, below) + others - exp_negative(below))
+    return below - (of_leader if leads else of_other)
+
+
+def class_balance(t, a, b, a0, b0):
+    """What one class adds to the sums from which a row's calibrated probabilities follow, see :func:`class_share`.
+
+    With its slopes in ``t`` if it is true and if it is false, ``p (1 - p)`` and the latter over their difference.
+    """
+    t = near(t)
+    p, q = sigmoid(t)
+    if_true = -positive(t, a, b)[1]
+    if_false = -negative(-t, a0, b0)[1] if NEGATIVES else number(0, t)
+    spread = if_true + if_false
+    spread = spread if spread > SMALLEST_SLOPE else SMALLEST_SLOPE
+    return p * q / spread, if_false / spread
+
+
+def class_level(sum_inverse, sum_share):
+    """The level at which a row's probabilities add up to 1, where classes that are not true count; else any will do."""
+    return (number(1, sum_share) - sum_share) / sum_inverse
+
+
+def class_share(inverse, share, level, class_weight):
+    """Calibrated probability of one class, but for a factor of its row."""
+    eta = level * inverse + share
+    zero = number(0, eta)
+    return (eta if eta > zero else zero) / class_weight
+
+
 def class_cost(below, leads, is_true, second, largest, rest, others, a, b, a0, b0):
     """What one class adds to the loss of a row that looks at all of them."""
-    one = number(1, below)
-    near = second + log(largest + rest)
-    far = log(one + others - exp_negative(below))
-    t = below - (near if leads else far)
+    t = class_log_odds(below, leads, second, largest, rest, others)
     cost_true, cost_false = positive(t, a, b)[0], negative(-t, a0, b0)[0]
     return cost_true if is_true else cost_false
 
@@ -102,8 +144,7 @@ def class_terms(
     total = one + others
     e = exp_negative(below)
     contrary = others if leads else total - e
-    near = largest + rest
-    t = below - (second + log(near) if leads else log(contrary))
+    t = class_log_odds(below, leads, second, largest, rest, others)
     t1 = positive(t, a1, b1)
     slope = t1[1] if is_true else zero
     mixed_slope = slope
@@ -134,7 +175,7 @@ def class_terms(
 
 
 def class_derivatives(
-    below, leads, slope, mixed_slope, curvature, second, largest, rest, others,
+    below, leads, slope, mixed_slope, curvature, near, largest, rest, others,
     sum_slope, sum_curving, sum_curvature, sum_unshared, lead_slope, lead_curving, lead_curvature,
 ):  # fmt: skip
     """Gradient and diagonal in one class's margin, from its own terms, the leader's and the sums over the others."""
@@ -147,11 +188,11 @@ def class_derivatives(
     own_slope = zero if leads else slope * over
     own_curving = zero if leads else mixed_slope * over
     own_curvature = zero if leads else (curvature + mixed_slope) * over * over
-    near = largest + rest
-    share = zero if leads else exp_negative(below - second) / near
+    contrary = largest + rest
+    share = zero if leads else near / contrary
     g = slope - p * (sum_slope - own_slope) - lead_slope * share
     h = curvature + p * (p * (sum_curvature - own_curvature) - (sum_curving - own_curving))
-    unshared = rest / near if below == second else one - share
+    unshared = rest / contrary if near == largest else one - share
     h = h + share * (lead_curvature * share - lead_curving * unshared)
     h = curvature + p * p * sum_unshared if leads else h
     if ABSOLUTE:
@@ -160,9 +201,11 @@ def class_derivatives(
 
 
 ELEMENTS = (
-    sigmoid_derivatives, sigmoid_cost, exponential, true_class_cost, true_class_terms, cross_entropy_derivatives,
-    class_cost, class_terms, class_derivatives,
+    sigmoid_derivatives, sigmoid_cost, sigmoid_probabilities, exponential, true_class_cost, true_class_terms,
+    cross_entropy_derivatives, class_log_odds, class_balance, class_level, class_share, class_cost, class_terms,
+    class_derivatives,
 )  # fmt: skip
+"""Each after those that it calls itself."""
 
 
 def bindings_of(formula: Any, curvature: Any, inline: Any) -> dict[str, Any]:
@@ -176,4 +219,6 @@ def bindings_of(formula: Any, curvature: Any, inline: Any) -> dict[str, Any]:
     }
     if curvature is not None:
         names |= {"TERM": curvature.term, "EXPECTED": curvature.expected, "ABSOLUTE": curvature.absolute}
-    return names | {element.__name__: inline(bound(element, element.__name__, names)) for element in ELEMENTS}
+    for element in ELEMENTS:
+        names[element.__name__] = inline(bound(element, element.__name__, names))
+    return names

@@ -7,6 +7,17 @@ from math import fabs
 from boost_imbalance._engine.compiler import inlined
 from boost_imbalance._engine.primitives import exp_negative, log1p_ratio, number
 
+FARTHEST = 60
+"""Beyond these log-odds a calibrated probability is 0 or 1, and a focusing power might underflow."""
+
+
+@inlined
+def near(t):
+    """The log-odds no further out than :data:`FARTHEST`."""
+    far = number(FARTHEST, t)
+    t = far if t > far else t
+    return -far if t < -far else t
+
 
 @inlined
 def sigmoid(t):

@@ -22,12 +22,17 @@ import numpy as np
 
 from boost_imbalance._engine.compiler import inlined
 from boost_imbalance._engine.elements import (
+    class_balance,
     class_cost,
     class_derivatives,
+    class_level,
+    class_log_odds,
+    class_share,
     class_terms,
     cross_entropy_derivatives,
     sigmoid_cost,
     sigmoid_derivatives,
+    sigmoid_probabilities,
     true_class_cost,
     true_class_terms,
 )
@@ -173,13 +178,13 @@ def _check_sigmoid(margin, label, weight, rows, checks, column, weighted):
 
 
 @inlined
-def _check_class(margin, label, weight, column, rows, checks, weighted):
-    """Count one class; return how many rows it has, and what is wrong with its margins."""
+def _check_class(label, weight, column, rows, checks, weighted):
+    """Count one class; return how many rows it has."""
     k = number(column, label[0])
     members = _count(label, k, rows)
     checks[0, column] += members
     checks[1, column] += _total(label, weight, k, rows) if weighted else members
-    return members, 0 if _count_finite(margin, rows) == rows else BAD_MARGIN
+    return members
 
 
 def sigmoid_gradient_hessian(
@@ -260,30 +265,44 @@ def sigmoid_loss(
     checks[2, 0] = wrong
 
 
+def sigmoid_probability(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, probability, unused, out_row, out_column, checks,
+):  # fmt: skip
+    """Calibrated probability of label 1 of a sigmoid per row and column; labels and weights are not read."""
+    block = 1024
+    u = np.empty(block, coefficients.dtype)
+    out = np.empty(block, coefficients.dtype)
+    wrong = 0
+    for first in range(start, stop, block):
+        rows = min(block, stop - first)
+        for column in range(coefficients.shape[1]):
+            a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
+            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+            w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
+            offset = coefficients[OFFSET, column]
+            _load(margin, first * margin_row + column * margin_column, margin_row, rows, u)
+            wrong |= 0 if _count_finite(u, rows) == rows else BAD_MARGIN
+            for i in range(rows):
+                _, out[i] = sigmoid_probabilities(u[i] + offset, a1, b1, a0, b0, w1, w0)
+            _store(out, out, rows, probability, first * out_row + column * out_column, out_row, False)
+    checks[2, 0] = wrong
+
+
 @inlined
 def _block_rows(columns):
     return max(16, min(1024, 8192 // columns // 16 * 16))
 
 
 @inlined
-def _load_softmax(
-    margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
-    u, top, y, w, checks, weighted,
-):  # fmt: skip
-    """Load a block, its row maxima, labels and weights; return what is wrong with them."""
-    columns = coefficients.shape[1]
-    _load(label, first * label_row, label_row, rows, y)
-    if weighted:
-        _load(weight, first * weight_row, weight_row, rows, w)
-    wrong = BAD_WEIGHT if weighted and _count_weights(w, rows) != rows else 0
-    labelled = number(0, label[0])
-    for column in range(columns):
+def _load_margins(margin, margin_row, margin_column, coefficients, first, rows, u, top):
+    """Load a block and its row maxima; return what is wrong with it."""
+    wrong = 0
+    for column in range(coefficients.shape[1]):
         offset = coefficients[OFFSET, column]
         values = u[column]
         _load(margin, first * margin_row + column * margin_column, margin_row, rows, values)
-        members, found = _check_class(values, y, w, column, rows, checks, weighted)
-        labelled += members
-        wrong |= found
+        wrong |= 0 if _count_finite(values, rows) == rows else BAD_MARGIN
         for i in range(rows):
             values[i] += offset
         if column == 0:
@@ -292,6 +311,23 @@ def _load_softmax(
         else:
             for i in range(rows):
                 top[i] = values[i] if values[i] > top[i] else top[i]
+    return wrong
+
+
+@inlined
+def _load_softmax(
+    margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
+    u, top, y, w, checks, weighted,
+):  # fmt: skip
+    """Load a block, its row maxima, labels and weights; return what is wrong with them."""
+    wrong = _load_margins(margin, margin_row, margin_column, coefficients, first, rows, u, top)
+    _load(label, first * label_row, label_row, rows, y)
+    if weighted:
+        _load(weight, first * weight_row, weight_row, rows, w)
+        wrong |= 0 if _count_weights(w, rows) == rows else BAD_WEIGHT
+    labelled = number(0, label[0])
+    for column in range(coefficients.shape[1]):
+        labelled += _check_class(y, w, column, rows, checks, weighted)
     if labelled != rows:
         wrong |= BAD_LABEL
     return wrong
@@ -324,10 +360,11 @@ def _true_class(u, top, y, rows, columns, own, others, largest, rest):
 
 
 @inlined
-def _rank(u, top, y, rows, columns, leader, second, largest, rest, others):
+def _rank(u, top, rows, columns, leader, second, near, largest, rest, others):
     """Turn the block ``u`` into ``u - top``; find its leader and, of the other classes, the largest and their sum.
 
-    ``largest`` (1) and ``rest`` add up to that sum in units of ``exp(second)``, so it does not vanish next to a leader.
+    ``largest`` (1) and ``rest`` add up to that sum in units of the second's ``e``, so it does not vanish next to a leader.
+    The block ``near`` has its parts.
     """
     for i in range(rows):
         leader[i] = -1
@@ -336,22 +373,23 @@ def _rank(u, top, y, rows, columns, leader, second, largest, rest, others):
         rest[i] = 0
     for column in range(columns):
         values = u[column]
-        k = number(column, y[0])
+        k = number(column, leader[0])
         for i in range(rows):
-            below = values[i] - top[i]
-            leads = below >= 0 and leader[i] < 0
+            leads = values[i] >= top[i] and leader[i] < 0
             leader[i] = k if leads else leader[i]
-            second[i] = below if below > second[i] and not leads else second[i]
-            values[i] = below
+            second[i] = values[i] if values[i] > second[i] and not leads else second[i]
     for column in range(columns):
         values = u[column]
-        k = number(column, y[0])
+        k = number(column, leader[0])
         for i in range(rows):
             e = exp_negative(values[i] - second[i])
             e = number(0, e) if leader[i] == k else e
+            near[column, i] = e
+            values[i] -= top[i]
             rest[i] += e if e < largest[i] else largest[i]
             largest[i] = largest[i] if e < largest[i] else e
     for i in range(rows):
+        second[i] -= top[i]
         others[i] = (largest[i] + rest[i]) * exp_negative(second[i])
 
 
@@ -374,7 +412,7 @@ def softmax_loss(
     columns = coefficients.shape[1]
     block = _block_rows(columns)
     kind = coefficients.dtype
-    u = np.empty((columns, block), kind)
+    u, near = np.empty((columns, block), kind), np.empty((columns, block), kind)
     top = np.empty(block, kind)
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
@@ -394,7 +432,7 @@ def softmax_loss(
         _pick(coefficients, POSITIVE_B, y, rows, columns, b)
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
         if NEGATIVES:
-            _rank(u, top, y, rows, columns, leader, second, largest, rest, others)
+            _rank(u, top, rows, columns, leader, second, near, largest, rest, others)
             for i in range(rows):
                 total[i] = 0
             for column in range(columns):
@@ -412,6 +450,58 @@ def softmax_loss(
         for i in range(rows):
             total[i] *= class_weight[i]
         _store(total, w, rows, loss, first * out_row, out_row, WEIGHTED)
+    checks[2, 0] = wrong
+
+
+def softmax_probability(
+    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
+    coefficients, start, stop, probability, unused, out_row, out_column, checks,
+):  # fmt: skip
+    """Calibrated probability of each class of a softmax; labels and weights are not read."""
+    columns = coefficients.shape[1]
+    block = _block_rows(columns)
+    kind = coefficients.dtype
+    u = np.empty((columns, block), kind)
+    inverses, shares = np.empty_like(u), np.empty_like(u)
+    top = np.empty(block, kind)
+    leader, second = np.empty(block, kind), np.empty(block, kind)
+    largest, rest, others = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    sum_inverse, sum_share = np.empty(block, kind), np.empty(block, kind)
+    level, total = np.empty(block, kind), np.empty(block, kind)
+    wrong = 0
+    for first in range(start, stop, block):
+        rows = min(block, stop - first)
+        wrong |= _load_margins(margin, margin_row, margin_column, coefficients, first, rows, u, top)
+        _rank(u, top, rows, columns, leader, second, inverses, largest, rest, others)
+        for i in range(rows):
+            sum_inverse[i] = 0
+            sum_share[i] = 0
+            total[i] = 0
+        for column in range(columns):
+            values = u[column]
+            a, b = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
+            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+            k = number(column, leader[0])
+            for i in range(rows):
+                t = class_log_odds(values[i], leader[i] == k, second[i], largest[i], rest[i], others[i])
+                inverse, share = class_balance(t, a, b, a0, b0)
+                sum_inverse[i] += inverse
+                sum_share[i] += share
+                inverses[column, i] = inverse
+                shares[column, i] = share
+        for i in range(rows):
+            level[i] = class_level(sum_inverse[i], sum_share[i]) if NEGATIVES else 1
+        for column in range(columns):
+            values = u[column]
+            class_weight = coefficients[POSITIVE_WEIGHT, column]
+            for i in range(rows):
+                values[i] = class_share(inverses[column, i], shares[column, i], level[i], class_weight)
+                total[i] += values[i]
+        for column in range(columns):
+            values = u[column]
+            for i in range(rows):
+                values[i] /= total[i]
+            _store(values, values, rows, probability, first * out_row + column * out_column, out_row, False)
     checks[2, 0] = wrong
 
 
@@ -513,7 +603,7 @@ def softmax_gradient_hessian_of_all_classes(
     block = _block_rows(4 * columns)
     kind = coefficients.dtype
     u = np.empty((columns, block), kind)
-    slopes, curving, curvatures = np.empty_like(u), np.empty_like(u), np.empty_like(u)
+    near, slopes, curving, curvatures = np.empty_like(u), np.empty_like(u), np.empty_like(u), np.empty_like(u)
     top = np.empty(block, kind)
     y = np.empty(block, label.dtype)
     w = np.empty(block, weight.dtype)
@@ -534,7 +624,7 @@ def softmax_gradient_hessian_of_all_classes(
             margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
             u, top, y, w, checks, WEIGHTED,
         )  # fmt: skip
-        _rank(u, top, y, rows, columns, leader, second, largest, rest, others)
+        _rank(u, top, rows, columns, leader, second, near, largest, rest, others)
         for i in range(rows):
             others_weight[i] = 0
             lead_weight[i] = 0
@@ -587,7 +677,7 @@ def softmax_gradient_hessian_of_all_classes(
             for i in range(rows):
                 g, h = class_derivatives(
                     values[i], leader[i] == k, slopes[column, i], curving[column, i], curvatures[column, i],
-                    second[i], largest[i], rest[i], others[i],
+                    near[column, i], largest[i], rest[i], others[i],
                     sum_slope[i], sum_curving[i], sum_curvature[i], sum_unshared[i],
                     lead_slope[i], lead_curving[i], lead_curvature[i],
                 )  # fmt: skip

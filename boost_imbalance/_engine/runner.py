@@ -73,6 +73,12 @@ def loss(
     return _run(template, formula, None, margin, label, weight, coefficients, (out, out), n_threads)
 
 
+def probability(formula: Any, margin: Array, coefficients: Array, out: Array, *, softmax: bool, n_threads: int) -> Checks:
+    """Write the calibrated probability of label 1, or of each class, into ``out``, of the shape of ``margin``."""
+    template = loops.softmax_probability if softmax else loops.sigmoid_probability
+    return _run(template, formula, None, margin, margin, None, coefficients, (out, out), n_threads)
+
+
 def misses(
     margin: Array, label: Array, weight: Array | None, coefficients: Array, *, softmax: bool, n_threads: int
 ) -> Array:
@@ -165,15 +171,11 @@ def _kernel(
 ) -> Any:
     output = _flat(out)
     signature = numba.void(*_input_types(formats), numba.intp, numba.intp, output, output, numba.intp, numba.intp, _MATRIX)
-    bindings = bindings_of(formula, curvature, _inlined) | {"WEIGHTED": weighted, "CONTIGUOUS": contiguous}
+    bindings = bindings_of(formula, curvature, inlined) | {"WEIGHTED": weighted, "CONTIGUOUS": contiguous}
     name = f"{template.__name__}_{formula.name}{'_weighted' if weighted else ''}{'_contiguous' if contiguous else ''}"
     if curvature is not None:
         name += f"_{curvature.term}{'_expected' if curvature.expected else ''}{'_absolute' if curvature.absolute else ''}"
     return specialise(template, name, signature, **bindings)
-
-
-def _inlined(function: Any) -> Any:
-    return function if hasattr(function, "py_func") else inlined(function)
 
 
 @functools.cache

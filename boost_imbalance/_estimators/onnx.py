@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from boost_imbalance._engine import link
+from boost_imbalance._engine.compiler import inlined
+from boost_imbalance._engine.elements import bindings_of
 from boost_imbalance._engine.runner import Row
 from boost_imbalance._estimators.onnx_graph import Value, apply, cast, constant, model, total, traced
 from boost_imbalance._estimators.onnx_trees import ensemble
-from boost_imbalance._losses.calibration import FARTHEST, class_shares
 from boost_imbalance._losses.labels import Task
 from boost_imbalance._losses.loss import Resolved
 
@@ -94,24 +94,27 @@ def _probability(resolved: Resolved, margin: Value) -> Any:
     u = margin + constant(resolved.offset)
     if resolved.softmax:
         return _softmax_probability(resolved, u, constant(w1))
-    if_true, if_false = _slopes(resolved, apply("Clip", u, -FARTHEST, FARTHEST))
-    up, down = -if_true * constant(w1), if_false * constant(w0)
-    return (apply("Concat", up, down, axis=1) if binary else down) / (up + down)
+    shape, elements = map(constant, resolved.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1]), _elements(resolved.formula)
+    of_zero, of_one = elements["sigmoid_probabilities"](u, *shape, constant(w1), constant(w0))
+    return apply("Concat", of_zero, of_one, axis=1) if binary else of_one
 
 
 def _softmax_probability(resolved: Resolved, u: Value, class_weights: Any) -> Any:
+    shape, elements = map(constant, resolved.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1]), _elements(resolved.formula)
     from_top = u - apply("ReduceMax", u, np.array([1]), keepdims=1)
     e = apply("Exp", from_top)
+    # The sum over the other classes, added up from both ends: total less own would cancel next to a dominant class.
     others = apply("CumSum", e, np.array(1), exclusive=1) + apply("CumSum", e, np.array(1), exclusive=1, reverse=1)
-    t = apply("Clip", from_top - apply("Log", others), -FARTHEST, FARTHEST)
-    p, q = traced(link.sigmoid)(t)
-    if_true, if_false = _slopes(resolved, t)
+    inverse, share = elements["class_balance"](from_top - apply("Log", others), *shape)
     all_classes = resolved.formula.negatives_in_softmax
-    return class_shares(p * q, if_true, if_false, class_weights, all_classes, total, functools.partial(apply, "Max"))
+    level = elements["class_level"](total(inverse), total(share)) if all_classes else 1.0
+    eta = elements["class_share"](inverse, share, level, class_weights)
+    return eta / total(eta)
 
 
-def _slopes(resolved: Resolved, t: Value) -> tuple[Value, Value]:
-    """Slope in the log-odds ``t`` of each column if it is 1, and if it is 0; without class weights."""
-    a1, b1, a0, b0 = map(constant, resolved.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1])
-    positive, negative = map(traced, resolved.formula[1:3])
-    return positive(t, a1, b1)[1], -negative(-t, a0, b0)[1]
+@functools.cache
+def _elements(formula: Any) -> dict[str, Any]:
+    """What the engine computes of a margin or a class, made to run on values."""
+    names = ("sigmoid_probabilities", "class_balance", "class_level", "class_share")
+    bound = bindings_of(formula, None, inlined)
+    return {name: traced(bound[name]) for name in names}

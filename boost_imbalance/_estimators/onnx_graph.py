@@ -57,7 +57,7 @@ class Value:
         return self if _is(other, 1) else apply("Div", self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return apply("Div", other, self)
+        return 0.0 if _is(other, 0) else apply("Div", other, self)
 
     def __neg__(self) -> Any:
         return apply("Neg", self)

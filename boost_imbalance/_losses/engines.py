@@ -31,6 +31,11 @@ def use_gpu(device: str, *values: Any, on_device: bool = False) -> bool:
     return False
 
 
+def to_predict(device: str) -> str:
+    """The device for predictions: not a GPU that is not there, because a model that was trained on one moves elsewhere."""
+    return "auto" if device == "cuda" and not arrays.is_usable() else device
+
+
 def engine(gpu: bool) -> Any:
     """The module whose functions run formulas over arrays."""
     return importlib.import_module("boost_imbalance._engine.cuda.runner") if gpu else runner

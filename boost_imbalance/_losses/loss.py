@@ -17,7 +17,7 @@ from boost_imbalance._engine.runner import Row
 from boost_imbalance._engine.threads import default_threads
 from boost_imbalance._formulas import CROSS_ENTROPY, Formula
 from boost_imbalance._formulas.curvature import CURVATURES, Curvature
-from boost_imbalance._losses import calibration, engines, labels, start, weights
+from boost_imbalance._losses import engines, labels, start, weights
 from boost_imbalance._losses.labels import Counts, Task
 from boost_imbalance._losses.parameters import Parameters, is_whole
 
@@ -25,8 +25,6 @@ Array = npt.NDArray[Any]
 
 DEFAULT_CURVATURE = "bound"
 """By measurement, see BENCHMARKS.md."""
-
-_CHUNK = 65536
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,29 +105,13 @@ class Resolved:
         shift = self.offset - np.log(w1 if self.softmax else w1 / w0)
         return np.asarray(shift - shift.mean() if self.softmax else shift)
 
-    def probability(self, margin: Array) -> Array:
-        """Calibrated probability at margins (n, columns), float64."""
-        u = margin.astype(np.float64) + self.offset
-        w1, w0 = self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
-        if self.softmax:
-            return calibration.softmax_probability(self._slopes, u, w1, self.formula.negatives_in_softmax)
-        columns = [
-            calibration.sigmoid_probability(functools.partial(self._slopes, k), u[:, k], w1[k], w0[k])
-            for k in range(u.shape[1])
-        ]
-        return np.stack(columns, axis=1)
-
     def _terms(self, column: int, t: Array) -> Array:
         return runner.evaluate(self.formula, t, self.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1, column])
 
     def _slopes(self, column: int, t: Array) -> tuple[Array, Array]:
         """Slope in the log-odds ``t`` (n,) if the column is 1, and if it is 0; without class weights."""
-        true, false = np.empty_like(t), np.empty_like(t)
-        for first in range(0, len(t), _CHUNK):
-            part = slice(first, first + _CHUNK)
-            terms = self._terms(column, t[part])
-            true[part], false[part] = terms[0, 1], -terms[1, 1]
-        return true, false
+        terms = self._terms(column, t)
+        return terms[0, 1], -terms[1, 1]
 
     def _softmax_terms(self, t: Array) -> tuple[Array, Array, Array, Array]:
         terms = np.stack([self._terms(k, t[k : k + 1])[:, :2, 0] for k in range(len(t))])
@@ -348,8 +330,8 @@ class Loss:
         >>> focal_objective(gamma=2.0).probability([-3.0, 0.0, 3.0]).round(4).tolist()
         [0.0003, 0.5, 0.9997]
         """
-        m = labels.as_margin(margin)
-        labels.check_margin(m)
+        gpu = engines.use_gpu(engines.to_predict(self._parameters.device), margin)
+        m = labels.as_margin(margin, gpu)
         columns = m.shape[1] if m.ndim == 2 else 1
         resolved = self._fitted or self._seen
         if resolved is None:
@@ -361,8 +343,14 @@ class Loss:
                 f"margin has shape {m.shape} but the labels were {resolved.task.value} with "
                 f"{resolved.counts.columns} columns; call fit(label) with the labels that belong to it."
             )
-        found = resolved.probability(m.reshape(len(m), columns)).reshape(m.shape).astype(m.dtype)
-        return cast(Array, arrays.like(found, margin))
+        m, engine = arrays.to_device(m) if gpu else m, engines.engine(gpu)
+        out = engine.empty_like(m)
+        checks = engine.probability(
+            resolved.formula, m, resolved.coefficients, out, softmax=resolved.softmax, n_threads=self._threads
+        )
+        if checks.wrong:
+            labels.check_margin(arrays.to_host(m))
+        return cast(Array, arrays.like(out, margin))
 
     def start(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
         """Constant margin that minimises the loss over the given labels.

@@ -43,8 +43,9 @@ LANES = 1
 EXPECTED = ABSOLUTE = NEGATIVES = CROSS_ENTROPY = WEIGHTED = False
 
 exponential = None
-sigmoid_derivatives = sigmoid_cost = true_class_cost = true_class_terms = None
-cross_entropy_derivatives = class_cost = class_terms = class_derivatives = None
+sigmoid_derivatives = sigmoid_cost = sigmoid_probabilities = true_class_cost = true_class_terms = None
+cross_entropy_derivatives = class_log_odds = class_balance = class_level = class_share = None
+class_cost = class_terms = class_derivatives = None
 
 
 def count_column(ones, total, column, columns, checks):
@@ -129,6 +130,22 @@ def sigmoid_loss(margin, label, weight, coefficients, loss, unused, checks):
             total += np.float64(w) if is_positive else np.float64(0)
         loss[row, column] = cost
     count_column(np.float64(ones), total if WEIGHTED else np.float64(ones), column, columns, checks)
+
+
+def sigmoid_probability(margin, label, weight, coefficients, probability, unused, checks):
+    """Calibrated probability of label 1 of a sigmoid per row and column; labels and weights are not read."""
+    columns = coefficients.shape[1]
+    first, step = cuda.grid(1), cuda.gridsize(1)
+    column = first % columns
+    a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
+    a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+    w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
+    offset = coefficients[OFFSET, column]
+    for row in range(first // columns, margin.shape[0], step // columns):
+        m = KIND(margin[row, column])
+        if not abs(m) <= LARGEST:
+            checks[MARGINS, 0] = 1
+        _, probability[row, column] = sigmoid_probabilities(m + offset, a1, b1, a0, b0, w1, w0)
 
 
 def sigmoid_misses(margin, label, weight, coefficients, misses):
@@ -224,6 +241,18 @@ def end_counting(ones, totals, columns, checks):
                 cuda.atomic.add(checks, (TOTALS, k), totals[k] if WEIGHTED else count)
 
 
+def find_top(margin, coefficients, row, lane, scratch, checks):
+    """The largest margin of a row; marks what is wrong."""
+    top = -LARGEST * KIND(2)
+    for k in range(lane, coefficients.shape[1], LANES):
+        m = KIND(margin[row, k])
+        if not abs(m) <= LARGEST:
+            checks[MARGINS, 0] = 1
+        m += coefficients[OFFSET, k]
+        top = m if m > top else top
+    return largest_of_lanes(top, scratch)
+
+
 def check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks):
     """The true class of a row, its largest margin and its weight; counts it, and marks what is wrong."""
     columns = coefficients.shape[1]
@@ -236,14 +265,7 @@ def check_softmax(margin, label, weight, coefficients, row, active, lane, ones, 
         checks[WEIGHTS, 0] = 1
     if active and lane == 0:
         count_class(ones, totals, columns, truth, w, checks)
-    top = -LARGEST * KIND(2)
-    for k in range(lane, columns, LANES):
-        m = KIND(margin[row, k])
-        if not abs(m) <= LARGEST:
-            checks[MARGINS, 0] = 1
-        m += coefficients[OFFSET, k]
-        top = m if m > top else top
-    return truth, largest_of_lanes(top, scratch), w
+    return truth, find_top(margin, coefficients, row, lane, scratch, checks), w
 
 
 def true_class(margin, coefficients, row, lane, truth, top, scratch, more):
@@ -261,26 +283,35 @@ def true_class(margin, coefficients, row, lane, truth, top, scratch, more):
 
 
 def rank(margin, coefficients, row, lane, top, scratch, more):
-    """The leading class; of the others, the second ``below``, then the largest and the rest in units of its ``e``."""
+    """The leading class; of the others, the largest margin, its ``below``, then largest and rest in units of its ``e``."""
     columns = coefficients.shape[1]
     first = -KIND(columns - 1)
     for k in range(lane, columns, LANES):
         leads = KIND(margin[row, k]) + coefficients[OFFSET, k] >= top
         first = -KIND(k) if leads and -KIND(k) > first else first
     leader = np.int32(-largest_of_lanes(first, scratch))
-    second = -LARGEST * KIND(16)
+    runner_up = -LARGEST * KIND(16)
     for k in range(lane, columns, LANES):
-        below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
-        second = below if below > second and k != leader else second
-    second = largest_of_lanes(second, scratch)
+        m = KIND(margin[row, k]) + coefficients[OFFSET, k]
+        runner_up = m if m > runner_up and k != leader else runner_up
+    runner_up = largest_of_lanes(runner_up, scratch)
+    second = runner_up - top
     largest, rest = KIND(0), KIND(0)
     for k in range(lane, columns, LANES):
-        e = exponential(KIND(margin[row, k]) + coefficients[OFFSET, k] - top - second)
+        e = exponential(KIND(margin[row, k]) + coefficients[OFFSET, k] - runner_up)
         e = KIND(0) if k == leader else e
         rest += e if e < largest else largest
         largest = largest if e < largest else e
     largest, rest = merge_lanes(largest, rest, scratch, more)
-    return leader, second, largest, rest, (largest + rest) * exponential(second)
+    return leader, runner_up, second, largest, rest, (largest + rest) * exponential(second)
+
+
+def balance(margin, coefficients, row, k, top, leader, second, largest, rest, others):
+    """What one class adds to the sums over its row."""
+    below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
+    t = class_log_odds(below, k == leader, second, largest, rest, others)
+    a, b = coefficients[POSITIVE_A, k], coefficients[POSITIVE_B, k]
+    return class_balance(t, a, b, coefficients[NEGATIVE_A, k], coefficients[NEGATIVE_B, k])
 
 
 def softmax_loss(margin, label, weight, coefficients, loss, unused, checks):
@@ -300,7 +331,7 @@ def softmax_loss(margin, label, weight, coefficients, loss, unused, checks):
         truth, top, w = check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks)
         a, b = coefficients[POSITIVE_A, truth], coefficients[POSITIVE_B, truth]
         if NEGATIVES:
-            leader, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
+            leader, _, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
             total = KIND(0)
             for k in range(lane, columns, LANES):
                 below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
@@ -313,6 +344,37 @@ def softmax_loss(margin, label, weight, coefficients, loss, unused, checks):
         if active and lane == 0:
             loss[row, 0] = total * coefficients[POSITIVE_WEIGHT, truth] * w
     end_counting(ones, totals, columns, checks)
+
+
+def softmax_probability(margin, label, weight, coefficients, probability, unused, checks):
+    """Calibrated probability of each class of a softmax; labels and weights are not read."""
+    scratch = cuda.shared.array(THREADS, KIND)
+    more = cuda.shared.array(THREADS, KIND)
+    columns, n = coefficients.shape[1], margin.shape[0]
+    lane = cuda.threadIdx.x % LANES
+    rows = THREADS // LANES
+    for first in range(cuda.blockIdx.x * rows, n, cuda.gridDim.x * rows):
+        row = first + cuda.threadIdx.x // LANES
+        active = row < n
+        row = row if active else n - 1
+        top = find_top(margin, coefficients, row, lane, scratch, checks)
+        leader, _, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
+        level, total = KIND(1), KIND(0)
+        if NEGATIVES:
+            sum_inverse, sum_share = KIND(0), KIND(0)
+            for k in range(lane, columns, LANES):
+                inverse, share = balance(margin, coefficients, row, k, top, leader, second, largest, rest, others)
+                sum_inverse += inverse
+                sum_share += share
+            level = class_level(sum_of_lanes(sum_inverse, scratch), sum_of_lanes(sum_share, scratch))
+        for k in range(lane, columns, LANES):
+            inverse, share = balance(margin, coefficients, row, k, top, leader, second, largest, rest, others)
+            total += class_share(inverse, share, level, coefficients[POSITIVE_WEIGHT, k])
+        total = sum_of_lanes(total, scratch)
+        for k in range(lane, columns, LANES):
+            inverse, share = balance(margin, coefficients, row, k, top, leader, second, largest, rest, others)
+            if active:
+                probability[row, k] = class_share(inverse, share, level, coefficients[POSITIVE_WEIGHT, k]) / total
 
 
 def softmax_gradient_hessian(margin, label, weight, coefficients, gradient, hessian, checks):
@@ -388,7 +450,7 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
         row = row if active else n - 1
         truth, top, w = check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks)
         class_weight = coefficients[POSITIVE_WEIGHT, truth]
-        leader, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
+        leader, runner_up, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
         lead_weight, others_weight = coefficients[POSITIVE_WEIGHT, leader], KIND(0)
         if EXPECTED and NEGATIVES:
             for k in range(lane, columns, LANES):
@@ -419,15 +481,15 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
         sum_curvature = sum_of_lanes(sum_curvature, scratch)
         sum_unshared = sum_of_lanes(sum_unshared, scratch)
         for k in range(lane, columns, LANES):
-            below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
+            m = KIND(margin[row, k]) + coefficients[OFFSET, k]
             slope, curving, curvature, _, _ = class_terms(
-                below, k == leader, k == truth,
+                m - top, k == leader, k == truth,
                 coefficients[POSITIVE_A, k], coefficients[POSITIVE_B, k], coefficients[NEGATIVE_A, k],
                 coefficients[NEGATIVE_B, k], coefficients[POSITIVE_WEIGHT, k], class_weight,
                 second, largest, rest, others, lead_weight, others_weight,
             )  # fmt: skip
             g, h = class_derivatives(
-                below, k == leader, slope, curving, curvature, second, largest, rest, others,
+                m - top, k == leader, slope, curving, curvature, exponential(m - runner_up), largest, rest, others,
                 sum_slope, sum_curving, sum_curvature, sum_unshared, lead_slope, lead_curving, lead_curvature,
             )  # fmt: skip
             h = h * hessian_scale
@@ -471,6 +533,6 @@ def total(values, sums):
 
 HELPERS = (
     count_column, count_class, begin_counting, end_counting, largest_of_lanes, sum_of_lanes, merge_lanes, true_class, rank,
-    check_softmax,
+    find_top, check_softmax, balance,
 )  # fmt: skip
 """Functions that the kernels call, each after those that it calls itself."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import cuda
 
-from boost_imbalance._engine.compiler import bound
+from boost_imbalance._engine.compiler import bound, inlined
 from boost_imbalance._engine.cuda import kernels
 from boost_imbalance._engine.cuda.arrays import as_matrix
 from boost_imbalance._engine.elements import bindings_of
@@ -59,6 +59,12 @@ def loss(
     """Write the loss into ``out``: per row (binary, softmax) or per row and column (multi-label)."""
     name = "softmax_loss" if softmax else "sigmoid_loss"
     return _run(name, formula, None, margin, label, weight, coefficients, (out, out), softmax)
+
+
+def probability(formula: Any, margin: Any, coefficients: Array, out: Any, *, softmax: bool, n_threads: int) -> Checks:
+    """Write the calibrated probability of label 1, or of each class, into ``out``, of the shape of ``margin``."""
+    name = "softmax_probability" if softmax else "sigmoid_probability"
+    return _run(name, formula, None, margin, margin, None, coefficients, (out, out), softmax)
 
 
 def misses(margin: Any, label: Any, weight: Any, coefficients: Array, *, softmax: bool, n_threads: int) -> Array:
@@ -144,9 +150,7 @@ def _kernel(name: str, formula: Any, curvature: Any, weighted: bool, format: Any
 def _on_device(function: Any) -> Any:
     """A device function of a scalar function and of all that it calls, without the fast division of CPU options."""
     if numba.config.ENABLE_CUDASIM:  # which runs Python on the host, and may call what is compiled for it
-        from boost_imbalance._engine.compiler import inlined
-
-        return function if hasattr(function, "py_func") else inlined(function)
+        return inlined(function)
     return _compiled_for_device(getattr(function, "py_func", function))
 
 
