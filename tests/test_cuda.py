@@ -4,6 +4,7 @@ import json
 import pickle
 import warnings
 
+import numba
 import numpy as np
 import pytest
 from measure import assert_close, mean_over_labels, softmax_sizes
@@ -19,7 +20,7 @@ from boost_imbalance._formulas.curvature import CURVATURES
 cuda = pytest.importorskip("numba.cuda")
 if not arrays.is_usable():
     pytest.skip("numba-cuda finds no GPU and does not simulate one", allow_module_level=True)
-SIMULATED = hasattr(cuda, "simulator")
+SIMULATED = bool(numba.config.ENABLE_CUDASIM)
 
 
 class OnDevice:
@@ -360,15 +361,22 @@ def test_outputs_are_used_again_when_nobody_holds_them():
     places = {id(array) for _ in range(10) for array in buffers.take((7,))}
     assert len(places) <= 4  # the loop's own variable holds one into the next round
     gradient, hessian = buffers.take((7,))
-    view = gradient[::2]
     held = {id(gradient), id(hessian)}
     assert not held & {id(array) for array in buffers.take((7,))}
+
+
+@pytest.mark.parametrize("seen_as", [lambda a: a[::2], lambda a: a.reshape(7, 1), lambda a: a.view(np.int32)])
+def test_outputs_are_not_used_again_while_a_view_is_held(seen_as):
+    buffers = DeviceBuffers()
+    gradient, hessian = buffers.take((7,))
+    gradient.copy_to_device(np.zeros(7, np.float32))
+    view = seen_as(gradient)
     del gradient, hessian
-    again = buffers.take((7,))
-    again[0].copy_to_device(np.ones(7, np.float32))
-    again[1].copy_to_device(np.ones(7, np.float32))
-    assert len(view) == 4
-    assert not any(array is view for array in again)
+    for _ in range(5):
+        for array in buffers.take((7,)):
+            array.copy_to_device(np.ones(7, np.float32))
+        del array
+    assert (arrays.to_host(view) == 0).all()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -509,3 +517,49 @@ def test_pickle_after_a_training():
 def test_on_a_gpu_to_1e_5_of_float64(task, name, mode):
     margin, label, weight = inputs(task, np.float32, rows=1_000_001)
     check(CONSTRUCTORS[name](hessian=mode).fit(label), mode, margin, label, weight)
+
+
+@pytest.mark.skipif(SIMULATED, reason="there is no GPU here")
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("strategy", ["one_output_per_tree", "multi_output_tree"])
+def test_a_booster_on_the_gpu_is_served_there(task, strategy):
+    xgboost = pytest.importorskip("xgboost")
+    if strategy == "multi_output_tree" and task == "binary":
+        pytest.skip("there is one output")
+    _, label, weight = inputs(task, rows=6000)
+    shift = label if label.ndim == 1 else label[:, 0]
+    X = np.random.default_rng(0).normal(size=(6000, 3)) + shift[:, None]
+    margins = []
+    for device in ("cpu", "auto"):
+        objective, places = bi.focal_objective(2.0, device=device), []
+
+        def spy(margin, data, objective=objective, places=places):
+            answer = objective(margin, data)
+            places.append([arrays.is_on_device(array) for array in answer])
+            return answer
+
+        data = xgboost.QuantileDMatrix(X, label, weight=weight)
+        params = {**objective.xgboost_params(label), "device": "cuda", "max_depth": 2, "multi_strategy": strategy}
+        booster = xgboost.train(params, data, 3, obj=spy, evals=[(data, "train")], custom_metric=objective.metric)
+        assert places == [[device == "auto"] * 2] * 3
+        margins.append(booster.predict(data, output_margin=True))
+    np.testing.assert_allclose(*margins, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.skipif(SIMULATED, reason="there is no GPU here")
+@pytest.mark.parametrize("options", [{}, {"sampling_method": "gradient_based", "subsample": 0.3}], ids=str)
+def test_cupy_all_the_way(options):
+    cupy = pytest.importorskip("cupy")
+    xgboost = pytest.importorskip("xgboost")
+    margin, label, weight = inputs("binary", rows=6000)
+    objective = bi.focal_objective(2.0)
+    on_host = objective.gradient_hessian(margin, label, weight)
+    for own, expected in zip(objective.gradient_hessian(*map(cupy.asarray, (margin, label, weight))), on_host, strict=True):
+        assert isinstance(own, cupy.ndarray)
+        np.testing.assert_allclose(cupy.asnumpy(own), expected, rtol=1e-4, atol=1e-6)
+    X = cupy.asarray(np.random.default_rng(0).normal(size=(6000, 3)) + label[:, None])
+    data = xgboost.QuantileDMatrix(X, cupy.asarray(label), weight=cupy.asarray(weight))
+    params = {**objective.xgboost_params(label), "device": "cuda", "max_depth": 3, **options}
+    booster = xgboost.train(params, data, 10, obj=objective)
+    start = objective.mean_loss(np.full(6000, objective.start(label, weight)), label, weight)
+    assert objective.mean_loss(booster.predict(data, output_margin=True), label, weight) < 0.9 * start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import types
+import warnings
 from typing import Any
 
 import numba
@@ -74,7 +75,7 @@ def misses(margin: Any, label: Any, weight: Any, coefficients: Array, *, softmax
     kernel = _kernel(name, None, None, weight is not None, coefficients.dtype, 1)
     found = cuda.to_device(np.zeros((2, columns)))
     blocks = _blocks(len(margin) if softmax else len(margin) * columns, 1 if softmax else columns)
-    kernel[blocks, kernels.THREADS](*_inputs(margin, label, weight, coefficients), found)
+    _started(kernel, blocks)(*_inputs(margin, label, weight, coefficients), found)
     table = np.asarray(found.copy_to_host())
     return table[kernels.TOTALS :] if softmax else table
 
@@ -88,7 +89,7 @@ def total(array: Any) -> float:
     """The sum of all elements, in float64."""
     sums = cuda.to_device(np.zeros((2, 1)))
     kernel = _kernel("total", None, None, False, np.dtype(np.float64), 1)
-    kernel[_blocks(array.size, 1), kernels.THREADS](as_matrix(array), sums)
+    _started(kernel, _blocks(array.size, 1))(as_matrix(array), sums)
     return float(sums.copy_to_host()[kernels.TOTALS, 0])
 
 
@@ -108,9 +109,7 @@ def _run(
     kernel = _kernel(name, formula, curvature, weight is not None, coefficients.dtype, lanes)
     checks = cuda.to_device(np.zeros((5, columns)))
     blocks = _blocks(len(margin) * (lanes if softmax else columns), 1 if softmax else columns)
-    kernel[blocks, kernels.THREADS](
-        *_inputs(margin, label, weight, coefficients), as_matrix(out[0]), as_matrix(out[1]), checks
-    )
+    _started(kernel, blocks)(*_inputs(margin, label, weight, coefficients), as_matrix(out[0]), as_matrix(out[1]), checks)
     seen = checks.copy_to_host()  # waits for the kernel: what goes out is finished
     wrong = sum(
         flag
@@ -118,6 +117,13 @@ def _run(
         if seen[row, 0]
     )
     return Checks(seen[kernels.ONES], seen[kernels.TOTALS], wrong)
+
+
+def _started(kernel: Any, blocks: int) -> Any:
+    """The kernel on so many blocks, without numba's advice to give a GPU more work than there is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", numba.errors.NumbaPerformanceWarning)
+        return kernel[blocks, kernels.THREADS]
 
 
 def _inputs(margin: Any, label: Any, weight: Any, coefficients: Array) -> tuple[Any, ...]:
