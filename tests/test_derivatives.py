@@ -260,14 +260,17 @@ def expected_values(case, task, gamma, class_weighted, adjusted):
         values = {name: np.einsum("nl...,l->ln...", value, weight) for name, value in table.items()}
         for name, terms in (("expected", "exact"), ("expected size", "exact size")):
             values[name] = np.stack([mean_over_labels(values[terms], table["belief"].T[..., None])] * 3)
+        mean_weight = np.exp(table["belief"] @ np.log(weight))[:, None]
     else:
         columns = [sigmoid_reference(*shape, tau, prior) for prior in ((0.2,) if task == "binary" else (0.2, 0.5, 0.8))]
         table = {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
         values = {name: np.einsum("nlc,lc->lnc", value, weight) for name, value in table.items()}
         values["exact size"] = values["bound"]
         belief = np.moveaxis(table["belief"], 1, 0)
+        mean_weight = np.exp((belief * np.log(weight)[:, None]).sum(axis=0))
         for name, terms in (("expected", "exact"), ("expected size", "exact size")):
             values[name] = np.stack([mean_over_labels(values[terms], belief, values["gradient"])] * 2)
+    values["bound"] = np.moveaxis(table["bound"], 1, 0) * mean_weight
     values["absolute"], values["absolute size"] = np.abs(values["exact"]), values["exact size"]
     flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
     return {name: value[:, 0] for name, value in flat.items()} if task == "binary" else flat

@@ -15,15 +15,31 @@ from __future__ import annotations
 from typing import Any
 
 from boost_imbalance._engine.compiler import bound
-from boost_imbalance._engine.link import near, sigmoid
+from boost_imbalance._engine.link import exp, near, sigmoid
 from boost_imbalance._engine.primitives import exp_negative, log, number
 
 positive = negative = None
 TERM = 2
-EXPECTED = ABSOLUTE = NEGATIVES = SYMMETRIC = False
+EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = SYMMETRIC = False
 
 SMALLEST_SLOPE = 1e-290
 """A strong focus takes the slope of a class that is certain down to 0."""
+
+
+def believed_weight(m, w1, w0):
+    """Geometric mean of the class weights, each label as probable as the sigmoid of the margin says."""
+    p, q = sigmoid(m)
+    return exp(p * log(w1) + q * log(w0))
+
+
+def log_weight(w):
+    """What :func:`mean_weight` adds up of a class weight."""
+    return log(w)
+
+
+def mean_weight(sum_of_logs, total):
+    """Geometric mean of class weights from a sum of their logarithms, each multiplied by its ``e``, and the sum of ``e``."""
+    return exp(sum_of_logs / total)
 
 
 def sigmoid_derivatives(m, is_positive, a1, b1, a0, b0, w1, w0):
@@ -31,7 +47,7 @@ def sigmoid_derivatives(m, is_positive, a1, b1, a0, b0, w1, w0):
     if SYMMETRIC and not EXPECTED:
         side = positive(m if is_positive else -m, a1 if is_positive else a0, b1 if is_positive else b0)
         class_weight = w1 if is_positive else w0
-        curvature = class_weight * side[TERM]
+        curvature = (believed_weight(m, w1, w0) if SMOOTH else class_weight) * side[TERM]
         slope = (class_weight if is_positive else -class_weight) * side[1]
     else:
         t1 = positive(m, a1, b1)
@@ -44,7 +60,9 @@ def sigmoid_derivatives(m, is_positive, a1, b1, a0, b0, w1, w0):
             calibrated = (down * w1 * t1[TERM] + up * w0 * t0[TERM]) / (up + down)
             curvature = curvature if curvature > calibrated else calibrated
         else:
-            curvature = w1 * t1[TERM] if is_positive else w0 * t0[TERM]
+            class_weight = w1 if is_positive else w0
+            class_weight = believed_weight(m, w1, w0) if SMOOTH else class_weight
+            curvature = class_weight * (t1[TERM] if is_positive else t0[TERM])
         slope = w1 * t1[1] if is_positive else -w0 * t0[1]
     if ABSOLUTE:
         curvature = abs(curvature)
@@ -133,8 +151,9 @@ def class_cost(below, leads, is_true, second, largest, rest, others, a, b, a0, b
 
 
 def class_terms(
-    below, leads, is_true, a1, b1, a0, b0, w1, class_weight, second, largest, rest, others, lead_weight, others_weight
-):
+    below, leads, is_true, a1, b1, a0, b0, w1, class_weight, hessian_weight, second, largest, rest, others,
+    lead_weight, others_weight,
+):  # fmt: skip
     """What one class contributes to its row: slope, mixed slope and curvature in its own log-odds.
 
     Then ``1 / (1 - p)``, and what it adds to the leader's diagonal.
@@ -164,8 +183,8 @@ def class_terms(
             mixed_slope = mixed_slope - disbelief * t0[1]
             curvature = curvature + disbelief * t0[TERM]
     else:
-        mixed_slope = mixed_slope * class_weight
-        curvature = curvature * class_weight
+        mixed_slope = mixed_slope * hessian_weight
+        curvature = curvature * hessian_weight
     if TERM != 2:
         mixed_slope = mixed_slope if mixed_slope < zero else zero
     over = total / contrary
@@ -201,6 +220,7 @@ def class_derivatives(
 
 
 ELEMENTS = (
+    believed_weight, log_weight, mean_weight,
     sigmoid_derivatives, sigmoid_cost, sigmoid_probabilities, exponential, true_class_cost, true_class_terms,
     cross_entropy_derivatives, class_log_odds, class_balance, class_level, class_share, class_cost, class_terms,
     class_derivatives,
@@ -218,7 +238,12 @@ def bindings_of(formula: Any, curvature: Any, inline: Any) -> dict[str, Any]:
         "NEGATIVES": formula.negatives_in_softmax,
     }
     if curvature is not None:
-        names |= {"TERM": curvature.term, "EXPECTED": curvature.expected, "ABSOLUTE": curvature.absolute}
+        names |= {
+            "TERM": curvature.term,
+            "EXPECTED": curvature.expected,
+            "ABSOLUTE": curvature.absolute,
+            "SMOOTH": curvature.smooth,
+        }
     for element in ELEMENTS:
         names[element.__name__] = inline(bound(element, element.__name__, names))
     return names

@@ -44,3 +44,10 @@ def log_sigmoid(t):
     minus_log_q = far if t >= 0 else near
     minus_log_p_over_q = (ratio if t >= 0 else far) * (one + e)
     return minus_log_p, minus_log_q, minus_log_p_over_q
+
+
+@inlined
+def exp(x):
+    """``exp(x)`` of any number."""
+    e = exp_negative(-fabs(x))
+    return number(1, e) / e if x > 0 else e

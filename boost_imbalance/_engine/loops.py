@@ -36,14 +36,15 @@ from boost_imbalance._engine.elements import (
     true_class_cost,
     true_class_terms,
 )
-from boost_imbalance._engine.primitives import exp_negative, number
+from boost_imbalance._engine.link import exp
+from boost_imbalance._engine.primitives import exp_negative, log, number
 
 BAD_MARGIN = 1
 BAD_LABEL = 2
 BAD_WEIGHT = 4
 
 positive = negative = None
-EXPECTED = ABSOLUTE = NEGATIVES = CROSS_ENTROPY = WEIGHTED = CONTIGUOUS = False
+EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = CROSS_ENTROPY = WEIGHTED = CONTIGUOUS = False
 
 
 class Row(IntEnum):
@@ -394,6 +395,23 @@ def _rank(u, top, rows, columns, leader, second, near, largest, rest, others):
 
 
 @inlined
+def _mean_weight(u, exponentials, coefficients, rows, columns, total, mean):
+    """Geometric mean of the class weights, each class as probable as a row says; ``u`` as one of the two above left it."""
+    for i in range(rows):
+        total[i] = 0
+        mean[i] = 0
+    for column in range(columns):
+        values = u[column]
+        weight_log = log(coefficients[POSITIVE_WEIGHT, column])
+        for i in range(rows):
+            e = values[i] if exponentials else exp_negative(values[i])
+            total[i] += e
+            mean[i] += e * weight_log
+    for i in range(rows):
+        mean[i] = exp(mean[i] / total[i])
+
+
+@inlined
 def _pick(coefficients, row, y, rows, columns, target):
     for i in range(rows):
         target[i] = coefficients[row, 0]
@@ -524,6 +542,7 @@ def softmax_gradient_hessian(
     own, others = np.empty(block, kind), np.empty(block, kind)
     largest, rest = np.empty(block, kind), np.empty(block, kind)
     a, b, class_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    believed = np.empty(block, kind)
     gradient_scale = coefficients[GRADIENT_SCALE, 0]
     hessian_scale = coefficients[HESSIAN_SCALE, 0]
     floor = coefficients[HESSIAN_FLOOR, 0]
@@ -539,6 +558,10 @@ def softmax_gradient_hessian(
         _pick(coefficients, POSITIVE_A, y, rows, columns, a)
         _pick(coefficients, POSITIVE_B, y, rows, columns, b)
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
+        hessian_weight = class_weight
+        if SMOOTH:
+            hessian_weight = believed
+            _mean_weight(u, True, coefficients, rows, columns, top, believed)
         if CROSS_ENTROPY:
             # Added up in one order whatever the true class, so that rows with equal margins tie as they do in a library.
             for i in range(rows):
@@ -553,8 +576,8 @@ def softmax_gradient_hessian(
             for i in range(rows):
                 slope, curvature = true_class_terms(own[i], others[i], a[i], b[i])
                 own[i] = slope * class_weight[i] * gradient_scale
-                a[i] = curvature * class_weight[i] * hessian_scale
-                b[i] = -slope * class_weight[i] * hessian_scale
+                a[i] = curvature * hessian_weight[i] * hessian_scale
+                b[i] = -slope * hessian_weight[i] * hessian_scale
                 others[i] = number(1, others[i]) / others[i]
         for column in range(columns):
             values = u[column]
@@ -567,7 +590,7 @@ def softmax_gradient_hessian(
                         values[i], is_true, a[i], others[i], largest[i], rest[i], b[i], own[i], limit
                     )
                     slope = slope * class_weight[i] * gradient_scale
-                    curvature = curvature * class_weight[i] * hessian_scale
+                    curvature = curvature * hessian_weight[i] * hessian_scale
                 else:
                     one = number(1, values[i])
                     share = values[i] * others[i]
@@ -614,6 +637,7 @@ def softmax_gradient_hessian_of_all_classes(
     second = np.empty(block, kind)
     sum_slope, sum_curving, sum_curvature = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
     lead_slope, lead_curving, lead_curvature = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    believed = np.empty(block, kind)
     gradient_scale = coefficients[GRADIENT_SCALE, 0]
     hessian_scale = coefficients[HESSIAN_SCALE, 0]
     floor = coefficients[HESSIAN_FLOOR, 0]
@@ -646,6 +670,10 @@ def softmax_gradient_hessian_of_all_classes(
                     lead_weight[i] = e if leads else lead_weight[i]
                     others_weight[i] += number(0, e) if leads else e
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
+        hessian_weight = class_weight
+        if SMOOTH:
+            hessian_weight = believed
+            _mean_weight(u, False, coefficients, rows, columns, top, believed)
         for column in range(columns):
             values = u[column]
             a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
@@ -657,7 +685,7 @@ def softmax_gradient_hessian_of_all_classes(
                 leads = leader[i] == k
                 zero = number(0, below)
                 slope, mixed_slope, curvature, over, to_leader = class_terms(
-                    below, leads, y[i] == k, a1, b1, a0, b0, w1, class_weight[i],
+                    below, leads, y[i] == k, a1, b1, a0, b0, w1, class_weight[i], hessian_weight[i],
                     second[i], largest[i], rest[i], others[i], lead_weight[i], others_weight[i],
                 )  # fmt: skip
                 lead_slope[i] = slope if leads else lead_slope[i]

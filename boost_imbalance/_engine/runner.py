@@ -175,6 +175,7 @@ def _kernel(
     name = f"{template.__name__}_{formula.name}{'_weighted' if weighted else ''}{'_contiguous' if contiguous else ''}"
     if curvature is not None:
         name += f"_{curvature.term}{'_expected' if curvature.expected else ''}{'_absolute' if curvature.absolute else ''}"
+        name += "_smooth" if curvature.smooth else ""
     return specialise(template, name, signature, **bindings)
 
 

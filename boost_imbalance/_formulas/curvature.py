@@ -14,12 +14,17 @@ class Curvature(NamedTuple):
     """Average over the labels as the model believes them, instead of the label that was seen."""
     absolute: bool = False
     """Take the absolute value at the end."""
+    smooth: bool = False
+    """Take the geometric mean of the class weights as the model believes the labels, instead of the weight of the one seen.
+
+    Then rows at the same margin count alike in ``min_child_weight`` and LightGBM's row counts, whatever their labels.
+    """
 
 
 CURVATURES = {
     "exact": Curvature(2),
     "expected": Curvature(2, expected=True),
-    "bound": Curvature(3),
+    "bound": Curvature(3, smooth=True),
     "absolute": Curvature(2, absolute=True),
     "reweighted": Curvature(4),
 }

@@ -56,7 +56,10 @@ class Resolved:
         """The Hessian that was asked for, or the default; all are one for plain cross-entropy."""
         if self.is_built_in:
             return CURVATURES["exact"]
-        return CURVATURES[self.parameters.hessian or DEFAULT_CURVATURE]
+        curvature = CURVATURES[self.parameters.hessian or DEFAULT_CURVATURE]
+        w1, w0 = self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
+        equal = (w1 == w1[0]).all() if self.softmax else (w1 == w0).all()
+        return curvature._replace(smooth=False) if equal else curvature  # the mean of equal weights costs time
 
     @property
     def offset(self) -> Array:

@@ -40,12 +40,12 @@ KIND = np.float32
 LARGEST = np.float32(2.0**120)
 LIMIT = np.float32(0.98)
 LANES = 1
-EXPECTED = ABSOLUTE = NEGATIVES = CROSS_ENTROPY = WEIGHTED = False
+EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = CROSS_ENTROPY = WEIGHTED = False
 
 exponential = None
 sigmoid_derivatives = sigmoid_cost = sigmoid_probabilities = true_class_cost = true_class_terms = None
 cross_entropy_derivatives = class_log_odds = class_balance = class_level = class_share = None
-class_cost = class_terms = class_derivatives = None
+class_cost = class_terms = class_derivatives = log_weight = mean_weight = None
 
 
 def count_column(ones, total, column, columns, checks):
@@ -306,6 +306,18 @@ def rank(margin, coefficients, row, lane, top, scratch, more):
     return leader, runner_up, second, largest, rest, (largest + rest) * exponential(second)
 
 
+def weight_of_hessian(margin, coefficients, row, lane, truth, top, scratch):
+    """The class weight under which a row's curvatures are: of its own class, or the mean as the row believes."""
+    if not SMOOTH:
+        return coefficients[POSITIVE_WEIGHT, truth]
+    total, logs = KIND(0), KIND(0)
+    for k in range(lane, coefficients.shape[1], LANES):
+        e = exponential(KIND(margin[row, k]) + coefficients[OFFSET, k] - top)
+        total += e
+        logs += e * log_weight(coefficients[POSITIVE_WEIGHT, k])
+    return mean_weight(sum_of_lanes(logs, scratch), sum_of_lanes(total, scratch))
+
+
 def balance(margin, coefficients, row, k, top, leader, second, largest, rest, others):
     """What one class adds to the sums over its row."""
     below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
@@ -396,6 +408,7 @@ def softmax_gradient_hessian(margin, label, weight, coefficients, gradient, hess
         row = row if active else n - 1
         truth, top, w = check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks)
         class_weight = coefficients[POSITIVE_WEIGHT, truth]
+        hessian_weight = weight_of_hessian(margin, coefficients, row, lane, truth, top, scratch)
         own = KIND(margin[row, truth]) + coefficients[OFFSET, truth] - top
         largest, rest, total = true_class(margin, coefficients, row, lane, truth, top, scratch, more)
         others = largest + rest
@@ -405,15 +418,15 @@ def softmax_gradient_hessian(margin, label, weight, coefficients, gradient, hess
             per = KIND(1) / others
             a, b = coefficients[POSITIVE_A, truth], coefficients[POSITIVE_B, truth]
             own_slope, own_curvature = true_class_terms(own, others, a, b)
-            bend = -own_slope * class_weight * hessian_scale
+            bend = -own_slope * hessian_weight * hessian_scale
             own_slope = own_slope * class_weight * gradient_scale
-            own_curvature = own_curvature * class_weight * hessian_scale
+            own_curvature = own_curvature * hessian_weight * hessian_scale
         for k in range(lane, columns, LANES):
             e = exponential(KIND(margin[row, k]) + coefficients[OFFSET, k] - top)
             if CROSS_ENTROPY:
                 slope, curvature = cross_entropy_derivatives(e, k == truth, own, others, largest, rest, total, per, LIMIT)
                 slope = slope * class_weight * gradient_scale
-                curvature = curvature * class_weight * hessian_scale
+                curvature = curvature * hessian_weight * hessian_scale
             else:
                 share = e * per
                 unshared = rest * per if e == largest else KIND(1) - share
@@ -450,6 +463,7 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
         row = row if active else n - 1
         truth, top, w = check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks)
         class_weight = coefficients[POSITIVE_WEIGHT, truth]
+        hessian_weight = weight_of_hessian(margin, coefficients, row, lane, truth, top, scratch)
         leader, runner_up, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
         lead_weight, others_weight = coefficients[POSITIVE_WEIGHT, leader], KIND(0)
         if EXPECTED and NEGATIVES:
@@ -463,7 +477,7 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
             slope, curving, curvature, over, to_leader = class_terms(
                 KIND(margin[row, k]) + coefficients[OFFSET, k] - top, k == leader, k == truth,
                 coefficients[POSITIVE_A, k], coefficients[POSITIVE_B, k], coefficients[NEGATIVE_A, k],
-                coefficients[NEGATIVE_B, k], coefficients[POSITIVE_WEIGHT, k], class_weight,
+                coefficients[NEGATIVE_B, k], coefficients[POSITIVE_WEIGHT, k], class_weight, hessian_weight,
                 second, largest, rest, others, lead_weight, others_weight,
             )  # fmt: skip
             if k == leader:
@@ -485,7 +499,7 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
             slope, curving, curvature, _, _ = class_terms(
                 m - top, k == leader, k == truth,
                 coefficients[POSITIVE_A, k], coefficients[POSITIVE_B, k], coefficients[NEGATIVE_A, k],
-                coefficients[NEGATIVE_B, k], coefficients[POSITIVE_WEIGHT, k], class_weight,
+                coefficients[NEGATIVE_B, k], coefficients[POSITIVE_WEIGHT, k], class_weight, hessian_weight,
                 second, largest, rest, others, lead_weight, others_weight,
             )  # fmt: skip
             g, h = class_derivatives(
@@ -533,6 +547,6 @@ def total(values, sums):
 
 HELPERS = (
     count_column, count_class, begin_counting, end_counting, largest_of_lanes, sum_of_lanes, merge_lanes, true_class, rank,
-    find_top, check_softmax, balance,
+    find_top, check_softmax, weight_of_hessian, balance,
 )  # fmt: skip
 """Functions that the kernels call, each after those that it calls itself."""
