@@ -36,9 +36,6 @@ CONFIGURATIONS = {
 BINARY_ONLY = (
     "focal 4, expected",
     "focal 4, expected, scale='start'",
-    "balanced focal 2, expected",
-    "class-balanced 0.9999, expected, scale 1",
-    "adaptive, expected",
     "logit-adjusted",
 )
 ROUNDS = {"binary": 100, "multiclass": 40, "multilabel": 40}
@@ -46,7 +43,6 @@ ROUNDS = {"binary": 100, "multiclass": 40, "multilabel": 40}
 
 def losses(task: str) -> dict:
     """Each entry makes a fresh objective."""
-    weights = balanced(task)
     made = {"cross-entropy": lambda: bi.focal_objective(gamma=0.0, n_threads=1)}
     for hessian in HESSIANS:
         made[f"focal 2, {hessian}"] = lambda h=hessian: bi.focal_objective(gamma=2.0, hessian=h, n_threads=1)
@@ -56,27 +52,12 @@ def losses(task: str) -> dict:
         )
         made[f"focal 4, {hessian}"] = lambda h=hessian: bi.focal_objective(gamma=4.0, hessian=h, n_threads=1)
         made[f"asymmetric, {hessian}"] = lambda h=hessian: bi.asymmetric_objective(hessian=h, n_threads=1)
-        made[f"balanced focal 2, {hessian}"] = lambda h=hessian: bi.focal_objective(
-            gamma=2.0, weights=weights, hessian=h, n_threads=1
-        )
-    for hessian in HESSIANS[:2]:  # "bound" and "exact" are the same here
-        made[f"balanced, {hessian}"] = lambda h=hessian: bi.weighted_objective(weights, hessian=h, n_threads=1)
     if task != "multilabel":
-        own = "bound" if task == "multiclass" else "expected"
-        made[f"class-balanced 0.9999, {own}"] = lambda: bi.class_balanced_objective(0.9999, hessian=own, n_threads=1)
-        made["class-balanced 0.9999, expected, scale 1"] = lambda: bi.class_balanced_objective(
-            0.9999, hessian="expected", scale=1.0, n_threads=1
-        )
         made["focal 4, expected, scale='start'"] = lambda: bi.focal_objective(
             gamma=4.0, hessian="expected", scale="start", n_threads=1
         )
         made["logit-adjusted"] = lambda: bi.logit_adjusted_objective(n_threads=1)
-    made["adaptive, expected"] = lambda: bi.adaptive_objective(hessian="expected", n_threads=1)
     return made
-
-
-def balanced(task: str) -> str | float:
-    return "balanced" if task != "multilabel" else 5.0  # a label may have no positives in a fold
 
 
 def margins(library: str, data: Dataset, train: np.ndarray, test: np.ndarray, params: dict, objective) -> np.ndarray:

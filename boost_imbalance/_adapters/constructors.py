@@ -18,11 +18,12 @@ _COMMON = """\
         Strength of the logit adjustment added to margins in training; see :func:`logit_adjusted_objective`.
     hessian : {"exact", "expected", "bound", "absolute", "reweighted"}, optional
         Curvature handed to the booster. ``exact``: the second derivative, which is negative where a focal loss meets a
-        badly misclassified row. ``bound``, the default: without its negative terms; of a weighted cross-entropy the
-        second derivative itself, as in the libraries' own class weights. ``expected``: its mean over the labels, each as
-        probable as ``sigmoid`` or ``softmax`` of the margin says; of a sigmoid, never less than the mean by calibrated
-        probabilities, which is positive. It learns more slowly and overfits less. ``absolute``: its absolute value.
-        ``reweighted``: cross-entropy's, under the frozen dynamic weight.
+        badly misclassified row; of a weighted cross-entropy it gives the trees of the library's own class weights.
+        ``bound``, the default: without its negative terms, and under the geometric mean of the class weights, each class
+        as probable as ``sigmoid`` or ``softmax`` of the margin says. ``expected``: the mean over labels of the second
+        derivative, with the same probabilities; of a sigmoid, never less than by calibrated ones, which is positive. It
+        learns more slowly and overfits less. ``absolute``: the absolute value. ``reweighted``: cross-entropy's, under the
+        frozen dynamic weight.
     scale : {"auto", "start"} or float
         What gradient and Hessian are multiplied by on their way to a booster. It does not change the loss, but decides
         what ``min_child_weight``, ``lambda`` and ``min_sum_hessian_in_leaf`` mean. ``"start"``: such that the mean Hessian
