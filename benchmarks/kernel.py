@@ -84,7 +84,7 @@ def binary_contests(z, y, n_threads) -> dict[str, Contest]:
     for gamma in (2.0, 2.5):
         contest = {
             "boost-imbalance": ours(bi.focal_objective(gamma=gamma, n_threads=n_threads)),
-            "boost-imbalance, bound": ours(bi.focal_objective(gamma=gamma, hessian="bound", n_threads=n_threads)),
+            "boost-imbalance, expected": ours(bi.focal_objective(gamma=gamma, hessian="expected", n_threads=n_threads)),
             "NumPy": lambda g=gamma: numpy_focal(z, y, np.float32(g)),
         }
         for peer in (_imxgboost(gamma), _bokbokbok(gamma), _imlightgbm(gamma), _gbdtcbl_binary("FLLoss", gamma)):
@@ -93,7 +93,7 @@ def binary_contests(z, y, n_threads) -> dict[str, Contest]:
         contests[f"binary focal, gamma {gamma}"] = contest
     contests["asymmetric 0, 4, 0.05"] = {
         "boost-imbalance": ours(bi.asymmetric_objective(n_threads=n_threads)),
-        "boost-imbalance, bound": ours(bi.asymmetric_objective(hessian="bound", n_threads=n_threads)),
+        "boost-imbalance, expected": ours(bi.asymmetric_objective(hessian="expected", n_threads=n_threads)),
         "NumPy": lambda: numpy_asymmetric(z, y, np.float32(0), np.float32(4), np.float32(0.05)),
     }
     peer = _gbdtcbl_binary("ASLLoss", 0.0, 4.0, 0.05)
@@ -101,6 +101,7 @@ def binary_contests(z, y, n_threads) -> dict[str, Contest]:
         contests["asymmetric 0, 4, 0.05"][peer[0]] = lambda: peer[1](z, y)
     contests["weighted"] = {
         "boost-imbalance": ours(bi.weighted_objective(weights=5.0, n_threads=n_threads)),
+        "boost-imbalance, exact": ours(bi.weighted_objective(weights=5.0, hessian="exact", n_threads=n_threads)),
         "NumPy": lambda: numpy_weighted(z, y, np.float32(5)),
     }
     peer = _gbdtcbl_binary("WCELoss", 5.0)
