@@ -26,9 +26,9 @@ import peers
 from datasets import Dataset, keel, load
 
 import boost_imbalance as bi
-from boost_imbalance._compare.contestants import BASELINE, BASELINES
-from boost_imbalance._compare.measures import MEASURES
-from boost_imbalance._compare.statistics import Difference, paired
+from boost_imbalance.comparison.contestants import BASELINE, BASELINES
+from boost_imbalance.comparison.measures import MEASURES
+from boost_imbalance.comparison.statistics import Difference, paired
 
 ROWS = {"binary": 8_000, "keel": 4_000, "multiclass": 3_000, "multilabel": 1_600}
 REPEATS = {"binary": 2, "keel": 2, "multiclass": 1, "multilabel": 1}

@@ -14,7 +14,7 @@ import numpy as np
 from timing import machine
 
 import boost_imbalance as bi
-from boost_imbalance._engine.cuda import arrays
+from boost_imbalance.kernels.cuda import arrays
 
 FEATURES, DEPTH = 28, 6
 

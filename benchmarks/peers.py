@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from boost_imbalance._compare.contestants import Contestant
-from boost_imbalance._compare.fitting import LIBRARIES, PATIENCE, ROUNDS
+from boost_imbalance.comparison.contestants import Contestant
+from boost_imbalance.comparison.fitting import LIBRARIES, PATIENCE, ROUNDS
 
 Loss = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 

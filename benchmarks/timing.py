@@ -26,7 +26,7 @@ def machine() -> str:
     """Processor, SIMD width and core count, as far as they can be told."""
     import numba
 
-    from boost_imbalance._engine.threads import default_threads
+    from boost_imbalance.kernels.threads import default_threads
 
     features = numba.core.codegen.get_host_cpu_features()
     width = 512 if "+avx512f" in features else 256 if "+avx2" in features else 128

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from boost_imbalance import metrics
-from boost_imbalance._adapters.constructors import (
+from boost_imbalance.libraries.constructors import (
     adaptive_objective,
     asymmetric_objective,
     class_balanced_objective,
@@ -11,15 +11,15 @@ from boost_imbalance._adapters.constructors import (
     logit_adjusted_objective,
     weighted_objective,
 )
-from boost_imbalance._adapters.lightgbm import multilabel_dataset
-from boost_imbalance._adapters.objective import Objective
-from boost_imbalance._losses.weights import effective_number
+from boost_imbalance.libraries.lightgbm import multilabel_dataset
+from boost_imbalance.libraries.objective import Objective
+from boost_imbalance.losses.weighting import effective_number
 
 if TYPE_CHECKING:
-    from boost_imbalance._compare.comparison import Comparison
-    from boost_imbalance._compare.experiment import compare
-    from boost_imbalance._estimators.lightgbm import ImbalancedLGBMClassifier
-    from boost_imbalance._estimators.xgboost import ImbalancedXGBClassifier
+    from boost_imbalance.comparison.comparison import Comparison
+    from boost_imbalance.comparison.experiment import compare
+    from boost_imbalance.estimators.lightgbm import ImbalancedLGBMClassifier
+    from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier
 
 __version__ = "0.1.0"
 
@@ -41,10 +41,10 @@ __all__ = [
 ]
 
 _LATER = {
-    "Comparison": ("_compare.comparison", "sklearn"),
-    "ImbalancedLGBMClassifier": ("_estimators.lightgbm", "lightgbm"),
-    "ImbalancedXGBClassifier": ("_estimators.xgboost", "xgboost"),
-    "compare": ("_compare.experiment", "sklearn"),
+    "Comparison": ("comparison.comparison", "sklearn"),
+    "ImbalancedLGBMClassifier": ("estimators.lightgbm", "lightgbm"),
+    "ImbalancedXGBClassifier": ("estimators.xgboost", "xgboost"),
+    "compare": ("comparison.experiment", "sklearn"),
 }
 """What is imported when it is asked for: from where, and what it needs beside scikit-learn."""
 

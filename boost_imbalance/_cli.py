@@ -15,7 +15,7 @@ except ModuleNotFoundError:
     raise SystemExit("The command needs typer and rich; install them with pip install 'boost-imbalance[compare]'.") from None
 
 if TYPE_CHECKING:
-    from boost_imbalance._compare.comparison import Comparison
+    from boost_imbalance.comparison.comparison import Comparison
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 INTERRUPTED = 130
@@ -82,7 +82,7 @@ def compare(
 ) -> None:
     """Every loss beside honest baselines on your data, by repeated cross-validation."""
     import boost_imbalance
-    from boost_imbalance._compare import sources
+    from boost_imbalance.comparison import sources
 
     found = _or_exit(sources.read, data, target or (), [*(drop or ()), *([group] if group else [])])
     groups = None if group is None else _or_exit(sources.column, data, group)
@@ -125,7 +125,7 @@ def report(
     form: Annotated[Form, typer.Option("--format", help="What to print.")] = Form.table,
 ) -> None:
     """Print and write again what a comparison has left in its folder."""
-    from boost_imbalance._compare.comparison import Comparison
+    from boost_imbalance.comparison.comparison import Comparison
 
     result = _or_exit(Comparison.read, folder)
     _or_exit(_write, result, folder, True)
@@ -135,7 +135,7 @@ def report(
 @app.command()
 def datasets() -> None:
     """List the named sets."""
-    from boost_imbalance._compare import sources
+    from boost_imbalance.comparison import sources
 
     console = Console()
     for package, names in sources.names().items():
@@ -150,7 +150,7 @@ def _write(result: Comparison, folder: pathlib.Path, report: bool) -> None:
 
 
 def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -> None:
-    from boost_imbalance._compare import terminal
+    from boost_imbalance.comparison import terminal
 
     if form is Form.json:
         print((folder / "comparison.json").read_text(encoding="utf-8"), end="")
@@ -170,7 +170,7 @@ def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -
 
 def _losses(given: list[str] | None) -> Any:
     """``focal:gamma=1`` as an objective, by its text."""
-    from boost_imbalance._compare.contestants import losses
+    from boost_imbalance.comparison.contestants import losses
 
     if given is None:
         return None

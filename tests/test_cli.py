@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 import boost_imbalance as bi
 from boost_imbalance._cli import app
-from boost_imbalance._compare import experiment
+from boost_imbalance.comparison import experiment
 
 QUICK = ["--folds", "3", "--repeats", "1", "--baseline", "none", "--quiet", "--jobs", "1"]
 

@@ -21,11 +21,11 @@ from sklearn import metrics as sk
 from sklearn.datasets import make_classification
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from boost_imbalance._compare import contestants, experiment, fitting, measures, sources
-from boost_imbalance._compare.problem import Problem
-from boost_imbalance._compare.statistics import Difference, paired
-from boost_imbalance._compare.tuning import tuned
-from boost_imbalance._losses.labels import Task
+from boost_imbalance.comparison import contestants, experiment, fitting, measures, sources
+from boost_imbalance.comparison.problem import Problem
+from boost_imbalance.comparison.statistics import Difference, paired
+from boost_imbalance.comparison.tuning import tuned
+from boost_imbalance.losses.labels import Task
 
 TASKS = ["binary", "multiclass", "multilabel"]
 LIBRARIES = [name for name in ("xgboost", "lightgbm") if importlib.util.find_spec(name)]
@@ -670,7 +670,7 @@ def test_every_study_has_the_same_budget_and_begins_with_the_usual_parameters(li
         seen.append((contestant.name, len(fit.label), params))
         return fitting.train(library, contestant, problem, fit, stop, {**params, "n_estimators": 5}, seed)
 
-    monkeypatch.setattr("boost_imbalance._compare.tuning.train", train)
+    monkeypatch.setattr("boost_imbalance.comparison.tuning.train", train)
     found = compared(*rare, library=library, losses=["focal", "asymmetric"], tune=3)
     counts = {name: sum(one == name for one, *_ in seen) for name in ("built-in", "focal", "asymmetric")}
     assert set(counts.values()) == {3 * 3 * 3} | ({counts[found.recommended()]} if found.recommended() in counts else set())

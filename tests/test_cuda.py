@@ -10,12 +10,12 @@ import pytest
 from measure import assert_close, mean_over_labels, softmax_sizes
 
 import boost_imbalance as bi
-from boost_imbalance._adapters import xgboost as adapter
-from boost_imbalance._adapters.device import Copies, DeviceBuffers
-from boost_imbalance._engine import runner
-from boost_imbalance._engine.cuda import arrays
-from boost_imbalance._engine.runner import Row
-from boost_imbalance._formulas.curvature import CURVATURES
+from boost_imbalance.kernels import cpu as runner
+from boost_imbalance.kernels.cpu import Row
+from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.libraries import xgboost as adapter
+from boost_imbalance.libraries.device import Copies, DeviceBuffers
+from boost_imbalance.losses.curvature import CURVATURES
 
 cuda = pytest.importorskip("numba.cuda")
 if not arrays.is_usable():

@@ -11,10 +11,10 @@ import numpy as np
 import numba.cuda.dispatcher as dispatcher
 from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
 from numba import cuda
-from boost_imbalance import _formulas as formulas
-from boost_imbalance._engine.cuda import runner
-from boost_imbalance._engine.runner import template_name
-from boost_imbalance._formulas.curvature import CURVATURES
+from boost_imbalance.losses import formula as formulas
+from boost_imbalance.kernels.cuda import runner
+from boost_imbalance.kernels.cpu import template_name
+from boost_imbalance.losses.curvature import CURVATURES
 
 dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=(8, 0))  # asked for by device functions
 matrix, table = numba.float32[:, ::1], numba.float64[:, ::1]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import boost_imbalance as bi
-from boost_imbalance._engine.threads import default_threads, part_count, run_parts
+from boost_imbalance.kernels.threads import default_threads, part_count, run_parts
 
 
 def margins(task, n, seed=0, dtype=np.float32):
@@ -197,7 +197,7 @@ COUNT_THREADS = """
 import os, sys
 if sys.argv[1] and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, [sorted(os.sched_getaffinity(0))[0]])
-from boost_imbalance._engine.threads import default_threads
+from boost_imbalance.kernels.threads import default_threads
 print(default_threads())
 """
 

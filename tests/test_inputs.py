@@ -466,7 +466,7 @@ def test_a_huge_number_of_threads_costs_nothing():
 
 
 def test_arrays_on_a_device_are_brought_to_the_host(monkeypatch):
-    monkeypatch.setattr("boost_imbalance._engine.cuda.arrays.is_usable", lambda: False)  # it would look at the memory
+    monkeypatch.setattr("boost_imbalance.kernels.cuda.arrays.is_usable", lambda: False)  # it would look at the memory
 
     class OnDevice:
         """What matters of a CuPy array, which NumPy refuses to convert by itself."""

@@ -12,9 +12,9 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 pytest.importorskip("sklearn")
 
-from boost_imbalance._estimators import onnx as export  # noqa: E402
-from boost_imbalance._estimators import onnx_graph  # noqa: E402
-from boost_imbalance._estimators.onnx import to_onnx  # noqa: E402
+from boost_imbalance.estimators import onnx as export  # noqa: E402
+from boost_imbalance.estimators import onnx_graph  # noqa: E402
+from boost_imbalance.estimators.onnx import to_onnx  # noqa: E402
 
 COLUMNS = {"binary": 1, "multiclass": 3, "multilabel": 3}
 

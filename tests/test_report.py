@@ -19,17 +19,17 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("xgboost")
 
 import boost_imbalance as bi
-from boost_imbalance._compare.comparison import Comparison
-from boost_imbalance._compare.contestants import chosen
-from boost_imbalance._compare.measures import MEASURES
-from boost_imbalance._compare.store import Store
-from boost_imbalance._estimators import portable
-from boost_imbalance._losses.labels import Task
-from boost_imbalance._report import html
+from boost_imbalance.comparison.comparison import Comparison
+from boost_imbalance.comparison.contestants import chosen
+from boost_imbalance.comparison.measures import MEASURES
+from boost_imbalance.comparison.report import html
+from boost_imbalance.comparison.store import Store
+from boost_imbalance.estimators import portable
+from boost_imbalance.losses.labels import Task
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 BAD = '<script>alert("x")</script>'
-STYLE = pathlib.Path(bi.__file__).parent / "_report" / "report.css"
+STYLE = pathlib.Path(bi.__file__).parent / "comparison" / "report" / "report.css"
 
 
 class Page(HTMLParser):

@@ -1,0 +1,133 @@
+"""A contestant as a classifier to train on all rows, and as the Python that makes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from boost_imbalance.comparison.contestants import BASELINES
+from boost_imbalance.comparison.fitting import LIBRARIES, Library
+from boost_imbalance.estimators import portable
+from boost_imbalance.libraries.objective import Objective
+from boost_imbalance.losses.labels import Task
+
+if TYPE_CHECKING:
+    from boost_imbalance.comparison.comparison import Comparison
+
+_SAMPLERS = {"over": ("over_sampling", "RandomOverSampler"), "under": ("under_sampling", "RandomUnderSampler")}
+
+
+class Recipe(NamedTuple):
+    """What a classifier is made of."""
+
+    library: Library
+    loss: Objective | None
+    params: dict[str, Any]
+    own: bool
+    """Whether it is a classifier of this package."""
+    sampler: str | None
+
+
+def recipe(comparison: Comparison, name: str, library: str) -> Recipe:
+    """Of one contestant."""
+    if name not in BASELINES and name not in comparison.settings["losses"]:
+        raise ValueError(f"contestant is {name!r}, a model of your own; take it as you gave it.")
+    records = comparison.tuned_on_all(name, library) or _typical(comparison, name, library)
+    if not records:
+        raise ValueError(f"contestant is {name!r}, of which nothing was trained with {library}; run the comparison first.")
+    params = {**records[0]["params"], "n_estimators": max(1, round(float(np.mean([r["rounds"] for r in records]))))}
+    changes = {key.removeprefix("loss__"): params.pop(key) for key in list(params) if key.startswith("loss__")}
+    state = comparison.settings["losses"].get(name)
+    loss = None if state is None else portable.loss_from(state).replace(**changes)
+    own, sampler = loss is not None or comparison.task is Task.MULTILABEL, None
+    if name in BASELINES:
+        baseline = BASELINES[name]
+        own = own or baseline.balance == "weights" or baseline.thresholds is not None
+        params |= {"class_weight": "balanced"} if baseline.balance == "weights" else {}
+        params |= {} if baseline.thresholds is None else {"decision": baseline.thresholds}
+        sampler = baseline.balance if baseline.balance in _SAMPLERS else None
+    return Recipe(LIBRARIES[library], loss, params, own, sampler)
+
+
+def estimator(comparison: Comparison, name: str, library: str) -> Any:
+    """Not fitted."""
+    made = recipe(comparison, name, library)
+    model = made.library.classifier_of(made.own)(**({} if made.loss is None else {"loss": made.loss}), **made.params)
+    if made.sampler is None:
+        return model
+    import importlib
+
+    from imblearn.pipeline import make_pipeline
+
+    module, sampler = _SAMPLERS[made.sampler]
+    return make_pipeline(getattr(importlib.import_module(f"imblearn.{module}"), sampler)(random_state=0), model)
+
+
+def code(comparison: Comparison, name: str, library: str) -> str:
+    """Lines to copy: imports, features and labels as they were compared, the model."""
+    made = recipe(comparison, name, library)
+    shown = made.library.classifier if made.own else made.library.built_in
+    imported = ", ".join([shown] + ([made.loss.constructor_name] if made.loss is not None else []))
+    lines = [f"from {'boost_imbalance' if made.own else library} import {imported}"]
+    lines += _rows(comparison, _labels(comparison, made))
+    arguments = ([f"loss={made.loss!r}"] if made.loss is not None else []) + [
+        f"{key}={_shown(value)}" for key, value in made.params.items()
+    ]
+    body = "".join(f"    {argument},\n" for argument in arguments)
+    text = f"{shown}(\n{body})"
+    if made.sampler is not None:
+        module, sampler = _SAMPLERS[made.sampler]
+        lines = ["from imblearn.pipeline import make_pipeline", f"from imblearn.{module} import {sampler}", *lines]
+        text = f"make_pipeline({sampler}(random_state=0), {text})"
+    return "\n".join([*lines, "", *_notes(made), f"model = {text}", "model.fit(X, y)", ""])
+
+
+def _notes(made: Recipe) -> list[str]:
+    """What predicts otherwise than in the comparison."""
+    if made.loss is not None:
+        return ["# predict takes the largest calibrated probability; decision='f1' or 'balanced_accuracy' tunes thresholds."]
+    if "class_weight" in made.params:
+        return ["# The same trees, but its probabilities are calibrated; the library's own, which were measured, are not."]
+    return []
+
+
+def _labels(comparison: Comparison, made: Recipe) -> list[str]:
+    """The classes as the losses saw them, the positive one as 1; ``y`` is an array."""
+    task, classes = comparison.task, comparison.settings["classes"]
+    if task is Task.BINARY and (classes != [0, 1] or comparison.settings["unlabelled"]):
+        return [f"y = (y == {classes[1]!r}).astype(int)"]
+    if task is Task.MULTICLASS and classes != list(range(len(classes))) and not made.own and made.library.name == "xgboost":
+        return ["y = np.unique(y, return_inverse=True)[1]"]
+    return []
+
+
+def _rows(comparison: Comparison, labels: list[str]) -> list[str]:
+    """Features and labels, without the rows that have no label."""
+    preparation, unlabelled = comparison.settings["preparation"], comparison.settings["unlabelled"]
+    imports = [line for line in preparation if line.startswith("import")]
+    lines = [line for line in preparation if line not in imports]
+    if unlabelled and comparison.task is not Task.MULTILABEL:
+        imports += ["import pandas", "from sklearn.utils import _safe_indexing"]
+        lines += ["known = pandas.notna(np.ravel(y))", "X, y = _safe_indexing(X, np.flatnonzero(known)), np.ravel(y)[known]"]
+    elif labels:
+        lines.append("y = np.ravel(y)")
+    if labels or unlabelled:
+        imports.append("import numpy as np")
+    return [*sorted(set(imports)), "", *lines, *labels] if lines or labels else []
+
+
+def _typical(comparison: Comparison, name: str, library: str) -> list[dict[str, Any]]:
+    """All folds; if they were tuned, the one whose result is in the middle."""
+    records = [r for r in comparison.records if (r["library"], r["contestant"]) == (library, name)]
+    if comparison.settings["tune"] and records:
+        records = sorted(records, key=lambda r: float(r[comparison.settings["tune_for"]]))
+        return [records[len(records) // 2]]
+    return records
+
+
+def _shown(value: Any) -> str:
+    """Numbers to five digits, which no model notices."""
+    if isinstance(value, float):
+        return repr(float(f"{value:.5g}")) if np.isfinite(value) else f"float('{value}')"
+    return repr(value)

@@ -1,0 +1,170 @@
+"""Who takes part: the library as it is, what people do about imbalance with it, and the losses of this package."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sklearn.base import clone
+
+from boost_imbalance.libraries import constructors
+from boost_imbalance.libraries.objective import Objective
+from boost_imbalance.losses.labels import Task
+
+Suggest = Callable[[Any, str], Any]
+"""Of an Optuna trial and a parameter's name there, a value."""
+
+Train = Callable[[Any, Any, int], tuple[Any, int]]
+"""From a part to fit on, one to stop on and a seed, a model with ``predict_proba`` and its number of rounds."""
+
+BASELINE = "built-in"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to train on imbalanced data."""
+
+    name: str
+    about: str
+    loss: Objective | None = None
+    """None: the library's own classifier."""
+    balance: str | None = None
+    """Of a baseline: ``weights``, ``over`` or ``under``, by which the classes become equal."""
+    thresholds: str | None = None
+    """Of a baseline: the rule of decision that is tuned on the rows to stop on."""
+    space: Mapping[str, Suggest] | None = None
+    """What a study may choose for the loss."""
+    train: Train | None = None
+    """Of a model that is neither: how it is trained."""
+
+    @property
+    def source(self) -> str:
+        """Whose fits it decides upon."""
+        return BASELINE if self.thresholds else self.name
+
+
+BASELINES = {
+    contestant.name: contestant
+    for contestant in (
+        Contestant(BASELINE, "the library's own objective"),
+        Contestant("tuned threshold", "built-in, with thresholds tuned for F1", thresholds="f1"),
+        Contestant("class weights", "built-in, classes weighted to equal shares", balance="weights"),
+        Contestant("over-sampling", "built-in, rows of rare classes repeated at random", balance="over"),
+        Contestant("under-sampling", "built-in, rows of frequent classes left out at random", balance="under"),
+    )
+}
+
+
+def _between(low: float, high: float) -> Suggest:
+    return lambda trial, name: trial.suggest_float(name, low, high)
+
+
+def _one_of(*values: Any) -> Suggest:
+    return lambda trial, name: trial.suggest_categorical(name, values)
+
+
+_GAMMA = _between(0.0, 4.0)
+_CHOICES: dict[str, tuple[Callable[[], Objective], str, dict[str, Suggest]]] = {
+    "weighted": (
+        constructors.weighted_objective,
+        "cross-entropy, classes weighted to equal shares",
+        {"weights": _one_of("balanced", None)},
+    ),
+    "class-balanced": (
+        constructors.class_balanced_objective,
+        "cross-entropy, weights by effective numbers",
+        {"beta": _one_of(0.9, 0.99, 0.999, 0.9999)},
+    ),
+    "focal": (constructors.focal_objective, "well classified rows count less", {"gamma": _GAMMA}),
+    "asymmetric": (
+        constructors.asymmetric_objective,
+        "easy negatives count less, very easy ones not at all",
+        {"gamma_pos": _between(0.0, 2.0), "gamma_neg": _GAMMA, "margin": _between(0.0, 0.1)},
+    ),
+    "logit-adjusted": (
+        constructors.logit_adjusted_objective,
+        "margins moved by the log of the class shares",
+        {"tau": _between(0.0, 2.0)},
+    ),
+    "adaptive": (constructors.adaptive_objective, "weights that follow each class's false-negative rate", {}),
+}
+"""The losses by name: constructor, what it does, and what a study may choose."""
+
+
+def losses() -> dict[str, Contestant]:
+    """The losses of this package at their defaults."""
+    return {name: Contestant(name, about, make(), space=space) for name, (make, about, space) in _CHOICES.items()}
+
+
+def chosen(
+    task: Task,
+    wanted_losses: Any = None,
+    wanted_baselines: Iterable[str] | None = None,
+    others: Mapping[str, Any] | None = None,
+) -> list[Contestant]:
+    """The baselines, then models of the user's own, then the losses; None: all that fit the task."""
+    baselines = [c for c in BASELINES.values() if c.balance is None or task is not Task.MULTILABEL]
+    if wanted_baselines is not None:
+        names = _names("baselines", wanted_baselines, BASELINES)
+        for name in names:
+            if BASELINES[name] not in baselines:
+                raise ValueError(f"baselines holds {name!r}, which no {task.value} task has; leave it out.")
+        baselines = [contestant for contestant in baselines if contestant.name in (BASELINE, *names)]
+    found = baselines + [_other(name, model) for name, model in (others or {}).items()] + _losses(wanted_losses)
+    names = [contestant.name for contestant in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"losses and others hold two contestants named {name!r}; give one of them another name.")
+    return found
+
+
+def _other(name: str, model: Any) -> Contestant:
+    if name in BASELINES or name in _CHOICES:
+        raise ValueError(f"others names a model {name!r}, as a contestant is called; give it another name.")
+    if isinstance(model, Contestant):
+        return model
+    for method in ("fit", "predict_proba", "get_params"):
+        if not hasattr(model, method):
+            raise TypeError(f"others holds {model!r} as {name!r}, which has no {method}; give a scikit-learn classifier.")
+
+    def train(fit: Any, stop: Any, seed: int) -> tuple[Any, int]:
+        return clone(model).fit(fit.X, fit.label), 0
+
+    # Without addresses in memory, by which the next run would be another comparison.
+    return Contestant(name, re.sub(" at 0x[0-9a-fA-F]+", "", " ".join(repr(model).split())), train=train)
+
+
+def _losses(wanted: Any) -> list[Contestant]:
+    known = losses()
+    if wanted is None:
+        return list(known.values())
+    if not isinstance(wanted, Mapping):
+        if isinstance(wanted, Objective):
+            wanted = [wanted]
+        objectives = not isinstance(wanted, str) and [loss for loss in wanted if isinstance(loss, Objective)]
+        if not objectives:
+            return [known[name] for name in dict.fromkeys(_names("losses", wanted, known))]
+        wanted = {repr(loss) if isinstance(loss, Objective) else loss: loss for loss in wanted}
+    found = []
+    for name, loss in wanted.items():
+        if isinstance(loss, str):
+            (loss,) = _names("losses", loss, known)
+            found.append(replace(known[loss], name=str(name)))
+            continue
+        if not isinstance(loss, Objective):
+            raise TypeError(f"losses holds {loss!r} as {name!r}; give objectives, such as focal_objective(gamma=2.0).")
+        if name in BASELINES:
+            raise ValueError(f"losses names one {name!r}, as a baseline is called; give it another name.")
+        space = next((c.space for c in known.values() if c.loss and c.loss.constructor_name == loss.constructor_name), {})
+        found.append(Contestant(str(name), repr(loss), loss.replace(), space=space))
+    return found
+
+
+def _names(parameter: str, wanted: Any, known: Iterable[str]) -> list[str]:
+    names = [wanted] if isinstance(wanted, str) else list(wanted)
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{parameter} holds {name!r}; give some of {', '.join(map(repr, known))}.")
+    return names

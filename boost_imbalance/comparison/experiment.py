@@ -1,0 +1,386 @@
+"""Runs a comparison: every contestant on every fold, once; what is done already is not done again."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.comparison import measures
+from boost_imbalance.comparison.comparison import ALL_ROWS, Comparison
+from boost_imbalance.comparison.contestants import Contestant, chosen
+from boost_imbalance.comparison.fitting import LIBRARIES, Library, Predicted, predict, train
+from boost_imbalance.comparison.interrupt import interruptible
+from boost_imbalance.comparison.problem import Fold, Part, Problem
+from boost_imbalance.comparison.progress import progress_bar
+from boost_imbalance.comparison.store import Store
+from boost_imbalance.comparison.tuning import INNER_FOLDS, tuned
+from boost_imbalance.estimators import portable
+from boost_imbalance.estimators.decisions import Decision, decide
+from boost_imbalance.losses.labels import Task
+
+Array = npt.NDArray[Any]
+
+_TUNABLE = ("average_precision", "log_loss", "brier")
+_DECIDED = (
+    *("objective", "objective_type", "app", "application", "loss", "class_weight", "scale_pos_weight", "is_unbalance"),
+    *("unbalance", "unbalanced_sets", "decision", "decision_cv", "classes", "pos_label", "missing_label", "callbacks"),
+    *("eval_metric", "metric", "metrics", "early_stopping_rounds", "early_stopping_round", "early_stopping"),
+)
+"""Parameters of a library by which contestants would no longer differ by what they are."""
+
+_ALIASES = {
+    "eta": "learning_rate",
+    "shrinkage_rate": "learning_rate",
+    "num_leaf": "num_leaves",
+    "num_iterations": "n_estimators",
+    "num_boost_round": "n_estimators",
+}
+"""Of parameters that have a usual value, which would stay beside them."""
+
+
+class Unit(NamedTuple):
+    """One training: whoever decides upon it shares it."""
+
+    library: Library
+    source: Contestant
+    fold: Fold
+
+
+def compare(
+    X: Any,
+    y: Any,
+    *,
+    losses: Any = None,
+    baselines: Any = None,
+    others: Mapping[str, Any] | None = None,
+    library: Any = None,
+    folds: int = 5,
+    repeats: int = 2,
+    tune: int = 0,
+    tune_for: str = "average_precision",
+    precision: float = 0.5,
+    confidence: float = 0.95,
+    params: Mapping[str, Any] | None = None,
+    pos_label: Any = None,
+    groups: Any = None,
+    seed: int = 0,
+    n_jobs: int | None = None,
+    output: Any = None,
+    restart: bool = False,
+    progress: bool = True,
+    name: str = "data",
+) -> Comparison:
+    """Compare every loss with what else helps on these data.
+
+    Every loss, and every remedy against imbalance that the library has without it, is trained on each fold of a repeated
+    cross-validation, with the same trees, and measured on the fold's test part. Training stops early on a fifth of the
+    other rows; thresholds are tuned there as well. The result holds the means, and the paired differences to the library's
+    own objective with their intervals.
+
+    Parameters
+    ----------
+    X : array_like, data frame or sparse matrix, shape (n, features)
+        NaN is a missing feature; text columns of a data frame become categories.
+    y : array_like, shape (n,) or (n, labels)
+        Any two classes, any number of classes, or zeros and ones of several labels. Rows without a label (NaN, None) are
+        left out; of several labels, any may be NaN.
+    losses : str, Objective, list or dict, optional
+        Names (``"weighted"``, ``"class-balanced"``, ``"focal"``, ``"asymmetric"``, ``"logit-adjusted"``, ``"adaptive"``),
+        objectives, or a dict of objectives by names of your own. Default: all six at their defaults.
+    baselines : list of str, optional
+        Some of ``"tuned threshold"``, ``"class weights"``, ``"over-sampling"``, ``"under-sampling"``; ``"built-in"``, the
+        library's own objective, always takes part. Default: all that the task allows. A multi-label task allows only the
+        tuned threshold, and its built-in objective is trained through this package with cross-entropy, which is equal.
+    others : dict, optional
+        Models of your own by name: scikit-learn classifiers with ``predict_proba``. They are trained on the rows that the
+        losses are fitted on, labels 0, 1, ... (the positive class 1), and are not tuned.
+    library : {"xgboost", "lightgbm", "both"}, optional
+        Default: XGBoost, or LightGBM where XGBoost is not installed.
+    folds, repeats : int
+    tune : int
+        Trials of an Optuna study in each fold, for each contestant alike, over the loss's own parameters and those of the
+        trees. It takes about ``2 tune`` times as long. 0: everything at its defaults.
+    tune_for : {"average_precision", "log_loss", "brier"}
+        What a study is after.
+    precision : float
+        Of the measure "recall at precision".
+    confidence : float
+        Of the intervals. Those of one column hold together with at least this confidence.
+    params : dict, optional
+        Parameters of the library for all contestants, over the usual ones: ``learning_rate=0.1, max_depth=4`` (XGBoost),
+        ``learning_rate=0.05, num_leaves=15`` (LightGBM), at most 1000 rounds. For both libraries a dict of two dicts. A
+        study leaves them as they are.
+    pos_label : optional
+        Which of two classes is the positive one. Default: the rarer.
+    groups : array_like, shape (n,), optional
+        Rows of one group are never on both sides of a split.
+    seed : int
+    n_jobs : int, optional
+        Threads of a training. Default: the library's.
+    output : path, optional
+        A folder that keeps everything. A call with the same arguments goes on where an earlier one was stopped.
+    restart : bool
+        Throw away what another comparison has left in ``output``.
+    progress : bool
+        Show a bar with the time left.
+    name : str
+        Of the data, for tables and reports.
+
+    Returns
+    -------
+    Comparison
+        Of what was done until then, if you press Ctrl-C.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument makes no sense, before anything is trained.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from boost_imbalance import compare
+    >>> X, y = make_classification(400, weights=[0.9], random_state=0)
+    >>> found = compare(X, y, losses=["focal"], baselines=[], folds=3, repeats=1, progress=False)
+    >>> found.table()["contestant"].tolist()
+    ['built-in', 'focal']
+    """
+    problem = Problem.of(X, y, name, pos_label, groups)
+    _check_numbers(folds, repeats, tune, seed, precision, confidence)
+    folds, repeats, tune, seed = int(folds), int(repeats), int(tune), int(seed)
+    problem.check(folds, INNER_FOLDS if tune else 0)
+    if tune_for not in _TUNABLE:
+        raise ValueError(f"tune_for is {tune_for!r}; give {', '.join(map(repr, _TUNABLE))}.")
+    libraries = _libraries(library)
+    contestants = chosen(problem.task, losses, baselines, others)
+    _require(contestants, tune, progress)
+    given = _params(libraries, params, n_jobs)
+    if problem.has_categories and "xgboost" in given:
+        given["xgboost"] = {"enable_categorical": True, **given["xgboost"]}
+    settings = {
+        "version": 1,
+        "name": name,
+        "task": problem.task.value,
+        "classes": [_plain(c) for c in problem.classes],
+        "counts": problem.counts.tolist(),
+        "rows": problem.rows,
+        "unlabelled": problem.unlabelled,
+        "preparation": list(problem.preparation),
+        "features": int(problem.X.shape[1]),
+        "data": joblib.hash((problem.X, problem.label, problem.groups)),
+        "libraries": [found.name for found in libraries],
+        "versions": {
+            name: importlib.import_module(name).__version__ for name in ("boost_imbalance", *(one.name for one in libraries))
+        },
+        "contestants": [contestant.name for contestant in contestants],
+        "about": {contestant.name: contestant.about for contestant in contestants},
+        "losses": {c.name: portable.loss_parameters(c.loss) for c in contestants if c.loss is not None},
+        "params": {name: {key: _plain(value) for key, value in chosen.items()} for name, chosen in given.items()},
+        "folds": folds,
+        "repeats": repeats,
+        "tune": tune,
+        "tune_for": tune_for,
+        "precision": float(precision),
+        "confidence": float(confidence),
+        "seed": seed,
+    }
+    store = Store.open(settings, problem.label, output, restart)
+    units = [
+        Unit(found, contestant, fold)
+        for fold in problem.folds(folds, repeats, seed)
+        for found in libraries
+        for contestant in contestants
+        if contestant.thresholds is None
+    ]
+    study = Study(problem, contestants, given, store)
+    try:
+        with interruptible() as check, progress_bar(len(units), progress) as bar:
+            for unit in units:
+                check()
+                bar.begin(f"{unit.library.name}, {unit.source.name}")
+                study.run(unit)
+                bar.advance()
+            if tune:
+                for found in libraries:
+                    check()
+                    bar.begin(f"{found.name}, tuning on all rows")
+                    study.finish(found)
+    except KeyboardInterrupt:
+        if not store.records:
+            raise
+        trained = sum(store.has(u.library.name, u.source.name, u.fold.repeat, u.fold.number) for u in units)
+        done = f"stopped after {trained} of {len(units)} trainings"
+        remedy = (
+            "give output= a folder to be able to go on" if output is None else "call again with the same arguments to go on"
+        )
+        warnings.warn(f"{done}; {remedy}.", stacklevel=2)
+    return study.comparison()
+
+
+class Study:
+    """The trainings of one comparison."""
+
+    def __init__(
+        self, problem: Problem, contestants: list[Contestant], params: dict[str, dict[str, Any]], store: Store
+    ) -> None:
+        self.problem, self.contestants, self.params, self.store = problem, contestants, params, store
+
+    def run(self, unit: Unit) -> None:
+        """Train one contestant on one fold, and measure all that decide upon it."""
+        library, source, fold = unit
+        deciding = [contestant for contestant in self.contestants if contestant.source == source.name]
+        missing = [c for c in deciding if not self.store.has(library.name, c.name, fold.repeat, fold.number)]
+        if not missing:
+            return
+        common = {"library": library.name, "repeat": fold.repeat, "fold": fold.number}
+        common |= {"n_train": len(fold.train), "n_test": len(fold.test)}
+        fit, stop, test = (self.problem.part(rows) for rows in (fold.fit, fold.stop, fold.test))
+        try:
+            params = self._tuned(library, source, fold.train, fold.seed)
+            trained = train(library, source, self.problem, fit, stop, params, fold.seed)
+            held_out = predict(trained, source, self.problem.task, stop.X)
+            tested = predict(trained, source, self.problem.task, test.X)
+            measured = [(c, self._measured(c, stop, held_out, test, tested)) for c in missing]
+        except Exception as error:
+            for contestant in missing:
+                self.store.add({**common, "contestant": contestant.name, "error": f"{type(error).__name__}: {error}"}, None)
+            return
+        common |= {"rounds": trained.rounds, "seconds": trained.seconds, "params": params}
+        for contestant, found in measured:
+            decided = found.pop("decided")
+            kept = {"rows": fold.test, "probability": tested.probability.astype(np.float32), "decided": decided}
+            self.store.add({**common, "contestant": contestant.name, **found}, None if fold.repeat else kept)
+
+    def finish(self, library: Library) -> None:
+        """Tune the contestant to recommend on all rows."""
+        comparison = self.comparison()
+        name = comparison.recommended(library.name)
+        source = next(contestant for contestant in self.contestants if contestant.name == name)
+        source = next(contestant for contestant in self.contestants if contestant.name == source.source)
+        if self.store.has(library.name, name, ALL_ROWS, 0):
+            return
+        rows = np.arange(self.problem.rows)
+        try:
+            params = self._tuned(library, source, rows, 0)
+            fit, stop = (self.problem.part(part) for part in self.problem.split(rows, 0))
+            trained = train(library, source, self.problem, fit, stop, params, 0)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            warnings.warn(
+                f"tuning {name} on all rows failed with {reason}; its code has the parameters of one fold.", stacklevel=3
+            )
+            return
+        record = {"library": library.name, "contestant": name, "repeat": ALL_ROWS, "fold": 0}
+        self.store.add({**record, "rounds": trained.rounds, "params": params}, None)
+
+    def comparison(self) -> Comparison:
+        """What was found so far."""
+        errors = [record["error"] for record in self.store.records if "error" in record]
+        if errors and len(errors) == len(self.store.records):
+            raise RuntimeError(f"no training succeeded; the first failed with {errors[0]}")
+        return Comparison(self.store)
+
+    def _tuned(self, library: Library, source: Contestant, rows: Array, seed: int) -> dict[str, Any]:
+        params, trials = self.params[library.name], self.store.settings["tune"]
+        if not trials or source.train is not None:
+            return params
+        return tuned(library, source, self.problem, rows, params, trials, self.store.settings["tune_for"], seed)
+
+    def _measured(
+        self, contestant: Contestant, stop: Part, held_out: Predicted, test: Part, tested: Predicted
+    ) -> dict[str, Any]:
+        task = self.problem.task
+        by_rule = {
+            rule: decide(task, tested.probability, _thresholds(rule, task, held_out.probability, stop.label))
+            for rule in ("f1", "balanced_accuracy")
+        }
+        decided = by_rule[contestant.thresholds] if contestant.thresholds else tested.decided
+        found: dict[str, Any] = {
+            **measures.of_probabilities(task, test.label, tested.probability, self.store.settings["precision"]),
+            **measures.of_decisions(task, test.label, decided),
+            "macro_f1_tuned": measures.of_decisions(task, test.label, by_rule["f1"])["macro_f1"],
+        }
+        by_recall = measures.of_decisions(task, test.label, by_rule["balanced_accuracy"])
+        return {**found, "balanced_accuracy_tuned": by_recall["balanced_accuracy"], "decided": decided.astype(np.int16)}
+
+
+def _thresholds(rule: str, task: Task, probability: Array, label: Array) -> Array:
+    if task is not Task.MULTILABEL:
+        return Decision.of(rule).tune(task, probability, label, None)
+    known = np.isfinite(label)
+    return Decision.of(rule).tune(task, probability, np.where(known, label, 0.0), known.astype(np.float64))
+
+
+def _libraries(wanted: Any) -> list[Library]:
+    if wanted is None:
+        wanted = "xgboost" if importlib.util.find_spec("xgboost") else "lightgbm"
+    names = list(LIBRARIES) if wanted == "both" else [wanted] if isinstance(wanted, str) else list(wanted)
+    for name in names:
+        if name not in LIBRARIES:
+            raise ValueError(f"library is {name!r}; give 'xgboost', 'lightgbm' or 'both'.")
+        if importlib.util.find_spec(name) is None:
+            raise ImportError(f"library is {name!r}, which is not installed; pip install 'boost-imbalance[{name}]'.")
+    return [LIBRARIES[name] for name in names]
+
+
+def _params(libraries: list[Library], params: Any, n_jobs: int | None) -> dict[str, dict[str, Any]]:
+    """For each library its usual parameters under those of the user."""
+    if not isinstance(params, (Mapping, type(None))):
+        raise TypeError(f"params is {params!r}; give a dict, such as {{'max_depth': 3}}.")
+    params = dict(params or {})
+    for name, value in params.items():
+        if isinstance(value, Mapping) != (name in LIBRARIES):
+            raise ValueError(
+                f"params holds {value!r} as {name!r}; of two libraries give {{'xgboost': ..., 'lightgbm': ...}}."
+            )
+    by_library = any(name in LIBRARIES for name in params)
+    if by_library and any(name not in LIBRARIES for name in params):
+        raise ValueError("params holds names of libraries beside others; give {'xgboost': {...}, 'lightgbm': {...}}.")
+    found = {}
+    for library in libraries:
+        own = dict(params.get(library.name, {})) if by_library else params
+        for name in own:
+            if name in _DECIDED:
+                raise ValueError(
+                    f"params holds {name!r}, by which {library.name} would not compare what it should; leave it out."
+                )
+            if name in _ALIASES:
+                raise ValueError(f"params holds {name!r}; write {_ALIASES[name]!r}.")
+        own = {name: value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value for name, value in own.items()}
+        found[library.name] = {**library.defaults, **({} if n_jobs is None else {"n_jobs": n_jobs}), **own}
+    return found
+
+
+def _check_numbers(folds: Any, repeats: Any, tune: Any, seed: Any, precision: Any, confidence: Any) -> None:
+    for name, value, least in (("folds", folds, 2), ("repeats", repeats, 1), ("tune", tune, 0), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise TypeError(f"{name} is {value!r}; give a whole number.")
+        if value < least:
+            raise ValueError(f"{name} is {value!r}; give at least {least}.")
+    for name, value in (("precision", precision), ("confidence", confidence)):
+        if not isinstance(value, (int, float, np.number)):
+            raise TypeError(f"{name} is {value!r}; give a number between 0 and 1.")
+        if not 0 < value < 1:
+            raise ValueError(f"{name} is {value!r}; give a number between 0 and 1.")
+
+
+def _require(contestants: list[Contestant], tune: int, progress: bool) -> None:
+    needed = {"pandas": True, "rich": progress, "optuna": tune > 0}
+    needed["imblearn"] = any(contestant.balance in ("over", "under") for contestant in contestants)
+    for name, wanted in needed.items():
+        if wanted and importlib.util.find_spec(name) is None:
+            raise ImportError(f"compare needs {name}; install it with pip install 'boost-imbalance[compare]'.")
+
+
+def _plain(value: Any) -> Any:
+    """As JSON can hold it."""
+    value = value.item() if isinstance(value, np.generic) else value
+    finite = isinstance(value, float) and np.isfinite(value)  # NaN would differ from itself
+    return value if finite or value is None or isinstance(value, (bool, int, str)) else repr(value)

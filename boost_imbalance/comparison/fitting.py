@@ -1,0 +1,161 @@
+"""One contestant on one fold: training with early stopping, probabilities, decisions."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import time
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils import _safe_indexing
+from sklearn.utils.class_weight import compute_sample_weight
+
+from boost_imbalance.comparison.contestants import Contestant
+from boost_imbalance.comparison.problem import Part, Problem
+from boost_imbalance.libraries import constructors
+from boost_imbalance.losses.labels import Task
+
+Array = npt.NDArray[Any]
+
+ROUNDS, PATIENCE = 1000, 30
+
+
+class Library(NamedTuple):
+    """One of the two, with a configuration in which rare classes do not make training diverge."""
+
+    name: str
+    built_in: str
+    classifier: str
+    defaults: dict[str, Any]
+    rounds: str
+    """Attribute of a fitted model: its best round."""
+
+    def classifier_of(self, own: bool) -> Any:
+        """The class of this package, or the library's."""
+        return getattr(
+            importlib.import_module("boost_imbalance" if own else self.name), self.classifier if own else self.built_in
+        )
+
+    def make(self, loss: Any, params: dict[str, Any]) -> Any:
+        """A classifier with a loss of this package, or without one the library's."""
+        return self.classifier_of(loss is not None)(**({} if loss is None else {"loss": loss.replace()}), **params)
+
+
+LIBRARIES = {
+    library.name: library
+    for library in (
+        Library(
+            "xgboost", "XGBClassifier", "ImbalancedXGBClassifier", {"learning_rate": 0.1, "max_depth": 4}, "best_iteration"
+        ),
+        Library(
+            "lightgbm",
+            "LGBMClassifier",
+            "ImbalancedLGBMClassifier",
+            # LightGBM would leave out features that are rare in a small set, which matters more there than any loss.
+            {"learning_rate": 0.05, "num_leaves": 15, "feature_pre_filter": False, "verbosity": -1},
+            "best_iteration_",
+        ),
+    )
+}
+
+
+class Trained(NamedTuple):
+    """A model and how it came about."""
+
+    model: Any
+    rounds: int
+    seconds: float
+
+
+class Predicted(NamedTuple):
+    """Of some rows, calibrated probabilities (n,), (n, classes) or (n, labels), and the codes of the contestant's rule."""
+
+    probability: Array
+    decided: Array
+
+
+def loss_of(contestant: Contestant, task: Task) -> Any:
+    """The loss to train; for several labels, which LightGBM does not know, our cross-entropy stands for the built-in."""
+    if contestant.loss is None and task is Task.MULTILABEL:
+        return constructors.weighted_objective(weights=None)
+    return contestant.loss
+
+
+def train(
+    library: Library, contestant: Contestant, problem: Problem, fit: Part, stop: Part, params: dict[str, Any], seed: int
+) -> Trained:
+    """Fit on one part, and stop by log loss on another."""
+    begun = time.perf_counter()
+    if contestant.train is not None:
+        model, rounds = contestant.train(fit, stop, seed)
+        return Trained(model, rounds, time.perf_counter() - begun)
+    changes = {name.removeprefix("loss__"): value for name, value in params.items() if name.startswith("loss__")}
+    params = {name: value for name, value in params.items() if not name.startswith("loss__")}
+    loss = loss_of(contestant, problem.task)
+    if changes:
+        loss = loss.replace(**changes)
+    weight, stop_weight = None, None
+    if contestant.balance == "weights":
+        weight = compute_sample_weight("balanced", fit.label)
+    elif contestant.balance is not None:
+        fit = _resampled(fit, contestant.balance, seed)
+    if contestant.balance is not None:  # by the loss that it minimises
+        stop_weight = compute_sample_weight("balanced", stop.label)
+    params = {"n_estimators": ROUNDS, **params}
+    options: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
+    if library.name == "xgboost":
+        params |= {"early_stopping_rounds": PATIENCE}
+        model = library.make(loss, params)
+        options |= {"eval_set": [(stop.X, stop.label)], "verbose": False}
+        options |= {} if stop_weight is None else {"sample_weight_eval_set": [stop_weight]}
+    else:
+        import lightgbm
+
+        model = library.make(loss, params)
+        later = "eval_X" in inspect.signature(model.fit).parameters
+        options |= {"eval_X": stop.X, "eval_y": stop.label} if later else {"eval_set": [(stop.X, stop.label)]}
+        options |= {} if stop_weight is None else {"eval_sample_weight": [stop_weight]}
+        options["callbacks"] = [lightgbm.early_stopping(PATIENCE, verbose=False)]
+    with warnings.catch_warnings():
+        # Of the library alone, about its own ways; ours are raised as errors or kept.
+        warnings.filterwarnings("ignore", category=UserWarning, module=library.name)
+        warnings.filterwarnings("default", message=r"[\s\S]*are not used")  # a parameter that does not exist
+        model.fit(fit.X, fit.label, **options)
+    seconds = time.perf_counter() - begun
+    best = int(getattr(model, library.rounds))
+    return Trained(model, best + 1 if library.name == "xgboost" else best, seconds)
+
+
+def predict(trained: Trained, contestant: Contestant, task: Task, X: Any) -> Predicted:
+    """Probabilities, and decisions as the loss makes them by itself: the largest raw score."""
+    model = trained.model
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning)
+        p = _array(model.predict_proba(X))
+        if not (p.min() >= 0.0 and p.max() <= 1.0):
+            raise ValueError(f"predict_proba gave numbers from {p.min()} to {p.max()}; probabilities are between 0 and 1.")
+        link = p if contestant.loss is None else _array(model.predict_proba(X, calibrated=False))
+    if task is Task.BINARY:
+        return Predicted(p[:, 1], (link[:, 1] > 0.5).astype(np.int64))
+    return Predicted(p, (link > 0.5).astype(np.int64) if task is Task.MULTILABEL else link.argmax(axis=1))
+
+
+def _array(probability: Any) -> Array:
+    """Of several labels scikit-learn's own classifiers give a list, with both classes of each."""
+    if isinstance(probability, list):
+        return np.stack([np.asarray(one, dtype=np.float64)[:, 1] for one in probability], axis=1)
+    return np.asarray(probability, dtype=np.float64)
+
+
+def _resampled(part: Part, how: str, seed: int) -> Part:
+    """Rows drawn until all classes have equally many."""
+    from imblearn.over_sampling import RandomOverSampler
+    from imblearn.under_sampling import RandomUnderSampler
+
+    sampler = (RandomOverSampler if how == "over" else RandomUnderSampler)(random_state=seed)
+    rows, _ = sampler.fit_resample(np.arange(len(part.label)).reshape(-1, 1), part.label)
+    kept = rows[:, 0]
+    return Part(_safe_indexing(part.X, kept), part.label[kept])

@@ -1,0 +1,112 @@
+"""What is measured on the test part of a fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    f1_score,
+    matthews_corrcoef,
+    precision_recall_curve,
+)
+
+from boost_imbalance.losses.labels import Task
+
+Array = npt.NDArray[Any]
+
+SMALLEST = 1e-6
+"""Below this a probability counts as this in the log loss: one model says 0 and is wrong once, and no mean is left."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number of a fold."""
+
+    name: str
+    title: str
+    larger_is_better: bool
+    about: str
+
+
+MEASURES = {
+    measure.name: measure
+    for measure in (
+        Measure("average_precision", "average precision", True, "of the positive class; mean over classes or labels"),
+        Measure("log_loss", "log loss", False, f"of the calibrated probabilities, none counted as less than {SMALLEST:g}"),
+        Measure("brier", "Brier score", False, "squared error of the calibrated probabilities; of classes, their sum"),
+        Measure("balanced_accuracy", "balanced accuracy", True, "mean recall of the classes; mean over labels"),
+        Measure("macro_f1", "macro F1", True, "mean F1 of the classes, or of the labels"),
+        Measure("mcc", "Matthews corr.", True, "Matthews correlation; mean over labels"),
+        Measure("balanced_accuracy_tuned", "balanced acc., tuned", True, "with thresholds tuned for it on held-out rows"),
+        Measure("macro_f1_tuned", "macro F1, tuned", True, "with thresholds tuned for F1 on held-out rows"),
+        Measure("recall_at_precision", "recall at precision", True, "largest recall whose precision is at least as asked"),
+        Measure("seconds", "seconds", False, "of one fit, early stopping included"),
+    )
+}
+
+
+def of_probabilities(task: Task, label: Array, probability: Array, precision: float) -> dict[str, float]:
+    """Measures that need no decision.
+
+    ``label`` are codes (n,), or (n, labels) with NaN for missing ones; ``probability`` has shape (n,), (n, classes) or
+    (n, labels).
+    """
+    truth, p = _columns(task, label, probability)
+    pairs = [(t[known], column[known]) for t, column, known in zip(truth.T, p.T, np.isfinite(truth).T, strict=True)]
+    usable = [(t, column) for t, column in pairs if 0 < t.sum() < len(t)]
+    known = np.isfinite(truth)
+    if task is Task.MULTICLASS:
+        of_truth = np.asarray(probability)[np.arange(len(label)), label]
+    else:
+        of_truth = np.where(truth == 1, p, 1.0 - p)[known]
+    rows = len(label) if task is Task.MULTICLASS else known.sum()
+    return {
+        "average_precision": _mean([average_precision_score(t, column) for t, column in usable]),
+        "log_loss": float(-np.log(np.maximum(of_truth, SMALLEST)).mean()),
+        "brier": float(((p - truth)[known] ** 2).sum() / rows),
+        "recall_at_precision": _mean([_recall_at(precision, t, column) for t, column in usable]),
+    }
+
+
+def of_decisions(task: Task, label: Array, decided: Array) -> dict[str, float]:
+    """Measures of predicted codes, of the same shape as the labels."""
+    if task is not Task.MULTILABEL:
+        known = list(np.unique(label))
+        return {
+            "balanced_accuracy": float(np.mean([(decided[label == k] == k).mean() for k in known])),
+            "macro_f1": float(f1_score(label, decided, labels=known, average="macro", zero_division=0)),
+            "mcc": float(matthews_corrcoef(label, decided)),
+        }
+    found: dict[str, list[float]] = {"balanced_accuracy": [], "macro_f1": [], "mcc": []}
+    for truth, column in zip(label.T, decided.T, strict=True):
+        known = np.isfinite(truth)
+        t, d = truth[known].astype(np.int64), column[known]
+        if not 0 < t.sum() < len(t):
+            continue
+        found["balanced_accuracy"].append(balanced_accuracy_score(t, d))
+        found["macro_f1"].append(f1_score(t, d, zero_division=0))
+        found["mcc"].append(matthews_corrcoef(t, d))
+    return {name: _mean(values) for name, values in found.items()}
+
+
+def _columns(task: Task, label: Array, probability: Array) -> tuple[Array, Array]:
+    """Of each row and class or label whether it holds, and how probable it was said to be."""
+    p = np.asarray(probability, dtype=np.float64).reshape(len(label), -1)
+    if task is Task.MULTICLASS:
+        return np.eye(p.shape[1])[label], p
+    return np.asarray(label, dtype=np.float64).reshape(len(label), -1), p
+
+
+def _recall_at(precision: float, truth: Array, p: Array) -> float:
+    reached, recall, _ = precision_recall_curve(truth, p)
+    return float(recall[:-1][reached[:-1] >= precision].max(initial=0.0))
+
+
+def _mean(values: list[float]) -> float:
+    """NaN where no class or label could be measured."""
+    return float(np.mean(values)) if values else float("nan")

@@ -1,0 +1,243 @@
+"""Numbers as a reader sees them: means and differences, intervals to draw, confusions, recalls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.comparison.contestants import BASELINE
+from boost_imbalance.comparison.measures import MEASURES, Measure
+from boost_imbalance.losses.labels import Task
+
+if TYPE_CHECKING:
+    from boost_imbalance.comparison.comparison import Comparison
+
+Array = npt.NDArray[Any]
+
+FORESTS = ("average_precision", "log_loss", "macro_f1_tuned")
+_DIGITS = {"seconds": 2}
+_WIDEST = 3.0
+"""Intervals that reach further than this many times the median reach are cut, or one outlier would hide the others."""
+
+CONFUSED, LISTED = 20, 60
+"""More classes than the first are not shown as confusions, more than the second not listed: the rarest are."""
+
+OTHERS = "all others"
+MINUS, UNKNOWN = "\N{MINUS SIGN}", "\N{EN DASH}"
+
+
+class Cell(NamedTuple):
+    """One measure of one contestant."""
+
+    measure: str
+    value: float
+    mean: str
+    difference: str
+    verdict: str
+
+
+class Row(NamedTuple):
+    """One contestant."""
+
+    name: str
+    loss: bool
+    folds: int
+    cells: list[Cell]
+
+
+class Interval(NamedTuple):
+    """A difference to draw: where it is and how far it reaches, in percent of the width."""
+
+    name: str
+    loss: bool
+    text: str
+    verdict: str
+    at: float | None
+    start: float | None
+    end: float | None
+    beyond: str
+    """``left`` or ``right`` if the mean itself is outside."""
+
+
+class Forest(NamedTuple):
+    """The differences of one measure."""
+
+    measure: Measure
+    limit: str
+    rows: list[Interval]
+
+
+class Share(NamedTuple):
+    """Rows of one kind among others."""
+
+    rows: int
+    percent: float | None
+    right: bool = False
+
+
+class Matrix(NamedTuple):
+    """What a contestant decided, by true class; or, of several labels, by label."""
+
+    contestant: str
+    names: list[str]
+    totals: list[int]
+    rows: list[list[Share]]
+
+
+class Recalls(NamedTuple):
+    """Of each class or label, how much of it was found, by contestant."""
+
+    contestants: list[str]
+    rows: list[tuple[str, int, list[Share]]]
+    left_out: int
+
+
+class Class(NamedTuple):
+    """A class or label."""
+
+    name: str
+    rows: int
+    percent: float
+
+
+def number(value: float, measure: str) -> str:
+    """Four digits; a dash where there is none."""
+    return f"{value:.{_DIGITS.get(measure, 4)}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
+
+
+def difference(comparison: Comparison, name: str, measure: str, library: str) -> tuple[str, str]:
+    """To the baseline, as text, and the verdict."""
+    found = comparison.difference(name, measure, library)
+    if not np.isfinite(found.mean):
+        return "", ""
+    amount = number(abs(found.mean), measure)
+    sign = "" if not float(amount) else "+" if found.mean > 0 else MINUS
+    half = f" ± {number(found.half, measure)}" if np.isfinite(found.half) else ""
+    verdict = found.verdict(MEASURES[measure].larger_is_better) if half else ""
+    return f"{sign}{amount}{half}", verdict
+
+
+def rows(comparison: Comparison, library: str) -> list[Row]:
+    """The table."""
+    found = []
+    for name in comparison.contestants:
+        cells = []
+        for measure in MEASURES:
+            mean = comparison.mean(name, measure, library)
+            text, verdict = ("", "") if name == BASELINE else difference(comparison, name, measure, library)
+            cells.append(Cell(measure, mean, number(mean, measure), text, verdict))
+        folds = sum((r["library"], r["contestant"]) == (library, name) for r in comparison.records)
+        found.append(Row(name, name in comparison.losses, folds, cells))
+    return found
+
+
+def forests(comparison: Comparison, library: str) -> list[Forest]:
+    """Differences with their intervals, for the measures that say most."""
+    found = []
+    for measure in FORESTS:
+        names = [name for name in comparison.contestants if name != BASELINE]
+        differences = {name: comparison.difference(name, measure, library) for name in names}
+        reach = [abs(d.mean) + np.nan_to_num(d.half) for d in differences.values() if np.isfinite(d.mean)]
+        if not reach:
+            continue
+        limit = float(min(max(reach), _WIDEST * np.median(reach))) or float(max(reach)) or 1.0
+        drawn = []
+        for name, d in differences.items():
+            text, verdict = difference(comparison, name, measure, library)
+            at, start, end = (_place(value, limit) for value in (d.mean, d.low, d.high))
+            beyond = "right" if d.mean > limit else "left" if d.mean < -limit else ""
+            drawn.append(Interval(name, name in comparison.losses, text or UNKNOWN, verdict, at, start, end, beyond))
+        found.append(Forest(MEASURES[measure], f"{limit:.2g}", drawn))
+    return found
+
+
+def _place(value: float, limit: float) -> float | None:
+    return round(50.0 + 50.0 * float(np.clip(value / limit, -1.0, 1.0)), 2) if np.isfinite(value) else None
+
+
+def classes(comparison: Comparison) -> list[Class]:
+    """The rarest first."""
+    s = comparison.settings
+    label = comparison.label
+    known = np.isfinite(label).sum(axis=0) if label.ndim == 2 else np.full(len(s["classes"]), s["rows"])
+    order = np.argsort(s["counts"], kind="stable")
+    return [Class(str(s["classes"][k]), int(s["counts"][k]), 100.0 * s["counts"][k] / max(int(known[k]), 1)) for k in order]
+
+
+def decisions(comparison: Comparison, library: str) -> dict[str, tuple[Array, Array]]:
+    """By contestant the true and the decided codes, of rows that its models had not seen."""
+    found = {}
+    for name in comparison.contestants:
+        one = comparison.out_of_fold(name, library)
+        if len(one["rows"]):
+            found[name] = comparison.label[one["rows"]], one["decided"]
+    return found
+
+
+def matrix(comparison: Comparison, contestant: str, truth: Array, decided: Array) -> Matrix:
+    """Confusions: of classes true against decided, of labels one line each."""
+    names, order = _order(comparison)
+    if comparison.settings["task"] == Task.MULTILABEL.value:
+        return _by_label(contestant, names, order[:CONFUSED], truth, decided)
+    if len(order) > CONFUSED + 1:
+        order = order[:CONFUSED]
+    else:
+        order = np.sort(order)
+    counted = np.zeros((len(names), len(names)), dtype=np.int64)
+    np.add.at(counted, (truth, decided), 1)
+    rest = np.setdiff1d(np.arange(len(names)), order)
+    parts, shown = [[int(k)] for k in order], [names[k] for k in order]
+    if len(rest):
+        parts, shown = [*parts, rest.tolist()], [*shown, OTHERS]
+    table = np.array([[counted[np.ix_(one, other)].sum() for other in parts] for one in parts])
+    totals = table.sum(axis=1)
+    shares = [
+        # Of the classes that are lumped together a count would hide which is taken for which.
+        [_share(count, total, i == j and parts[i] != rest.tolist()) for j, count in enumerate(line)]
+        for i, (line, total) in enumerate(zip(table, totals, strict=True))
+    ]
+    return Matrix(contestant, shown, totals.tolist(), shares)
+
+
+def recalls(comparison: Comparison, decided: dict[str, tuple[Array, Array]]) -> Recalls:
+    """Of each class, the share of its rows that is found."""
+    names, order = _order(comparison)
+    several = comparison.settings["task"] == Task.MULTILABEL.value
+    lines = []
+    for k in order[:LISTED]:
+        shares = []
+        for truth, found in decided.values():
+            own = truth[:, k] == 1 if several else truth == k
+            hit = (found[:, k] == 1) & own if several else (found == k) & own
+            shares.append(_share(hit.sum(), own.sum()))
+        lines.append((names[k], int(comparison.settings["counts"][k]), shares))
+    return Recalls(list(decided), lines, max(len(order) - LISTED, 0))
+
+
+def _by_label(contestant: str, names: list[str], order: Array, truth: Array, decided: Array) -> Matrix:
+    lines, totals = [], []
+    for k in order:
+        t, d = truth[:, k], decided[:, k] == 1
+        positives, negatives = int((t == 1).sum()), int((t == 0).sum())
+        lines.append(
+            [
+                _share((d & (t == 1)).sum(), positives),
+                _share((~d & (t == 1)).sum(), positives),
+                _share((d & (t == 0)).sum(), negatives),
+                _share((~d & (t == 0)).sum(), negatives),
+            ]
+        )
+        totals.append(positives + negatives)
+    return Matrix(contestant, [names[k] for k in order], totals, lines)
+
+
+def _order(comparison: Comparison) -> tuple[list[str], Array]:
+    """Names, and the rarest first."""
+    s = comparison.settings
+    return [str(one) for one in s["classes"]], np.argsort(s["counts"], kind="stable")
+
+
+def _share(count: Any, total: Any, right: bool = False) -> Share:
+    return Share(int(count), 100.0 * float(count) / float(total) if total else None, right)

@@ -1,0 +1,107 @@
+"""What a library calls while it trains a classifier: the objective, and metrics on the right scale."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance import metrics
+from boost_imbalance.libraries.metric import Metric, MetricValue
+
+Array = npt.NDArray[Any]
+
+LOG_LOSSES = ("logloss", "mlogloss", "binary_logloss", "multi_logloss", "log_loss")
+"""The libraries' names of log loss; theirs would take a loss's margins for those of cross-entropy."""
+
+
+class Training:
+    """An objective bound to the labels and weights of one fit, whatever the library keeps of them."""
+
+    def __init__(self, loss: Any, label: Array, weight: Array | None) -> None:
+        self._loss, self._label, self._weight = loss, label, weight
+
+    def __deepcopy__(self, memo: Any) -> Training:
+        """The object itself: LightGBM deep-copies its parameters."""
+        return self
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Array, Array]:
+        """Gradient and Hessian at the margins ``y_pred``."""
+        gradient, hessian = self._loss(self._label, y_pred, self._weight)
+        return gradient, hessian
+
+
+class Evaluation:
+    """A metric of one fit: one of this package's, or a user's function of labels and calibrated probabilities."""
+
+    def __init__(self, metric: Any, loss: Any, read: Callable[[Array, Any], tuple[Array, Array | None]]) -> None:
+        self._metric = metric.of(loss) if isinstance(metric, Metric) else metric
+        self._loss, self._read = loss, read
+        self.__name__ = str(getattr(metric, "__name__", type(metric).__name__))
+
+    def __deepcopy__(self, memo: Any) -> Evaluation:
+        """The object itself: LightGBM deep-copies its metrics."""
+        return self
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The value, in the form that the library expects."""
+        label, weight = self._read(y_true, sample_weight)
+        if isinstance(self._metric, Metric):
+            return MetricValue.of(
+                self._metric.name, self._metric.value(y_pred, label, weight), self._metric.greater_is_better
+            )
+        probability = self._loss.probability(np.asarray(y_pred, dtype=np.float64))
+        if weight is not None and weight.ndim > 1:
+            label = np.where(weight > 0, label, np.nan)
+        elif weight is not None and not weight.all():
+            counts = weight > 0
+            label, probability, weight = label[counts], probability[counts], weight[counts]
+        parameters = inspect.signature(self._metric).parameters
+        required = sum(parameter.default is parameter.empty for parameter in parameters.values())
+        if len(parameters) < 3 or (weight is None and required < 3):
+            return self._metric(label, probability)
+        if "sample_weight" in parameters:
+            return self._metric(label, probability, sample_weight=weight)
+        return self._metric(label, probability, weight)
+
+
+def requested(eval_metric: Any) -> list[Any]:
+    """``eval_metric`` as a list, with this package's log loss for the libraries' own."""
+    if eval_metric is None:
+        return []
+    given = [eval_metric] if isinstance(eval_metric, str) or callable(eval_metric) else eval_metric
+    if not isinstance(given, Sequence):
+        raise TypeError(f"eval_metric is {eval_metric!r}; give a name, a function or a list of them.")
+    found: list[Any] = []
+    for metric in given:
+        if not isinstance(metric, str) and not callable(metric):
+            raise TypeError(f"eval_metric holds {metric!r}; give a name or a function.")
+        found.append(_log_loss(metric) if metric in LOG_LOSSES else metric)
+    return found
+
+
+def default() -> list[Any]:
+    """Log loss of calibrated probabilities."""
+    return [metrics.log_loss()]
+
+
+def as_given(label: Array, weight: Any) -> tuple[Array, Array | None]:
+    """Labels and weights as the library hands them over; a label of -1 is missing."""
+    weight = None if weight is None or np.size(weight) == 0 else np.asarray(weight)
+    missing = label < 0
+    if not missing.any():
+        return label, weight
+    observed = ~missing
+    if weight is not None:
+        return np.where(missing, 0, label), observed * (weight if weight.ndim == label.ndim else weight[:, None])
+    return np.where(missing, 0, label), observed.astype(np.float32)
+
+
+def _log_loss(name: str) -> Metric:
+    metric = copy.copy(metrics.log_loss())
+    metric.name = metric.__name__ = name
+    return metric

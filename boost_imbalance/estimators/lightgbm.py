@@ -1,0 +1,552 @@
+"""The classifier for LightGBM."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+from lightgbm import LGBMClassifier, LGBMModel
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import check_is_fitted
+
+from boost_imbalance.estimators import evaluation, portable
+from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
+from boost_imbalance.estimators.documentation import documented
+from boost_imbalance.estimators.targets import weights_of
+from boost_imbalance.libraries.lightgbm import constant_model, with_link
+from boost_imbalance.losses.labels import Task
+
+Array = npt.NDArray[Any]
+
+_ATTRIBUTE = "\nboost_imbalance="
+_IMBALANCE = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
+_METRIC = ("metric", "metrics", "metric_types")
+_NUM_CLASS = ("num_class", "num_classes")
+_BAGGING = tuple(
+    f"{sign}_{name}" for sign in ("pos", "neg") for name in ("bagging_fraction", "bagging", "subsample", "sub_row")
+)
+_BOOSTING = ("boosting_type", "boosting", "boost")
+_NO_METRIC = ("None", "none", "", "na", "null", "custom")
+_OF_RAW_SCORES = {
+    Task.BINARY: ("auc", "average_precision"),
+    Task.MULTICLASS: ("auc_mu", "multi_error"),
+    Task.MULTILABEL: (),
+}
+"""Metrics of LightGBM's own that mean the same of raw scores as of probabilities."""
+_CROSS_ENTROPY = re.compile(r"|cross_entropy|(binary|multiclass|multiclassova)( num_class:\d+)?( sigmoid:1)?")
+_FEW_ROWS = 1000
+_SMALLEST_LEAF = ("min_child_samples", "min_data_in_leaf", "min_data_per_leaf", "min_data")
+
+_NOT_FITTED = ("_objective", "_other_params", "_class_weight", "_class_map", "_classes", "_n_classes")
+
+
+@documented
+class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
+    """LightGBM's classifier with a loss for imbalanced data, for binary, multi-class and multi-label tasks.
+
+    A multi-label task is one model with one tree per label and round, on features that are binned once.
+
+    {parameters}
+    **kwargs
+        Everything that :class:`lightgbm.LGBMClassifier` takes, except ``objective``.
+
+    {attributes}
+
+    Notes
+    -----
+    ``class_weight`` and ``scale_pos_weight`` become part of the loss. Training begins at the loss's own start, which is part
+    of the first tree, or with ``linear_tree`` a tree and an iteration of its own.
+
+    {example}
+    """
+
+    def __init__(
+        self,
+        *,
+        loss: Any = None,
+        decision: Any = "posterior",
+        decision_cv: Any = 5,
+        classes: Any = None,
+        pos_label: Any = None,
+        missing_label: Any = np.nan,
+        **kwargs: Any,
+    ) -> None:
+        check_keywords(kwargs)
+        super().__init__(**kwargs)
+        self.loss = loss
+        self.decision = decision
+        self.decision_cv = decision_cv
+        self.classes = classes
+        self.pos_label = pos_label
+        self.missing_label = missing_label
+
+    def __sklearn_tags__(self) -> Any:
+        """LightGBM's own, and several labels."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters, with those of the loss as ``loss__gamma`` and so on."""
+        return self._with_loss_parameters(super().get_params(deep), deep)
+
+    def set_params(self, **params: Any) -> ImbalancedLGBMClassifier:
+        """Set parameters, those of the loss as ``loss__gamma`` and so on."""
+        super().set_params(**self._set_own_params(params))
+        return self
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        init_score: Any = None,
+        eval_set: Any = None,
+        eval_names: list[str] | None = None,
+        eval_sample_weight: Sequence[Any] | None = None,
+        eval_class_weight: Sequence[Any] | None = None,
+        eval_init_score: Sequence[Any] | None = None,
+        eval_metric: Any = None,
+        feature_name: Any = "auto",
+        categorical_feature: Any = "auto",
+        callbacks: list[Callable[..., Any]] | None = None,
+        init_model: Any = None,
+        *,
+        eval_X: Any = None,
+        eval_y: Any = None,
+    ) -> ImbalancedLGBMClassifier:
+        """Train the classifier.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        y : array_like, shape (n,) or (n, labels)
+            Any labels; two columns or more are a multi-label task of zeros and ones. NaN, None and ``missing_label`` mean
+            that there is no label: such a row, or such a label of a row, does not count.
+        sample_weight : array_like, shape (n,) or (n, labels), optional
+        init_score : array_like, optional
+            Margins to begin with, instead of the loss's start. They are not part of the model.
+        eval_set : list of (X, y), optional
+            Judged by ``eval_metric``.
+        eval_metric : str, callable or list, optional
+            Names that mean the same of raw scores (``"auc"``, ``"average_precision"``); the names of log loss, which is
+            taken of calibrated probabilities and is the default; metrics of this package; functions of labels, calibrated
+            probabilities and (optional) weights that return ``(name, value, greater_is_better)``.
+        eval_names, eval_sample_weight, eval_class_weight, eval_init_score, feature_name, categorical_feature, callbacks
+            As in :meth:`lightgbm.LGBMClassifier.fit`.
+        init_model : Booster, fitted classifier or path, optional
+            A model to continue. It keeps its own start.
+        eval_X, eval_y : array_like or tuple of them, optional
+            Instead of ``eval_set``.
+
+        Returns
+        -------
+        ImbalancedLGBMClassifier
+            The classifier itself.
+        """
+        own = self.get_params(deep=False)
+        weighing = {name: own.get(name) for name in (*_IMBALANCE, "class_weight")}
+        whole_X, whole_y = X, y
+        X, y, by_row, rows = self._labelled_rows(X, y, sample_weight=sample_weight, init_score=init_score)
+        sample_weight, init_score = by_row.values()
+        prepared = self._prepare(y, sample_weight, weighing, self.n_jobs)
+        others = {
+            "eval_set": eval_set, "eval_names": eval_names, "eval_sample_weight": eval_sample_weight,
+            "eval_class_weight": eval_class_weight, "eval_init_score": eval_init_score, "eval_metric": eval_metric,
+            "feature_name": feature_name, "categorical_feature": categorical_feature, "callbacks": callbacks,
+        }  # fmt: skip
+        later = {"eval_X": eval_X, "eval_y": eval_y} if eval_X is not None or eval_y is not None else {}
+        init_model = _as_trained(init_model)
+        whole = {"init_score": init_score, "init_model": init_model}
+        tuned = self._tuned_in_folds(X, y, sample_weight, rows, prepared, whole, {**others, **later})
+
+        target = prepared.target
+        self._check_parameters(own, target.columns)
+        begins = init_model is None and init_score is None and own.get("boost_from_average") is not False
+        if begins and eval_init_score is not None:
+            raise ValueError("eval_init_score is given without init_score; give both, or neither for the loss's own start.")
+        linear = any(own.get(name) for name in ("linear_tree", "linear_trees"))
+        start = np.atleast_1d(np.asarray(prepared.loss.start(prepared.label, prepared.weight, target.n_classes)))
+        multilabel = target.task is Task.MULTILABEL
+        # LightGBM takes one column of labels; of several, it is only told which data set they belong to.
+        codes = np.zeros(len(prepared.label), np.float32) if multilabel else prepared.label
+        if begins and linear:  # leaves with a slope cannot take up a constant
+            init_model, begins = constant_model(start, X), False
+        # Asked for its training scores by a metric, dart leaves out trees; after the last round nothing puts them back.
+        dart = any(own.get(name) == "dart" for name in _BOOSTING)
+        training_set = _TrainingSet(whole_X, whole_y, X, codes.copy() if dart else codes)
+        sets = _EvaluationSets(training_set, prepared, others, later, start if begins else None)
+        requested = [metric for name in _METRIC for metric in evaluation.requested(own.get(name))]
+        requested += evaluation.requested(eval_metric)
+        if not requested and sets.pairs:
+            requested = evaluation.default()
+        params = self._lightgbm_params()
+        params |= {"num_class": target.columns} if target.columns > 1 else {}
+        training = evaluation.Training(prepared.loss, prepared.label, prepared.weight)
+        worker = _Model(**params, objective=training, metric="None")
+        arguments = {
+            **others,
+            **sets.arguments(),
+            "sample_weight": prepared.row_weight,
+            "init_score": _constant(start, len(codes)) if begins else init_score,
+            "init_model": init_model,
+            "eval_metric": [_usable(metric, prepared, sets) for metric in requested],
+        }
+        _train(worker, X, codes, arguments)
+        booster = worker.booster_
+        if begins:
+            _add_to_first_trees(booster, start)
+        linked = with_link(booster, multilabel)
+        linked.best_iteration, linked.best_score = booster.best_iteration, booster.best_score
+        fitted = {name: value for name, value in vars(worker).items() if name.startswith("_") or name.endswith("_")}
+        self.__dict__.update({name: value for name, value in fitted.items() if name not in _NOT_FITTED})
+        self._Booster = linked
+        self._n_classes = len(target.classes)
+        self._named_by_hand = not isinstance(feature_name, str)
+        self._finish(prepared, tuned)
+        return self
+
+    def predict(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Decide, by the rule that ``decision`` names.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        raw_score : bool
+            Give the margins instead, as :meth:`decision_function` does.
+        start_iteration, num_iteration, pred_leaf, pred_contrib, **kwargs
+            As in :meth:`lightgbm.LGBMClassifier.predict`.
+        validate_features : bool
+            Feature names are compared in any case.
+
+        Returns
+        -------
+        ndarray
+            Shape (n,), of the labels' type; or zeros and ones, shape (n, labels).
+        """
+        options: dict[str, Any] = {"start_iteration": start_iteration, "num_iteration": num_iteration}
+        if raw_score or pred_leaf or pred_contrib:
+            return self._raw(X, raw_score=raw_score, pred_leaf=pred_leaf, pred_contrib=pred_contrib, **options, **kwargs)
+        return self._decide(self.predict_proba(X, **options, **kwargs))
+
+    def predict_proba(
+        self,
+        X: Any,
+        raw_score: bool = False,
+        start_iteration: int = 0,
+        num_iteration: int | None = None,
+        pred_leaf: bool = False,
+        pred_contrib: bool = False,
+        validate_features: bool = False,
+        *,
+        calibrated: bool = True,
+        **kwargs: Any,
+    ) -> Any:
+        """Probability of each class, or of each label.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features, **kwargs
+            As in :meth:`predict`.
+        calibrated : bool
+            False: the ``sigmoid`` or ``softmax`` of the margin, which is what the model file of a loss without a constant
+            calibration predicts.
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (n, classes), or (n, labels) for a multi-label task.
+        """
+        options: dict[str, Any] = {"start_iteration": start_iteration, "num_iteration": num_iteration}
+        if raw_score or pred_leaf or pred_contrib:
+            return self._raw(X, raw_score=raw_score, pred_leaf=pred_leaf, pred_contrib=pred_contrib, **options, **kwargs)
+        return self._probability(self._raw(X, raw_score=True, **options, **kwargs), calibrated)
+
+    def decision_function(self, X: Any, **kwargs: Any) -> Array:
+        """Margins: shape (n,) for a binary task, else (n, classes) or (n, labels)."""
+        return np.asarray(self._raw(X, raw_score=True, **kwargs))
+
+    def _raw(self, X: Any, **options: Any) -> Any:
+        self._check_features(X, names=not getattr(self, "_named_by_hand", False))
+        # A plain model predicts: to LightGBM, ``loss`` is another name of ``objective``.
+        plain = _Model(**self._lightgbm_params())
+        for name in ("_Booster", "_n_features_in", "_fitted_with_feature_names", "_best_iteration", "fitted_"):
+            setattr(plain, name, getattr(self, name))
+        return plain.predict(X, **options)
+
+    def _check_parameters(self, own: dict[str, Any], columns: int) -> None:
+        """Refuse what LightGBM would ignore, or fail at, because a loss is given by gradients."""
+        for name in _BOOSTING:
+            if own.get(name) in ("rf", "random_forest"):
+                raise ValueError(
+                    f"{name} is {own[name]!r}, which LightGBM has for its own objectives only; give 'gbdt' or 'dart'."
+                )
+        for name in _BAGGING:
+            if own.get(name) is not None and own[name] != 1:
+                raise ValueError(
+                    f"{name} is {own[name]!r}, which a loss given by gradients ignores; write class_weight=, or resample "
+                    f"the rows before fit."
+                )
+        for name in _NUM_CLASS:
+            if own.get(name) not in (None, columns):
+                raise ValueError(f"{name} is {own[name]!r}, but y has {columns} columns of margins; name all in classes=.")
+
+    def _lightgbm_params(self) -> dict[str, Any]:
+        ours = {*OWN, *_IMBALANCE, *_METRIC, *_NUM_CLASS, "class_weight"}
+        return {name: value for name, value in self.get_params(deep=False).items() if name not in ours}
+
+    def _exported(self) -> Any:
+        return self.booster_
+
+    @property
+    def objective_(self) -> Any:
+        """The loss as trained."""
+        return self.loss_
+
+    def save_model(self, fname: str | os.PathLike[str]) -> None:
+        """Write a model file that LightGBM reads anywhere and predicts probabilities from.
+
+        They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy: it is folded into the
+        first tree. For other losses they are the link's; :meth:`to_onnx` writes a file with the calibration in it.
+
+        Parameters
+        ----------
+        fname : str or path
+        """
+        check_is_fitted(self)
+        booster = self.booster_
+        shift = self.loss_.resolved.calibrating_shift
+        if shift is not None and shift.any() and "\nis_linear=1" in booster.model_to_string(num_iteration=1):
+            portable.warn_of_link("leaves with a slope cannot take up the calibrating shift", "use predict_proba")
+            shift = None
+        if shift is not None and shift.any():
+            booster = lightgbm.Booster(model_str=booster.model_to_string())
+            _add_to_first_trees(booster, shift)
+        header, separator, rest = booster.model_to_string().partition("\nfeature_names=")
+        pathlib.Path(fname).write_text(
+            f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{separator}{rest}", encoding="utf-8"
+        )
+
+    def load_model(self, fname: str | os.PathLike[str]) -> None:
+        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes and tuned thresholds.
+
+        Any other model is taken for one of LightGBM's own cross-entropy, with classes 0, 1, ...
+        """
+        text = pathlib.Path(fname).read_text(encoding="utf-8")
+        booster = lightgbm.Booster(model_str=text)
+        header, record = _header(text)
+        if record is not None:
+            shift = portable.restore(self, record)
+            if shift is not None and shift.any():
+                _add_to_first_trees(booster, -shift)
+        else:
+            objective = header.partition("\nobjective=")[2].partition("\n")[0]
+            if "\naverage_output" in header or not _CROSS_ENTROPY.fullmatch(objective):
+                raise ValueError(
+                    f"the model is of another kind than boosted cross-entropy (objective {objective!r}); load it with "
+                    f"lightgbm.Booster."
+                )
+            columns = booster.num_model_per_iteration()
+            multilabel = "\nobjective=multiclassova" in header
+            task = Task.MULTILABEL if multilabel else Task.BINARY if columns == 1 else Task.MULTICLASS
+            portable.assume_built_in(self, task, max(columns, 2))
+        self._Booster = booster
+        self._n_features = self._n_features_in = booster.num_feature()
+        names = booster.feature_name()
+        self._fitted_with_feature_names = names != [f"Column_{i}" for i in range(len(names))]
+        self._n_classes = len(self._target.classes)
+        self._best_iteration = booster.best_iteration
+        self.fitted_ = True
+
+
+_Model = type(ImbalancedLGBMClassifier.__name__, (LGBMModel,), {})
+"""LightGBM's model for any objective, which calls itself in messages by the name that the user knows."""
+
+
+def _header(text: str) -> tuple[str, str | None]:
+    """What stands before the features in a model file, and the record in it."""
+    header = text.partition("\nfeature_names=")[0]
+    return header, header.partition(_ATTRIBUTE)[2].partition("\n")[0] or None
+
+
+def _as_trained(model: Any) -> Any:
+    """A model to continue; from a file of ``save_model`` without the calibrating shift."""
+    if not isinstance(model, (str, os.PathLike)):
+        return model
+    text = pathlib.Path(model).read_text(encoding="utf-8")
+    record = _header(text)[1]
+    booster = lightgbm.Booster(model_str=text)
+    shift = None if record is None else portable.shift_in(record)[1]
+    if shift is not None:
+        _add_to_first_trees(booster, -shift)
+    return booster
+
+
+def _train(worker: Any, X: Any, codes: Array, arguments: dict[str, Any]) -> None:
+    """Fit, where need be with features of which no split could leave ``min_child_samples`` rows on both sides.
+
+    LightGBM leaves those out, and cannot train with gradients from outside if none remain.
+    """
+    given = worker.get_params()
+    chosen = "feature_pre_filter" in given
+    smallest = max(given.get(name) or 0 for name in _SMALLEST_LEAF)
+    if not chosen and len(codes) <= _FEW_ROWS and not _splittable(X, smallest):
+        worker.set_params(feature_pre_filter=False)  # before LightGBM prints that the check failed
+    for again in (False, True):
+        try:
+            worker.fit(X, codes, **arguments)
+            return
+        except lightgbm.basic.LightGBMError as error:
+            if "num_features()" not in str(error):
+                raise
+            if again or chosen:
+                raise ValueError(
+                    "X has no feature that LightGBM could split: all are constant, or have fewer than min_child_samples "
+                    "rows on one side of every split; lower min_child_samples, or give other features."
+                ) from None
+            worker.set_params(feature_pre_filter=False)
+
+
+def _splittable(X: Any, smallest: int) -> bool:
+    """Whether some feature has a split with at least ``smallest`` rows on both sides; True where that is not a number."""
+    try:
+        values = np.sort(np.asarray(X.toarray() if hasattr(X, "toarray") else X, dtype=np.float64), axis=0)
+    except (TypeError, ValueError):
+        return True
+    if values.ndim != 2 or not 0 < 2 * smallest <= len(values):
+        return smallest == 0
+    return bool((values[smallest - 1] < values[len(values) - smallest]).any())
+
+
+class _TrainingSet(NamedTuple):
+    """To be recognised among the validation sets: as given, and as LightGBM gets it."""
+
+    X: Any
+    y: Any
+    rows: Any
+    """``X``, without the rows that have no label."""
+    codes: Array
+
+
+class _EvaluationSets:
+    """Validation data with encoded labels, and what belongs to each set."""
+
+    def __init__(
+        self, training: _TrainingSet, prepared: Prepared, given: dict[str, Any], later: dict[str, Any], start: Any
+    ) -> None:
+        target = prepared.target
+        self.named = bool(later)
+        self.start, self.given_names = start, given["eval_names"]
+        self.pairs: list[tuple[Any, Array]] = []
+        self.names: dict[int, str] = {}
+        self.labels = [(prepared.label, prepared.weight)]
+        weights, classes = given["eval_sample_weight"], given["eval_class_weight"]
+        self.row_weights: list[Array | None] = []
+        for i, (X_valid, y_valid) in enumerate(_pairs(given["eval_set"], later)):
+            if X_valid is training.X and y_valid is training.y:
+                self.pairs.append((training.rows, training.codes))
+                self.names[i] = "training"
+                self.row_weights.append(prepared.row_weight)
+                self.labels.append((prepared.label, prepared.weight))
+                continue
+            label, observed = target.encode(y_valid, f"the y of eval_set[{i}]")
+            weight = weights_of(_item(weights, i), label, observed, f"eval_sample_weight[{i}]")
+            by_class = _item(classes, i)
+            if by_class is not None:
+                if target.task is Task.MULTILABEL:
+                    raise ValueError("eval_class_weight is for binary and multi-class tasks; use eval_sample_weight.")
+                own = compute_sample_weight(by_class, target.decode(label))
+                weight = own if weight is None else weight * own
+            self.labels.append((label, weight))
+            multilabel = target.task is Task.MULTILABEL
+            self.pairs.append((X_valid, np.full(len(label), len(self.labels) - 1, np.float32) if multilabel else label))
+            self.row_weights.append(weight if weight is None or weight.ndim == 1 else weight.mean(axis=1))
+
+    def read(self, code: Array, weight: Any) -> tuple[Array, Array | None]:
+        """Labels and weights of the set that a constant label stands for."""
+        return self.labels[int(code[0])]
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``LGBMModel.fit`` takes."""
+        found: dict[str, Any] = {"eval_class_weight": None, "eval_set": None}
+        if not self.pairs:
+            return found
+        if self.names and self.given_names is None:
+            found["eval_names"] = [self.names.get(i, f"valid_{i}") for i in range(len(self.pairs))]
+        found["eval_sample_weight"] = (
+            dict(enumerate(self.row_weights)) if any(w is not None for w in self.row_weights) else None
+        )
+        if self.start is not None:
+            found["eval_init_score"] = {i: _constant(self.start, len(code)) for i, (_, code) in enumerate(self.pairs)}
+        if self.named:
+            return {**found, "eval_X": tuple(X for X, _ in self.pairs), "eval_y": tuple(code for _, code in self.pairs)}
+        return {**found, "eval_set": self.pairs}
+
+
+def _pairs(eval_set: Any, later: dict[str, Any]) -> list[tuple[Any, Any]]:
+    if later:
+        X, y = later["eval_X"], later["eval_y"]
+        if eval_set is not None:
+            raise ValueError("eval_set and eval_X are both given; give one of them.")
+        if X is None or y is None:
+            raise ValueError("eval_X and eval_y belong together; give both.")
+        if not isinstance(X, tuple):
+            X, y = (X,), (y,)
+        if not isinstance(y, tuple) or len(X) != len(y):
+            raise ValueError(f"eval_X has {len(X)} entries; give eval_y as many, in a tuple.")
+        return list(zip(X, y, strict=True))
+    if eval_set is None:
+        return []
+    return [eval_set] if isinstance(eval_set, tuple) else list(eval_set)
+
+
+def _item(collection: Any, i: int) -> Any:
+    """The entry of one validation set: of a list, or of a dict by position."""
+    if collection is None:
+        return None
+    if isinstance(collection, dict):
+        return collection.get(i)
+    return collection[i] if i < len(collection) else None
+
+
+def _usable(metric: Any, prepared: Prepared, sets: _EvaluationSets) -> Any:
+    task = prepared.target.task
+    if not isinstance(metric, str):
+        return evaluation.Evaluation(metric, prepared.loss, sets.read if task is Task.MULTILABEL else evaluation.as_given)
+    decides = metric == "multi_error" and not prepared.link_is_calibrated
+    if metric not in _NO_METRIC and (decides or metric not in _OF_RAW_SCORES[task]):
+        able = "".join(f"{name!r}, " for name in _OF_RAW_SCORES[task])
+        raise ValueError(
+            f"eval_metric is {metric!r}, which LightGBM does not take of the raw scores of a {task.value} task; give {able}"
+            f"'log_loss', one of boost_imbalance.metrics, or a function of labels and probabilities."
+        )
+    return metric
+
+
+def _constant(start: Array, rows: int) -> Array:
+    return np.full(rows, start[0]) if len(start) == 1 else np.tile(start, (rows, 1))
+
+
+def _add_to_first_trees(booster: Any, shift: Array) -> None:
+    """Add a constant to the margin of each column, in the leaves of its first tree."""
+    trees = booster.dump_model(num_iteration=1)["tree_info"]
+    for k, constant in enumerate(shift):
+        for leaf in range(trees[k]["num_leaves"]):
+            booster.set_leaf_output(k, leaf, booster.get_leaf_output(k, leaf) + float(constant))

@@ -1,0 +1,120 @@
+"""A trained model as an ONNX graph: its trees, and the calibrated probability of their sum."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from boost_imbalance.estimators.onnx_graph import Value, apply, cast, constant, model, total, traced
+from boost_imbalance.estimators.onnx_trees import ensemble
+from boost_imbalance.kernels.cache import inlined
+from boost_imbalance.kernels.cpu import Row
+from boost_imbalance.kernels.pointwise import bindings_of
+from boost_imbalance.losses.base import Resolved
+from boost_imbalance.losses.labels import Task
+
+
+def to_onnx(booster: Any, objective: Any, *, iterations: int | None = None) -> Any:
+    """A trained model with calibrated probabilities, for any ONNX runtime; neither library nor this package is needed there.
+
+    The graph has one input, ``X``, float32 of shape (n, features), where NaN is missing and a category is its number in the
+    training data. It has two outputs, both float32: ``margin`` of shape (n, columns), the raw scores, with one column in a
+    binary task; and ``probability``, what ``objective.probability`` makes of them. That is of shape (n, 2) in a binary
+    task, (n, classes) in a multi-class one, and (n, labels), each the probability of label 1, in a multi-label one.
+
+    Parameters
+    ----------
+    booster : xgboost.Booster or lightgbm.Booster
+        Trained with ``objective``. Its trees may have categorical splits and vector leaves, and may come from DART.
+    objective : Objective
+        As the training left it.
+    iterations : int, optional
+        How many rounds to take, the start of LightGBM included. Default: those that ``booster.predict`` takes. That is all;
+        in LightGBM after early stopping, up to the best one. For XGBoost's best one, give ``booster.best_iteration + 1``.
+
+    Returns
+    -------
+    onnx.ModelProto
+        Of opset 18, and 3 of ``ai.onnx.ml``.
+
+    Raises
+    ------
+    NotImplementedError
+        For linear models, alone (``gblinear``) or in leaves (``linear_tree``).
+
+    Notes
+    -----
+    Features that need float64 may fall on the other side of a threshold as float32.
+
+    Examples
+    --------
+    >>> import lightgbm, numpy as np
+    >>> from boost_imbalance import focal_objective
+    >>> from boost_imbalance.estimators.onnx import to_onnx
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(500, 3)).astype(np.float32)
+    >>> y = (X[:, 0] + rng.normal(size=500) > 2).astype(int)
+    >>> objective = focal_objective(gamma=2.0)
+    >>> params = {**objective.lightgbm_params(y), "verbosity": -1}
+    >>> booster = lightgbm.train(params, lightgbm.Dataset(X, y), 20, init_model=objective.lightgbm_start(X, y))
+    >>> model = to_onnx(booster, objective)
+    >>> [output.name for output in model.graph.output]
+    ['margin', 'probability']
+    """
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        raise ImportError("to_onnx needs onnx; install it with pip install 'boost-imbalance[onnx]'.") from None
+    resolved = objective.resolved
+    trees = ensemble(booster, iterations)
+    if trees.columns != resolved.counts.columns:
+        raise ValueError(
+            f"booster has {trees.columns} columns of margins, but this objective saw {resolved.task.value} labels with "
+            f"{resolved.counts.columns}; give the one that the booster was trained with."
+        )
+    margin = trees.margin(apply("Input"))
+    probability = cast(_probability(resolved, cast(margin, np.float64)), np.float32)
+    width = 2 if resolved.task is Task.BINARY else trees.columns
+    outputs = {"margin": (margin, trees.columns), "probability": (probability, width)}
+    return model("X", trees.features, outputs, description=repr(objective))
+
+
+def _probability(resolved: Resolved, margin: Value) -> Any:
+    """What :meth:`Resolved.probability` computes, with both columns in a binary task."""
+    w1, w0 = resolved.coefficients[Row.POSITIVE_WEIGHT], resolved.coefficients[Row.NEGATIVE_WEIGHT]
+    binary = resolved.task is Task.BINARY
+    if resolved.calibrating_shift is not None:
+        u = margin + constant(resolved.calibrating_shift)
+        if resolved.softmax:
+            return apply("Softmax", u)
+        # The operator Sigmoid has no relative precision near 0.
+        return 1.0 / (apply("Exp", u * (np.array([1.0, -1.0]) if binary else -1.0)) + 1.0)
+    u = margin + constant(resolved.offset)
+    if resolved.softmax:
+        return _softmax_probability(resolved, u, constant(w1))
+    shape, elements = map(constant, resolved.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1]), _elements(resolved.formula)
+    of_zero, of_one = elements["sigmoid_probabilities"](u, *shape, constant(w1), constant(w0))
+    return apply("Concat", of_zero, of_one, axis=1) if binary else of_one
+
+
+def _softmax_probability(resolved: Resolved, u: Value, class_weights: Any) -> Any:
+    shape, elements = map(constant, resolved.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1]), _elements(resolved.formula)
+    from_top = u - apply("ReduceMax", u, np.array([1]), keepdims=1)
+    e = apply("Exp", from_top)
+    # The sum over the other classes, added up from both ends: total less own would cancel next to a dominant class.
+    others = apply("CumSum", e, np.array(1), exclusive=1) + apply("CumSum", e, np.array(1), exclusive=1, reverse=1)
+    inverse, share = elements["class_balance"](from_top - apply("Log", others), *shape)
+    all_classes = resolved.formula.negatives_in_softmax
+    level = elements["class_level"](total(inverse), total(share)) if all_classes else 1.0
+    eta = elements["class_share"](inverse, share, level, class_weights)
+    return eta / total(eta)
+
+
+@functools.cache
+def _elements(formula: Any) -> dict[str, Any]:
+    """What the engine computes of a margin or a class, made to run on values."""
+    names = ("sigmoid_probabilities", "class_balance", "class_level", "class_share")
+    bound = bindings_of(formula, None, inlined)
+    return {name: traced(bound[name]) for name in names}

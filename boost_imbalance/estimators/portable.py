@@ -1,0 +1,139 @@
+"""Model files: what a classifier writes into one beside the trees, and calibration as a constant in the model itself."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.estimators.decisions import Decision
+from boost_imbalance.estimators.targets import Target
+from boost_imbalance.libraries import constructors
+from boost_imbalance.libraries.objective import Objective
+from boost_imbalance.losses.labels import Counts, Task
+
+Array = npt.NDArray[Any]
+
+
+def warn_of_link(reason: str, remedy: str) -> None:
+    """Say that a file is less than could be expected."""
+    message = f"{reason}, so that the file predicts the link's probabilities; for calibrated ones {remedy}."
+    warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def record(model: Any, shift: Array | None) -> str:
+    """What a file says about the classifier, without an equals sign, which LightGBM's format reserves."""
+    target, tuned = model._target, model._tuned
+    if target.dtype.kind not in "biufUO" or target.dtype == np.longdouble:
+        raise TypeError(f"the classes have dtype {target.dtype}, which a model file cannot hold; fit with strings.")
+    state = {
+        "version": 1,
+        "loss": _loss_state(model.loss_),
+        "task": target.task.value,
+        "classes": _plain(target.classes),
+        "dtype": str(target.dtype),
+        "prior": _plain(model.class_prior_),
+        "even": _plain(model._even),
+        "pos_label": _plain(model.pos_label),
+        "decision": _decision_state(model.decision),
+        "tuned": None if tuned is None else [tuned[0].kind, _plain(tuned[0].value), tuned[1], _plain(tuned[2])],
+        "shift": _plain(shift),
+    }
+    return json.dumps(state).replace("=", "\\u003d")
+
+
+def restore(model: Any, text: str) -> Array | None:
+    """Make a classifier what the record says; the shift that its model contains."""
+    state = json.loads(text)
+    dtype = np.dtype(state["dtype"])
+    task = Task(state["task"])
+    classes = np.array(state["classes"], dtype=np.intp if task is Task.MULTILABEL else dtype)
+    target = Target(task, classes, dtype, model.missing_label)
+    model._target, model.loss_ = target, _loss_of(state["loss"])
+    model.class_prior_, model._even = (np.asarray(state[name], dtype=np.float64) for name in ("prior", "even"))
+    model.decision, model.pos_label = state["decision"], state["pos_label"]
+    model._tuned = None
+    if state["tuned"] is not None:
+        kind, value, positive, thresholds = state["tuned"]
+        rule = Decision(kind, None if value is None else np.asarray(value, dtype=np.float64))
+        model._tuned = rule, positive, np.asarray(thresholds, dtype=np.float64)
+    return None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
+
+
+def shift_in(text: str) -> tuple[Task, Array | None]:
+    """The task of a recorded classifier, and the calibrating shift that its file contains."""
+    state = json.loads(text)
+    return Task(state["task"]), None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
+
+
+def assume_built_in(model: Any, task: Task, columns: int) -> None:
+    """Make a classifier of a model without a record: one of the library's own cross-entropy."""
+    multilabel = task is Task.MULTILABEL
+    target = Target(task, np.arange(columns), np.dtype(np.intp), model.missing_label)
+    counts = np.ones(columns if multilabel or task is Task.MULTICLASS else 1)
+    model._target, model._tuned = target, None
+    model.loss_ = constructors.weighted_objective(weights=None)
+    model.loss_.fit_counts(Counts(task, counts, counts, 2, 2.0 * counts))
+    model.class_prior_ = np.full(len(counts), 0.5 if len(counts) == 1 or multilabel else 1.0 / columns)
+    model._even = np.full(len(counts), 0.5)
+
+
+def _decision_state(decision: Any) -> Any:
+    return {key: _plain(value) for key, value in decision.items()} if isinstance(decision, Mapping) else decision
+
+
+def loss_parameters(loss: Objective) -> dict[str, Any]:
+    """A loss that has seen no labels, as JSON can hold it."""
+    parameters = {name: _plain(value) for name, value in loss.parameters.items()}
+    return {"constructor": loss.constructor_name, "parameters": parameters}
+
+
+def loss_from(state: dict[str, Any]) -> Objective:
+    """The loss that :func:`loss_parameters` wrote."""
+    name = state["constructor"]
+    if not name.endswith("_objective") or not hasattr(constructors, name):
+        raise ValueError(f"the file names the loss {name!r}, which this version does not have; update it.")
+    made: Objective = getattr(constructors, name)(**{key: _from_plain(value) for key, value in state["parameters"].items()})
+    return made
+
+
+def _loss_state(loss: Objective) -> dict[str, Any]:
+    counts = loss.resolved.counts
+    return {
+        **loss_parameters(loss),
+        "counts": {
+            "task": counts.task.value,
+            "ones": _plain(counts.ones),
+            "totals": _plain(counts.totals),
+            "rows": int(counts.rows),
+            "weight": _plain(counts.weight),
+        },
+    }
+
+
+def _loss_of(state: dict[str, Any]) -> Objective:
+    loss, counts = loss_from(state), state["counts"]
+    arrays = {name: np.asarray(counts[name], dtype=np.float64) for name in ("ones", "totals", "weight")}
+    loss.fit_counts(Counts(Task(counts["task"]), rows=counts["rows"], **arrays))
+    return loss
+
+
+def _plain(value: Any) -> Any:
+    """Of JSON's types."""
+    if isinstance(value, Mapping):
+        return {"by_class": [[_plain(key), _plain(one)] for key, one in value.items()]}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (np.ndarray, list, tuple)):
+        return np.asarray(value).tolist()
+    return value
+
+
+def _from_plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _from_plain(one) for key, one in value["by_class"]}
+    return value

@@ -1,0 +1,232 @@
+"""What ``y`` means: which task, which classes, and which labels are missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from boost_imbalance.losses import labels
+from boost_imbalance.losses.labels import Task
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """How the labels of one training are read, and how predictions are written back."""
+
+    task: Task
+    classes: Array
+    """The classes in order; of a multi-label task, the label indices."""
+    dtype: Any
+    """Of a multi-label task's predictions."""
+    missing_label: Any
+
+    @classmethod
+    def of(cls, y: Any, classes: Any, missing_label: Any) -> Target:
+        """Learn the task and its classes from training labels."""
+        array = as_array(y)
+        if array.ndim == 2:
+            if classes is not None:
+                raise ValueError(
+                    f"classes is {classes!r}, but y has shape {array.shape}, a multi-label task of zeros and ones; leave it "
+                    f"out."
+                )
+            kind = array.dtype if array.dtype.kind in "biuf" else np.dtype(np.int64)
+            target = cls(Task.MULTILABEL, np.arange(array.shape[1]), kind, missing_label)
+            empty = _missing(array, missing_label).all(axis=0)
+            if empty.any():
+                raise ValueError(f"y holds no label in column {int(np.argmax(empty))}; leave that column out.")
+            return target
+        observed = _plain(array[~_missing(array, missing_label)])
+        if len(observed) == 0:
+            raise ValueError("y holds no label at all; training needs at least one row of each of two classes.")
+        if observed.dtype.kind == "f" and np.isinf(observed).any():
+            raise ValueError("y contains infinity; classes are finite numbers or strings.")
+        found = _unique("y", observed)
+        check_classification_targets(observed)
+        known = found if classes is None else _unique("classes", _plain(as_array(classes)))
+        if len(known) < 2:
+            raise ValueError(
+                f"y holds one class only, {known[0]!r}; a classifier needs two, so give rows of another or name all in "
+                f"classes=."
+            )
+        target = cls(Task.BINARY if len(known) == 2 else Task.MULTICLASS, known, known.dtype, missing_label)
+        target._codes(observed, "y")
+        return target
+
+    @property
+    def columns(self) -> int:
+        """Number of margins of a row."""
+        return 1 if self.task is Task.BINARY else len(self.classes)
+
+    @property
+    def n_classes(self) -> int | None:
+        """Number of classes, where the labels alone might not show it."""
+        return len(self.classes) if self.task is Task.MULTICLASS else None
+
+    def encode(self, y: Any, name: str) -> tuple[Array, Array | None]:
+        """Labels as float32 codes, missing ones as 0, and where there is a label (None: everywhere)."""
+        array = as_array(y)
+        if array.ndim != (2 if self.task is Task.MULTILABEL else 1):
+            raise ValueError(
+                f"{name} has shape {array.shape}, but the training labels were {self.task.value}; give the same kind."
+            )
+        missing = _missing(array, self.missing_label)
+        observed = ~missing if missing.any() else None
+        if self.task is Task.MULTILABEL:
+            if array.shape[1] != len(self.classes):
+                raise ValueError(
+                    f"{name} has {array.shape[1]} labels, but the training had {len(self.classes)}; give as many."
+                )
+            filled = np.where(missing, 0, array) if observed is not None else array
+            try:
+                code = filled.astype(np.float32)
+            except (TypeError, ValueError):
+                raise TypeError(f"{name} has dtype {array.dtype}; a multi-label task needs zeros and ones.") from None
+            if not np.isfinite(code).all():
+                raise ValueError(f"{name} contains infinity; a multi-label task needs zeros and ones.")
+            if not ((code == 0) | (code == 1)).all():
+                row, column = np.argwhere((code != 0) & (code != 1))[0]
+                raise ValueError(
+                    f"{name} is {array[row, column].item()!r} in row {row}, column {column}; a multi-label task needs zeros "
+                    f"and ones. Several multi-class columns at once are not supported."
+                )
+            return code, observed
+        code = np.zeros(len(array), np.float32)
+        where = slice(None) if observed is None else observed
+        code[where] = self._codes(_plain(array[where]), name)
+        return code, observed
+
+    def decode(self, code: Array) -> Array:
+        """Predicted codes as the user's labels."""
+        if self.task is Task.MULTILABEL:
+            return code.astype(self.dtype)
+        return np.asarray(self.classes[code.astype(np.intp)])
+
+    def class_index(self, label: Any, name: str) -> int:
+        """The code of one class."""
+        return int(self._codes(_plain(as_array([label])), name)[0])
+
+    def positive_code(self, pos_label: Any) -> int:
+        """The code of the positive one of two classes."""
+        if self.task is not Task.BINARY:
+            raise ValueError(f"pos_label is {pos_label!r}, but the task is {self.task.value}; it is for two classes.")
+        return self.class_index(pos_label, "pos_label")
+
+    def check_positive(self, what: str) -> None:
+        """Refuse to guess which of two classes is the positive one."""
+        if self.classes.dtype.kind not in "biuf" or self.classes[1] != 1 or self.classes[0] not in (0, -1):
+            raise ValueError(
+                f"pos_label is None, but the classes are {_listed(self.classes)}; name the one that {what} is about."
+            )
+
+    def _codes(self, values: Array, name: str) -> Array:
+        try:
+            code = np.minimum(np.searchsorted(self.classes, values), len(self.classes) - 1)
+            unknown = self.classes[code] != values
+        except TypeError:
+            code, unknown = np.zeros(len(values), np.intp), np.ones(len(values), bool)
+        if np.any(unknown):
+            value = values[int(np.argmax(np.broadcast_to(unknown, values.shape))) :][:1].tolist()[0]
+            raise ValueError(
+                f"{name} holds {value!r}, which is not one of the classes {_listed(self.classes)}; leave those rows out, or "
+                f"name all classes in classes= before fit."
+            )
+        return np.asarray(code)
+
+
+def labelled(y: Any, missing_label: Any) -> Array | None:
+    """Indices of the rows that have a label; None if all have."""
+    array = as_array(y)
+    known = ~_missing(array, missing_label)
+    rows = np.asarray(known.any(axis=1) if known.ndim == 2 else known)
+    return None if rows.all() or not rows.any() else np.flatnonzero(rows)
+
+
+def weights_of(sample_weight: Any, label: Array, observed: Array | None, name: str) -> Array | None:
+    """Weights that leave out what is missing: of each row, or of each row and label."""
+    if sample_weight is None and observed is None:
+        return None
+    try:
+        weight = labels.as_weight(sample_weight, label)
+        if weight is not None:
+            labels.check_weight(weight)
+    except (TypeError, ValueError) as error:
+        raise type(error)(str(error).replace("sample_weight", name)) from None
+    if observed is None:
+        return weight
+    if weight is None:
+        return observed.astype(np.float32)
+    return np.asarray((weight if weight.ndim == observed.ndim else weight[:, None]) * observed)
+
+
+def as_array(y: Any) -> Array:
+    """``y`` in host memory, of one dimension, or of two if there are several columns."""
+    if y is None:
+        raise ValueError("y is None; this classifier requires y to be passed, but the target y is None.")
+    if hasattr(y, "toarray"):
+        y = y.toarray()
+    elif hasattr(y, "collect"):
+        y = y.collect().to_numpy()
+    elif type(y).__module__.startswith("pyarrow"):
+        y = y.to_pandas().to_numpy()
+    elif hasattr(y, "to_numpy"):
+        y = y.to_numpy()
+    array = labels.as_array("y", y)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = column_or_1d(array, warn=True)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"y has shape {array.shape}; give (n,), or (n, labels) for a multi-label task.")
+    if array.shape[0] == 0:
+        raise ValueError("y is empty: found array with 0 sample(s) while a minimum of 1 is required.")
+    if array.dtype.kind == "c":
+        raise ValueError("y is complex: Complex data not supported.")
+    return array
+
+
+def _missing(array: Array, sentinel: Any) -> Array:
+    """Where there is no label: NaN, None, NA, and the sentinel."""
+    missing: Any
+    if array.dtype.kind == "f":
+        missing = np.isnan(array)
+    elif array.dtype.kind == "O":
+        missing = np.fromiter((_is_missing(value) for value in array.ravel()), bool, array.size).reshape(array.shape)
+    else:
+        missing = np.zeros(array.shape, bool)
+    if not _is_missing(sentinel):
+        missing = missing | np.asarray(array == sentinel, dtype=bool)
+    return np.asarray(missing)
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # pandas.NA has no truth value
+        return True
+
+
+def _plain(array: Array) -> Array:
+    """Numbers that a column of objects holds, as an array of numbers."""
+    if array.dtype.kind == "O" and all(isinstance(value, (bool, int, float, np.generic)) for value in array):
+        return np.asarray(array.tolist())
+    return array
+
+
+def _unique(name: str, array: Array) -> Array:
+    try:
+        return np.unique(array)
+    except TypeError:
+        raise TypeError(f"{name} mixes labels of different types; give numbers or strings, not both.") from None
+
+
+def _listed(classes: Array) -> str:
+    shown = ", ".join(repr(value) for value in classes[:10].tolist())
+    return f"{shown}, ..." if len(classes) > 10 else shown

@@ -1,0 +1,432 @@
+"""The classifier for XGBoost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit
+from sklearn.utils.validation import check_is_fitted
+from xgboost import Booster, DMatrix, XGBClassifier
+from xgboost.callback import EarlyStopping
+
+from boost_imbalance.estimators import evaluation, portable
+from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
+from boost_imbalance.estimators.documentation import documented
+from boost_imbalance.estimators.targets import weights_of
+from boost_imbalance.losses.labels import Task
+from boost_imbalance.losses.start import SMALLEST_PRIOR, clip_prior
+
+Array = npt.NDArray[Any]
+
+_ATTRIBUTE = "boost_imbalance"
+_CROSS_ENTROPIES = ("binary:logistic", "binary:logitraw", "reg:logistic", "multi:softprob", "multi:softmax")
+_BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
+
+
+@documented
+class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
+    """XGBoost's classifier with a loss for imbalanced data, for binary, multi-class and multi-label tasks.
+
+    {parameters}
+    class_weight : "balanced" or dict, optional
+        Weights by class label, made part of the loss; of a multi-label task, one dict for all labels or a list of them.
+    **kwargs
+        Everything that :class:`xgboost.XGBClassifier` takes, except ``objective``.
+
+    {attributes}
+
+    Notes
+    -----
+    ``scale_pos_weight`` becomes part of the loss. ``base_score`` defaults to the loss's own start.
+
+    {example}
+    """
+
+    def __init__(
+        self,
+        *,
+        loss: Any = None,
+        decision: Any = "posterior",
+        decision_cv: Any = 5,
+        classes: Any = None,
+        pos_label: Any = None,
+        missing_label: Any = np.nan,
+        class_weight: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        check_keywords(kwargs)
+        super().__init__(**kwargs)
+        self.loss = loss
+        self.decision = decision
+        self.decision_cv = decision_cv
+        self.classes = classes
+        self.pos_label = pos_label
+        self.missing_label = missing_label
+        self.class_weight = class_weight
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters, with those of the loss as ``loss__gamma`` and so on."""
+        return self._with_loss_parameters(super().get_params(deep), deep)
+
+    def set_params(self, **params: Any) -> ImbalancedXGBClassifier:
+        """Set parameters, those of the loss as ``loss__gamma`` and so on."""
+        super().set_params(**self._set_own_params(params))
+        return self
+
+    def get_xgb_params(self) -> dict[str, Any]:
+        """Parameters that go to XGBoost."""
+        ours = {*OWN, "class_weight", "scale_pos_weight", "eval_metric"}
+        return {name: value for name, value in super().get_xgb_params().items() if name not in ours and "__" not in name}
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: Any = None,
+        base_margin: Any = None,
+        eval_set: Sequence[tuple[Any, Any]] | None = None,
+        verbose: bool | int | None = True,
+        xgb_model: Any = None,
+        sample_weight_eval_set: Sequence[Any] | None = None,
+        base_margin_eval_set: Sequence[Any] | None = None,
+        feature_weights: Any = None,
+    ) -> ImbalancedXGBClassifier:
+        """Train the classifier.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        y : array_like, shape (n,) or (n, labels)
+            Any labels; two columns or more are a multi-label task of zeros and ones. NaN, None and ``missing_label`` mean
+            that there is no label: such a row, or such a label of a row, does not count.
+        sample_weight : array_like, shape (n,) or (n, labels), optional
+        base_margin : array_like, optional
+            Margins to begin with, instead of the loss's start.
+        eval_set : list of (X, y), optional
+            Judged by ``eval_metric``: by default, log loss of calibrated probabilities.
+        verbose, xgb_model, base_margin_eval_set, feature_weights
+            As in :meth:`xgboost.XGBClassifier.fit`. A model to continue keeps its own start.
+        sample_weight_eval_set : list of array_like, optional
+            Of shape (n,), one for each of ``eval_set``.
+
+        Returns
+        -------
+        ImbalancedXGBClassifier
+            The classifier itself.
+        """
+        weighing = {"class_weight": self.class_weight, "scale_pos_weight": self.scale_pos_weight}
+        X, y, by_row, rows = self._labelled_rows(X, y, sample_weight=sample_weight, base_margin=base_margin)
+        sample_weight, base_margin = by_row.values()
+        prepared = self._prepare(y, sample_weight, weighing, self.n_jobs)
+        others = {
+            "eval_set": eval_set, "verbose": verbose, "feature_weights": feature_weights,
+            "sample_weight_eval_set": sample_weight_eval_set, "base_margin_eval_set": base_margin_eval_set,
+        }  # fmt: skip
+        whole = {"base_margin": base_margin, "xgb_model": _as_trained(xgb_model)}
+        tuned = self._tuned_in_folds(X, y, sample_weight, rows, prepared, whole, others)
+        metrics = evaluation.requested(self.eval_metric) or (evaluation.default() if eval_set else [])
+        worker = _Worker(**self._worker_params(prepared, xgb_model is None, metrics))
+        worker.prepare(prepared, metrics)
+        if eval_set is not None:
+            others |= self._encoded_eval_set(prepared, eval_set, sample_weight_eval_set)
+        worker.fit(X, prepared.label, sample_weight=prepared.row_weight, **whole, **others)
+        self._Booster = worker.get_booster()
+        self._set_evaluation_result(getattr(worker, "evals_result_", {}))
+        self.n_classes_ = len(prepared.target.classes)
+        self._finish(prepared, tuned)
+        return self
+
+    def _worker_params(self, prepared: Prepared, base_score: bool, metrics: list[Any]) -> dict[str, Any]:
+        params = {name: value for name, value in self.get_params(deep=False).items() if name not in (*OWN, "class_weight")}
+        loss, label, weight, target = prepared.loss, prepared.label, prepared.weight, prepared.target
+        chosen = loss.xgboost_params(label, weight, target.n_classes)
+        if base_score and params["base_score"] is None:
+            params["base_score"] = chosen["base_score"]
+        params |= {"objective": evaluation.Training(loss, label, weight), "scale_pos_weight": None, "eval_metric": None}
+        rounds, given = self.early_stopping_rounds, self.eval_metric
+        named = isinstance(given, Sequence) and all(isinstance(name, str) for name in given)
+        if rounds is not None and named and any(map(callable, metrics)) and isinstance(metrics[-1], str):
+            # A name of log loss has become a function, and XGBoost takes functions after names. It stops by the last.
+            params["early_stopping_rounds"] = None
+            params["callbacks"] = [*(self.callbacks or []), EarlyStopping(rounds=rounds, metric_name=metrics[-1])]
+        return {"disable_default_eval_metric": 1, **params}
+
+    def _encoded_eval_set(self, prepared: Prepared, eval_set: Any, weights: Any) -> dict[str, Any]:
+        if weights is not None and len(weights) != len(eval_set):
+            raise ValueError(
+                f"sample_weight_eval_set has {len(weights)} entries, but eval_set has {len(eval_set)}; give one for each."
+            )
+        pairs, row_weights = [], []
+        for i, (X, y) in enumerate(eval_set):
+            label, observed = prepared.target.encode(y, f"the y of eval_set[{i}]")
+            given = None if weights is None else weights[i]
+            if prepared.target.task is Task.MULTILABEL and observed is not None:
+                named = [metric for metric in evaluation.requested(self.eval_metric) if isinstance(metric, str)]
+                if named:
+                    raise ValueError(
+                        f"eval_metric is {named[0]!r}, by which XGBoost would count the missing labels of eval_set[{i}] "
+                        f"too; give one of boost_imbalance.metrics."
+                    )
+                label = np.where(observed, label, np.float32(-1))  # a metric reads it as missing
+                observed = None
+            row_weight = weights_of(given, label, observed, f"sample_weight_eval_set[{i}]")
+            if row_weight is not None and row_weight.ndim == 2:
+                raise ValueError(
+                    f"sample_weight_eval_set[{i}] has shape {row_weight.shape}, but XGBoost keeps one weight per row; give "
+                    f"those."
+                )
+            row_weights.append(row_weight)
+            pairs.append((X, label))
+        some = any(weight is not None for weight in row_weights)
+        return {
+            "eval_set": pairs,
+            "sample_weight_eval_set": [
+                np.ones(len(pair[1]), np.float32) if weight is None else weight
+                for pair, weight in zip(pairs, row_weights, strict=True)
+            ]
+            if some
+            else None,
+        }
+
+    def predict(
+        self,
+        X: Any,
+        *,
+        output_margin: bool = False,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: tuple[int, int] | None = None,
+    ) -> Array:
+        """Decide, by the rule that ``decision`` names.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        output_margin : bool
+            Give the margins instead, as :meth:`decision_function` does.
+        validate_features, base_margin, iteration_range
+            As in :meth:`xgboost.XGBClassifier.predict`.
+
+        Returns
+        -------
+        ndarray
+            Shape (n,), of the labels' type; or zeros and ones, shape (n, labels).
+        """
+        if output_margin:
+            return self._margin(X, validate_features, base_margin, iteration_range)
+        return self._decide(self.predict_proba(X, validate_features, base_margin, iteration_range))
+
+    def predict_proba(
+        self,
+        X: Any,
+        validate_features: bool = True,
+        base_margin: Any = None,
+        iteration_range: tuple[int, int] | None = None,
+        *,
+        calibrated: bool = True,
+    ) -> Array:
+        """Probability of each class, or of each label.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        validate_features, base_margin, iteration_range
+            As in :meth:`xgboost.XGBClassifier.predict_proba`.
+        calibrated : bool
+            False: the ``sigmoid`` or ``softmax`` of the margin, which is what the model file of a loss without a constant
+            calibration predicts.
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (n, classes), or (n, labels) for a multi-label task.
+        """
+        return self._probability(self._margin(X, validate_features, base_margin, iteration_range), calibrated)
+
+    def decision_function(self, X: Any) -> Array:
+        """Margins: shape (n,) for a binary task, else (n, classes) or (n, labels)."""
+        return self._margin(X, True, None, None)
+
+    def _margin(self, X: Any, validate_features: bool, base_margin: Any, iteration_range: Any) -> Array:
+        self._check_features(X, names=validate_features)
+        margin = super().predict(
+            X,
+            output_margin=True,
+            validate_features=validate_features,
+            base_margin=base_margin,
+            iteration_range=iteration_range,
+        )
+        return np.asarray(margin)
+
+    def save_model(self, fname: str | os.PathLike[str]) -> None:
+        """Write a model file that XGBoost reads anywhere and predicts probabilities from.
+
+        They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy: it is folded into
+        ``base_score``. For other losses they are the link's; :meth:`to_onnx` writes a file with the calibration in it.
+        Rounds after the best iteration of an early-stopped training are left out.
+
+        Parameters
+        ----------
+        fname : str or path
+            Ending in ``.json`` or ``.ubj``.
+        """
+        check_is_fitted(self)
+        shift = self.loss_.resolved.calibrating_shift
+        booster = self._exported()
+        if shift is not None and shift.any():
+            shifted = _shifted(booster, shift, self._target.task)
+            if shifted is None:
+                portable.warn_of_link("the calibrating shift leads beyond the largest intercept of XGBoost", "use to_onnx")
+                shift = None
+            else:
+                booster = shifted
+        meta = json.dumps({"_estimator_type": "classifier"})
+        booster.set_attr(**{"scikit_learn": meta, _ATTRIBUTE: portable.record(self, shift)})
+        booster.save_model(fname)
+
+    def load_model(self, fname: Any) -> None:
+        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes and tuned thresholds.
+
+        Any other model is taken for one of XGBoost's own cross-entropy, with classes 0, 1, ...
+        """
+        before = dict(vars(self))
+        try:
+            self._load(fname)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    def _load(self, fname: Any) -> None:
+        self.__dict__.pop("_Booster", None)  # into which XGBoost would read the file
+        super().load_model(fname)
+        self.objective, self.base_score = "binary:logistic", None
+        booster = self._Booster
+        text = booster.attr(_ATTRIBUTE)
+        if text is None:
+            learner = json.loads(booster.save_config())["learner"]
+            objective, parameters = learner["objective"]["name"], learner["learner_model_param"]
+            if objective not in _CROSS_ENTROPIES:
+                raise ValueError(
+                    f"the model's objective is {objective!r}, whose margins are not those of a cross-entropy; load it with "
+                    f"xgboost.Booster."
+                )
+            columns, labels = int(parameters["num_class"]), int(parameters["num_target"])
+            task = Task.MULTICLASS if columns > 1 else Task.MULTILABEL if labels > 1 else Task.BINARY
+            portable.assume_built_in(self, task, max(columns, labels, 2))
+            return
+        shift = portable.restore(self, text)
+        booster.set_attr(**{_ATTRIBUTE: None})
+        if shift is not None and shift.any():
+            self._Booster = _shifted(booster, -shift, self._target.task) or booster
+        self.n_classes_ = len(self._target.classes)
+
+    def _exported(self) -> Booster:
+        """A copy of the model, without the rounds after the best one."""
+        booster = self.get_booster()
+        if self.booster == "gblinear":  # has no rounds to leave out, and predicts with all of them
+            return booster.copy()
+        try:
+            best = booster.best_iteration + 1
+        except AttributeError:
+            return booster.copy()
+        return booster[:best] if best < booster.num_boosted_rounds() else booster.copy()
+
+
+class _Worker(XGBClassifier):
+    """XGBoost's classifier for labels that are encoded already, of which some classes may not occur."""
+
+    def prepare(self, prepared: Prepared, metrics: list[Any]) -> None:
+        """Say what is trained."""
+        target = prepared.target
+        self._classes = len(target.classes) if target.task is Task.MULTICLASS else 2
+        self._occurring = np.unique(prepared.label)
+        self._names = [metric for metric in metrics if isinstance(metric, str)]
+        for name in self._names:
+            ranks = target.task is Task.BINARY and name.startswith("auc")
+            if not ranks and not prepared.link_is_calibrated:
+                raise ValueError(
+                    f"eval_metric is {name!r}, which XGBoost would take of probabilities that are not calibrated; give "
+                    f"'logloss', one of boost_imbalance.metrics, or a function of labels and probabilities."
+                )
+            if target.task is Task.MULTILABEL and name.startswith(("auc", "pre", "map", "ndcg", "merror")):
+                raise ValueError(
+                    f"eval_metric is {name!r}, which XGBoost does not have for a multi-label task; give one of "
+                    f"boost_imbalance.metrics, or a function of labels and probabilities."
+                )
+        self._functions = [
+            evaluation.Evaluation(metric, prepared.loss, evaluation.as_given) for metric in metrics if callable(metric)
+        ]
+
+    @property
+    def classes_(self) -> Array:
+        """What ``fit`` expects to find."""
+        return self._occurring
+
+    @property
+    def n_classes_(self) -> int:
+        """What ``fit`` derives the number of margins from."""
+        return self._classes
+
+    @n_classes_.setter
+    def n_classes_(self, value: int) -> None:
+        """Nothing: ``fit`` sets the number of classes that occur."""
+
+    def _configure_fit(self, booster: Any, params: dict[str, Any], feature_weights: Any) -> Any:
+        model, _, params, *rest = super()._configure_fit(booster, params, feature_weights)
+        if self._names:
+            params["eval_metric"] = self._names
+        return (model, _together(self._functions), params, *rest)
+
+
+def _together(functions: list[evaluation.Evaluation]) -> Callable[[Array, DMatrix], Any] | None:
+    """Several metrics as the one function that XGBoost takes."""
+    if not functions:
+        return None
+
+    def metrics(margin: Array, data: DMatrix) -> Any:
+        label, weight = data.get_label(), data.get_weight()
+        return [(function.__name__, float(function(label, margin, weight))) for function in functions]
+
+    return metrics
+
+
+def _as_trained(model: Any) -> Any:
+    """A model to continue; one from a file of ``save_model`` without the calibrating shift."""
+    if isinstance(model, (str, os.PathLike, bytearray)):
+        model = Booster(model_file=model)
+    text = model.attr(_ATTRIBUTE) if isinstance(model, Booster) else None
+    if text is None:
+        return model
+    task, shift = portable.shift_in(text)
+    model = model.copy() if shift is None else _shifted(model, -shift, task)
+    model.set_attr(**{_ATTRIBUTE: None})
+    return model
+
+
+def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
+    """A copy of the model whose margins are larger by ``shift``; None if XGBoost could not store its intercept."""
+    raw = bytes(booster.save_raw("json"))
+    found = _BASE_SCORE.search(raw)
+    if found is None:
+        raise RuntimeError("XGBoost's model has no base_score; this version of XGBoost is not supported.")
+    old = np.atleast_1d(np.asarray(json.loads(found.group(1)), dtype=np.float64))
+    if task is Task.MULTICLASS:
+        new = old + shift
+    else:
+        new = expit(logit(old) + shift)
+        # One at the clamp itself comes back from a file with an error in the last digits.
+        if not ((new > 0.9 * SMALLEST_PRIOR) & (new < 1 - 0.9 * SMALLEST_PRIOR)).all():
+            return None
+        new = clip_prior(new)
+    text = "[" + ",".join(f"{value:.9E}" for value in new) + "]"
+    made = Booster()
+    made.load_model(bytearray(raw[: found.start(1)] + text.encode() + raw[found.end(1) :]))
+    return made

@@ -1,0 +1,174 @@
+"""Calls a kernel on device arrays: the functions of :mod:`boost_imbalance.kernels.cpu`, for a GPU."""
+
+from __future__ import annotations
+
+import functools
+import math
+import types
+import warnings
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from numba import cuda
+
+from boost_imbalance.kernels.cache import bound, inlined
+from boost_imbalance.kernels.cpu import Checks, template_name
+from boost_imbalance.kernels.cuda import kernels
+from boost_imbalance.kernels.cuda.arrays import as_matrix
+from boost_imbalance.kernels.loops import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT
+from boost_imbalance.kernels.pointwise import bindings_of
+
+Array = npt.NDArray[Any]
+
+_MOST_BLOCKS = 2048
+"""A few for each multiprocessor of the largest GPU; each adds its counts to the same memory."""
+
+_ONE_LANE = 32
+"""Up to this many classes a thread takes a whole row: a warp's 32 rows then fit into the L1 cache."""
+
+
+def gradient_hessian(
+    formula: Any,
+    curvature: Any,
+    margin: Any,
+    label: Any,
+    weight: Any,
+    coefficients: Array,
+    out: tuple[Any, Any],
+    *,
+    softmax: bool,
+    n_threads: int,
+) -> Checks:
+    """Write gradient and Hessian of ``margin`` (n,) or (n, columns) into the two arrays ``out`` of the same shape."""
+    name = template_name(formula, curvature, softmax)
+    return _run(name, formula, curvature, margin, label, weight, coefficients, out, softmax)
+
+
+def loss(
+    formula: Any,
+    margin: Any,
+    label: Any,
+    weight: Any,
+    coefficients: Array,
+    out: Any,
+    *,
+    softmax: bool,
+    n_threads: int,
+) -> Checks:
+    """Write the loss into ``out``: per row (binary, softmax) or per row and column (multi-label)."""
+    name = "softmax_loss" if softmax else "sigmoid_loss"
+    return _run(name, formula, None, margin, label, weight, coefficients, (out, out), softmax)
+
+
+def probability(formula: Any, margin: Any, coefficients: Array, out: Any, *, softmax: bool, n_threads: int) -> Checks:
+    """Write the calibrated probability of label 1, or of each class, into ``out``, of the shape of ``margin``."""
+    name = "softmax_probability" if softmax else "sigmoid_probability"
+    return _run(name, formula, None, margin, margin, None, coefficients, (out, out), softmax)
+
+
+def misses(margin: Any, label: Any, weight: Any, coefficients: Array, *, softmax: bool, n_threads: int) -> Array:
+    """Summed weight of misclassified rows: per class (1, classes) for a softmax, of label 0 and 1 (2, columns) else."""
+    columns = coefficients.shape[1]
+    name = "softmax_misses" if softmax else "sigmoid_misses"
+    kernel = _kernel(name, None, None, weight is not None, coefficients.dtype, 1)
+    found = cuda.to_device(np.zeros((2, columns)))
+    blocks = _blocks(len(margin) if softmax else len(margin) * columns, 1 if softmax else columns)
+    _started(kernel, blocks)(*_inputs(margin, label, weight, coefficients), found)
+    table = np.asarray(found.copy_to_host())
+    return table[kernels.TOTALS :] if softmax else table
+
+
+def empty_like(array: Any) -> Any:
+    """A device array of the same shape and format, with arbitrary contents."""
+    return cuda.device_array(array.shape, array.dtype)
+
+
+def total(array: Any) -> float:
+    """The sum of all elements, in float64."""
+    sums = cuda.to_device(np.zeros((2, 1)))
+    kernel = _kernel("total", None, None, False, np.dtype(np.float64), 1)
+    _started(kernel, _blocks(array.size, 1))(as_matrix(array), sums)
+    return float(sums.copy_to_host()[kernels.TOTALS, 0])
+
+
+def _run(
+    name: str,
+    formula: Any,
+    curvature: Any,
+    margin: Any,
+    label: Any,
+    weight: Any,
+    coefficients: Array,
+    out: tuple[Any, Any],
+    softmax: bool,
+) -> Checks:
+    columns = coefficients.shape[1]
+    lanes = 1 if columns <= _ONE_LANE or not softmax else 32
+    kernel = _kernel(name, formula, curvature, weight is not None, coefficients.dtype, lanes)
+    checks = cuda.to_device(np.zeros((5, columns)))
+    blocks = _blocks(len(margin) * (lanes if softmax else columns), 1 if softmax else columns)
+    _started(kernel, blocks)(*_inputs(margin, label, weight, coefficients), as_matrix(out[0]), as_matrix(out[1]), checks)
+    seen = checks.copy_to_host()  # waits for the kernel: what goes out is finished
+    wrong = sum(
+        flag
+        for flag, row in ((BAD_MARGIN, kernels.MARGINS), (BAD_LABEL, kernels.LABELS), (BAD_WEIGHT, kernels.WEIGHTS))
+        if seen[row, 0]
+    )
+    return Checks(seen[kernels.ONES], seen[kernels.TOTALS], wrong)
+
+
+def _started(kernel: Any, blocks: int) -> Any:
+    """The kernel on so many blocks, without numba's advice to give a GPU more work than there is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", numba.errors.NumbaPerformanceWarning)
+        return kernel[blocks, kernels.THREADS]
+
+
+def _inputs(margin: Any, label: Any, weight: Any, coefficients: Array) -> tuple[Any, ...]:
+    label = as_matrix(label)
+    weight = label if weight is None else as_matrix(weight)  # unread where there is none
+    return as_matrix(margin), label, weight, cuda.to_device(np.ascontiguousarray(coefficients))
+
+
+def _blocks(threads: int, columns: int) -> int:
+    """How many blocks to start for so many threads, each of which must stay in one of the columns."""
+    wanted = min(_MOST_BLOCKS, -(-threads // kernels.THREADS))
+    multiple = columns // math.gcd(columns, kernels.THREADS)
+    return -(-wanted // multiple) * multiple
+
+
+@functools.cache
+def _kernel(name: str, formula: Any, curvature: Any, weighted: bool, format: Any, lanes: int) -> Any:
+    """The kernel of this name with its formula bound; numba compiles it for the types that it meets."""
+    kind = np.dtype(format).type
+    names: dict[str, Any] = {
+        "KIND": kind, "LARGEST": kind(2.0**120), "LIMIT": kind(98) / kind(100), "WEIGHTED": weighted, "LANES": lanes,
+    }  # fmt: skip
+    if formula is not None:
+        names |= bindings_of(formula, curvature, _on_device)
+    for helper in kernels.HELPERS:
+        names[helper.__name__] = _device_function(bound(helper, helper.__name__, names))
+    return cuda.jit(bound(getattr(kernels, name), name, names))
+
+
+def _on_device(function: Any) -> Any:
+    """A device function of a scalar function and of all that it calls, without the fast division of CPU options."""
+    if numba.config.ENABLE_CUDASIM:  # which runs Python on the host, and may call what is compiled for it
+        return inlined(function)
+    return _compiled_for_device(getattr(function, "py_func", function))
+
+
+@functools.cache
+def _compiled_for_device(function: Any) -> Any:
+    called = {
+        name: _compiled_for_device(function.__globals__[name].py_func)
+        for name in function.__code__.co_names
+        if hasattr(function.__globals__.get(name), "py_func")
+    }
+    return _device_function(types.FunctionType(function.__code__, {**function.__globals__, **called}, function.__name__))
+
+
+def _device_function(function: Any) -> Any:
+    return cuda.jit(device=True)(function)

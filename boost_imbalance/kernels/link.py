@@ -1,0 +1,53 @@
+"""Probability and its logarithm from log-odds, without cancellation at either end."""
+
+from __future__ import annotations
+
+from math import fabs
+
+from boost_imbalance.kernels.cache import inlined
+from boost_imbalance.kernels.primitives import exp_negative, log1p_ratio, number
+
+FARTHEST = 60
+"""Beyond these log-odds a calibrated probability is 0 or 1, and a focusing power might underflow."""
+
+
+@inlined
+def near(t):
+    """The log-odds no further out than :data:`FARTHEST`."""
+    far = number(FARTHEST, t)
+    t = far if t > far else t
+    return -far if t < -far else t
+
+
+@inlined
+def sigmoid(t):
+    """``(p, q)``: the probability of the truth and of the contrary, both to full relative precision."""
+    one = number(1, t)
+    e = exp_negative(-fabs(t))
+    large = one / (one + e)
+    small = e * large
+    p = large if t >= 0 else small
+    q = small if t >= 0 else large
+    return p, q
+
+
+@inlined
+def log_sigmoid(t):
+    """``(-log p, -log q, -log(p) / q)``; the last stays exact where both its parts vanish."""
+    one = number(1, t)
+    distance = fabs(t)
+    e = exp_negative(-distance)
+    ratio = log1p_ratio(e)
+    near = e * ratio
+    far = near + distance
+    minus_log_p = near if t >= 0 else far
+    minus_log_q = far if t >= 0 else near
+    minus_log_p_over_q = (ratio if t >= 0 else far) * (one + e)
+    return minus_log_p, minus_log_q, minus_log_p_over_q
+
+
+@inlined
+def exp(x):
+    """``exp(x)`` of any number."""
+    e = exp_negative(-fabs(x))
+    return number(1, e) / e if x > 0 else e

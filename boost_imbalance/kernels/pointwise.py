@@ -1,0 +1,249 @@
+"""What one margin of a sigmoid, or one class of a softmax row, adds up to: plain scalars, for every engine.
+
+The loops of :mod:`boost_imbalance.kernels.loops` and the kernels of :mod:`boost_imbalance.kernels.cuda` differ in how they
+go through rows; what they compute of each is here. The names in capitals and ``positive``, ``negative`` are bound by
+:func:`boost_imbalance.kernels.cache.bound`.
+
+Of a softmax, ``below`` is a class's margin less the row's largest, ``e`` its exponential, and ``others`` the sum of ``e``
+over the other classes than the one that leads (or is true): ``largest`` of these and the ``rest``, because the total less
+the largest would cancel. Where ``second`` is the largest ``below`` of the other classes, they are in units of its ``e``, and
+``near`` is one of them: from margins less a far leader's float32 would lose the digits of the distance between two others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from boost_imbalance.kernels.cache import bound
+from boost_imbalance.kernels.link import exp, near, sigmoid
+from boost_imbalance.kernels.primitives import exp_negative, log, number
+
+positive = negative = None
+TERM = 2
+EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = SYMMETRIC = False
+
+SMALLEST_SLOPE = 1e-290
+"""A strong focus takes the slope of a class that is certain down to 0."""
+
+
+def believed_weight(m, w1, w0):
+    """Geometric mean of the class weights, each label as probable as the sigmoid of the margin says."""
+    p, q = sigmoid(m)
+    return exp(p * log(w1) + q * log(w0))
+
+
+def log_weight(w):
+    """What :func:`mean_weight` adds up of a class weight."""
+    return log(w)
+
+
+def mean_weight(sum_of_logs, total):
+    """Geometric mean of class weights from a sum of their logarithms, each multiplied by its ``e``, and the sum of ``e``."""
+    return exp(sum_of_logs / total)
+
+
+def sigmoid_derivatives(m, is_positive, a1, b1, a0, b0, w1, w0):
+    """Slope and curvature of the loss at margin ``m``."""
+    if SYMMETRIC and not EXPECTED:
+        side = positive(m if is_positive else -m, a1 if is_positive else a0, b1 if is_positive else b0)
+        class_weight = w1 if is_positive else w0
+        curvature = (believed_weight(m, w1, w0) if SMOOTH else class_weight) * side[TERM]
+        slope = (class_weight if is_positive else -class_weight) * side[1]
+    else:
+        t1 = positive(m, a1, b1)
+        t0 = negative(-m, a0, b0)
+        if EXPECTED:
+            # By the link's belief, and by the calibrated one, whose slope is 0 and curvature positive.
+            p, q = sigmoid(m)
+            up, down = -w1 * t1[1], -w0 * t0[1]
+            curvature = p * w1 * t1[TERM] + q * w0 * t0[TERM]
+            calibrated = (down * w1 * t1[TERM] + up * w0 * t0[TERM]) / (up + down)
+            curvature = curvature if curvature > calibrated else calibrated
+        else:
+            class_weight = w1 if is_positive else w0
+            class_weight = believed_weight(m, w1, w0) if SMOOTH else class_weight
+            curvature = class_weight * (t1[TERM] if is_positive else t0[TERM])
+        slope = w1 * t1[1] if is_positive else -w0 * t0[1]
+    if ABSOLUTE:
+        curvature = abs(curvature)
+    return slope, curvature
+
+
+def sigmoid_cost(m, is_positive, a1, b1, a0, b0, w1, w0):
+    """The loss at margin ``m``."""
+    t1 = positive(m, a1, b1)
+    t0 = negative(-m, a0, b0)
+    return w1 * t1[0] if is_positive else w0 * t0[0]
+
+
+def sigmoid_probabilities(m, a1, b1, a0, b0, w1, w0):
+    """Calibrated probability of label 0 and of label 1 at margin ``m``: the one at which the expected slope is 0."""
+    t = near(m)
+    up, down = -w1 * positive(t, a1, b1)[1], -w0 * negative(-t, a0, b0)[1]
+    both = up + down
+    return up / both, down / both
+
+
+def exponential(below):
+    """``exp(below)`` of a number that is not positive."""
+    return exp_negative(below)
+
+
+def true_class_cost(below, others, a, b):
+    """The loss of a row that looks at its true class alone."""
+    return positive(below - log(others), a, b)[0]
+
+
+def true_class_terms(below, others, a, b):
+    """Slope and curvature in the log-odds of the true class."""
+    terms = positive(below - log(others), a, b)
+    return terms[1], terms[TERM]
+
+
+def cross_entropy_derivatives(e, is_true, e_true, others, largest, rest, total, inverse, limit):
+    """``p - 1`` or ``p``, and ``p (1 - p)``, as the built-in objectives round them, until ``1 - p`` would cancel."""
+    one = number(1, e)
+    p = e / total
+    contrary = rest + e_true if e == largest else total - e
+    contrary = (others if is_true else contrary) * inverse
+    q = one - p if p < limit else contrary
+    return -q if is_true else p, p * q
+
+
+def class_log_odds(below, leads, second, largest, rest, others):
+    """Log-odds of one class, without cancellation next to the leader's or in it."""
+    of_leader = second + log(largest + rest)
+    of_other = log(number(1, below) + others - exp_negative(below))
+    return below - (of_leader if leads else of_other)
+
+
+def class_balance(t, a, b, a0, b0):
+    """What one class adds to the sums from which a row's calibrated probabilities follow, see :func:`class_share`.
+
+    With its slopes in ``t`` if it is true and if it is false, ``p (1 - p)`` and the latter over their difference.
+    """
+    t = near(t)
+    p, q = sigmoid(t)
+    if_true = -positive(t, a, b)[1]
+    if_false = -negative(-t, a0, b0)[1] if NEGATIVES else number(0, t)
+    spread = if_true + if_false
+    spread = spread if spread > SMALLEST_SLOPE else SMALLEST_SLOPE
+    return p * q / spread, if_false / spread
+
+
+def class_level(sum_inverse, sum_share):
+    """The level at which a row's probabilities add up to 1, where classes that are not true count; else any will do."""
+    return (number(1, sum_share) - sum_share) / sum_inverse
+
+
+def class_share(inverse, share, level, class_weight):
+    """Calibrated probability of one class, but for a factor of its row."""
+    eta = level * inverse + share
+    zero = number(0, eta)
+    return (eta if eta > zero else zero) / class_weight
+
+
+def class_cost(below, leads, is_true, second, largest, rest, others, a, b, a0, b0):
+    """What one class adds to the loss of a row that looks at all of them."""
+    t = class_log_odds(below, leads, second, largest, rest, others)
+    cost_true, cost_false = positive(t, a, b)[0], negative(-t, a0, b0)[0]
+    return cost_true if is_true else cost_false
+
+
+def class_terms(
+    below, leads, is_true, a1, b1, a0, b0, w1, class_weight, hessian_weight, second, largest, rest, others,
+    lead_weight, others_weight,
+):  # fmt: skip
+    """What one class contributes to its row: slope, mixed slope and curvature in its own log-odds.
+
+    Then ``1 / (1 - p)``, and what it adds to the leader's diagonal.
+    """
+    one = number(1, below)
+    zero = number(0, below)
+    total = one + others
+    e = exp_negative(below)
+    contrary = others if leads else total - e
+    t = class_log_odds(below, leads, second, largest, rest, others)
+    t1 = positive(t, a1, b1)
+    slope = t1[1] if is_true else zero
+    mixed_slope = slope
+    curvature = t1[TERM] if is_true else zero
+    if NEGATIVES:
+        t0 = negative(-t, a0, b0)
+        slope = slope if is_true else -t0[1]
+        mixed_slope = slope
+        curvature = curvature if is_true else t0[TERM]
+    slope = slope * class_weight
+    if EXPECTED:
+        belief = w1 * e / total
+        mixed_slope = belief * t1[1]
+        curvature = belief * t1[TERM]
+        if NEGATIVES:
+            disbelief = (others_weight if leads else lead_weight + others_weight - w1 * e) / total
+            mixed_slope = mixed_slope - disbelief * t0[1]
+            curvature = curvature + disbelief * t0[TERM]
+    else:
+        mixed_slope = mixed_slope * hessian_weight
+        curvature = curvature * hessian_weight
+    if TERM != 2:
+        mixed_slope = mixed_slope if mixed_slope < zero else zero
+    over = total / contrary
+    unshared = rest * exp_negative(second) if below == second else others - e
+    to_leader = zero if leads else over * over * (curvature - mixed_slope * unshared)
+    return slope, mixed_slope, curvature, over, to_leader
+
+
+def class_derivatives(
+    below, leads, slope, mixed_slope, curvature, near, largest, rest, others,
+    sum_slope, sum_curving, sum_curvature, sum_unshared, lead_slope, lead_curving, lead_curvature,
+):  # fmt: skip
+    """Gradient and diagonal in one class's margin, from its own terms, the leader's and the sums over the others."""
+    one = number(1, below)
+    zero = number(0, below)
+    total = one + others
+    e = exp_negative(below)
+    p = e / total
+    over = total / (total - e)
+    own_slope = zero if leads else slope * over
+    own_curving = zero if leads else mixed_slope * over
+    own_curvature = zero if leads else (curvature + mixed_slope) * over * over
+    contrary = largest + rest
+    share = zero if leads else near / contrary
+    g = slope - p * (sum_slope - own_slope) - lead_slope * share
+    h = curvature + p * (p * (sum_curvature - own_curvature) - (sum_curving - own_curving))
+    unshared = rest / contrary if near == largest else one - share
+    h = h + share * (lead_curvature * share - lead_curving * unshared)
+    h = curvature + p * p * sum_unshared if leads else h
+    if ABSOLUTE:
+        h = abs(h)
+    return g, h
+
+
+ELEMENTS = (
+    believed_weight, log_weight, mean_weight,
+    sigmoid_derivatives, sigmoid_cost, sigmoid_probabilities, exponential, true_class_cost, true_class_terms,
+    cross_entropy_derivatives, class_log_odds, class_balance, class_level, class_share, class_cost, class_terms,
+    class_derivatives,
+)  # fmt: skip
+"""Each after those that it calls itself."""
+
+
+def bindings_of(formula: Any, curvature: Any, inline: Any) -> dict[str, Any]:
+    """What the names of a loop or kernel stand for; ``inline`` makes a compiled function of a plain or an inlined one."""
+    names = {
+        "positive": inline(formula.positive),
+        "negative": inline(formula.negative),
+        "SYMMETRIC": formula.positive is formula.negative,
+        "CROSS_ENTROPY": formula.name == "cross_entropy",
+        "NEGATIVES": formula.negatives_in_softmax,
+    }
+    if curvature is not None:
+        names |= {
+            "TERM": curvature.term,
+            "EXPECTED": curvature.expected,
+            "ABSOLUTE": curvature.absolute,
+            "SMOOTH": curvature.smooth,
+        }
+    for element in ELEMENTS:
+        names[element.__name__] = inline(bound(element, element.__name__, names))
+    return names

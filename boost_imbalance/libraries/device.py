@@ -1,0 +1,93 @@
+"""What a training on a GPU keeps there from round to round: copies of the host's labels and weights, and its outputs."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.kernels.threads import run_parts
+
+Array = npt.NDArray[Any]
+
+_KEPT = 2
+
+
+class Copies:
+    """Host arrays on the GPU, copied again where their contents have changed."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[Array, Any]] = {}
+
+    def of(self, name: str, array: Any, n_threads: int) -> Any:
+        """A device array with the contents of ``array``; one that is on the device already as it is."""
+        if array is None or arrays.is_on_device(array):
+            return None if array is None else arrays.view(array)
+        kept = self._kept.get(name)
+        if kept is None or not _equal(kept[0], array, n_threads):
+            # The library may write new labels where the old ones were: a host copy is what they are compared with.
+            kept = self._kept[name] = np.array(array), arrays.to_device(array)
+        return kept[1]
+
+
+def _equal(first: Array, second: Array, n_threads: int) -> bool:
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    parts = max(1, min(n_threads, first.size // 65536))
+    same = [False] * parts
+
+    def part(index: int, start: int, stop: int) -> None:
+        same[index] = np.array_equal(first[start:stop], second[start:stop])
+
+    run_parts(part, len(first), parts, n_threads)
+    return all(same)
+
+
+class DeviceBuffers(threading.local):
+    """Memory of one GPU that is used again: of outputs once nobody refers to them any more, and of margins from the host.
+
+    XGBoost may still be reading outputs, on its own stream, when it has let go of them. It is done before it can give the
+    next margins, which it copies to the host on that stream.
+    """
+
+    def __init__(self) -> None:
+        self._pool: list[Any] = []
+        self._unheld: int | None = None
+        self._margin: Any = None
+        self._margin_format: Any = None
+
+    def take(self, shape: tuple[int, ...]) -> tuple[Any, Any]:
+        """Two float32 arrays of ``shape`` with arbitrary contents."""
+        taken: list[Any] = []
+        if self._unheld is None:
+            self._unheld = _references([arrays.empty((1,), np.float32)], 0)
+        idle = [_references(self._pool, i) <= self._unheld for i in range(len(self._pool))]
+        for i, array in enumerate(self._pool):
+            if len(taken) < 2 and idle[i] and array.shape == shape:
+                taken.append(array)
+        while len(taken) < 2:
+            self._pool.append(arrays.empty(shape, np.float32))
+            taken.append(self._pool[-1])
+        del self._pool[: -2 * _KEPT]
+        return taken[0], taken[1]
+
+    def margin(self, host: Array) -> Any:
+        """A copy of margins, valid until the next one: a call has finished with it when it returns."""
+        order = "F" if host.flags.f_contiguous and not host.flags.c_contiguous else "C"
+        wanted = host.shape, host.dtype, order
+        if wanted != self._margin_format:
+            self._margin, self._margin_format = arrays.empty(host.shape, host.dtype, order), wanted
+        self._margin.copy_to_device(host)
+        return self._margin
+
+
+def _references(pool: list[Any], i: int) -> int:
+    """How many references there are to an array, and, by views, to its memory."""
+    memory = getattr(pool[i], "gpu_data", None)
+    if memory is None:  # the simulator's arrays are NumPy's
+        return sys.getrefcount(pool[i]) + sys.getrefcount(pool[i]._ary)
+    return sys.getrefcount(pool[i]) + sys.getrefcount(memory) + int(memory.refct)  # a reshaped array has the same memory

@@ -1,0 +1,51 @@
+"""Which engine computes: the host's, or the one on the GPU where the arrays are."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+from boost_imbalance.kernels import cpu as runner
+from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.losses import labels
+
+
+def use_gpu(device: str, *values: Any, on_device: bool = False) -> bool:
+    """Whether to compute on the GPU what is asked of these arrays, or by a booster ``on_device``."""
+    if device == "cpu":
+        return False
+    if device == "cuda":
+        if not arrays.is_usable():
+            raise ImportError(f"device is 'cuda', but numba-cuda finds no GPU here; {arrays.REMEDY}, or give device='auto'.")
+        return True
+    if not on_device and not any(map(arrays.is_on_device, values)):
+        return False
+    if arrays.is_usable():
+        return True
+    warnings.warn(
+        "the data or the booster are on a GPU that numba-cuda does not find, so the loss is computed on the host; "
+        f"{arrays.REMEDY}, or give device='cpu' to say that this is meant.",
+        stacklevel=2,
+    )
+    return False
+
+
+def to_predict(device: str) -> str:
+    """The device for predictions: not a GPU that is not there, because a model that was trained on one moves elsewhere."""
+    return "auto" if device == "cuda" and not arrays.is_usable() else device
+
+
+def engine(gpu: bool) -> Any:
+    """The module whose functions run formulas over arrays."""
+    return importlib.import_module("boost_imbalance.kernels.cuda.runner") if gpu else runner
+
+
+def place(gpu: bool, margin: Any, label: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Margins, labels and weights, checked, and in the memory of the engine."""
+    m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
+    labels.task_of(m, y)
+    w = labels.as_weight(sample_weight, y, gpu)
+    if not gpu:
+        return m, y, w
+    return arrays.to_device(m), arrays.to_device(y), None if w is None else arrays.to_device(w)

@@ -1,0 +1,239 @@
+"""Labels, margins and sample weights as a caller gives them: checked, counted, and the task that their shapes mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.kernels.cuda.arrays import column, is_on_device, to_host, view
+
+Array = npt.NDArray[Any]
+
+
+class Task(Enum):
+    """What the labels mean."""
+
+    BINARY = "binary"
+    MULTICLASS = "multi-class"
+    MULTILABEL = "multi-label"
+
+    def __reduce__(self) -> Any:
+        """By value, which every format of persistence can write and read."""
+        return type(self), (self.value,)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How often each label is 1 (binary, multi-label) or each class occurs (multi-class), plain and weighted."""
+
+    task: Task
+    ones: Array
+    """Number of rows, float64 of shape (columns,)."""
+    totals: Array
+    """Their summed sample weight, float64 of shape (columns,)."""
+    rows: int
+    weight: Array
+    """Summed weight of all rows, float64 of shape (columns,)."""
+
+    @property
+    def columns(self) -> int:
+        """Number of labels or classes; 1 for a binary task."""
+        return len(self.ones)
+
+    @property
+    def priors(self) -> Array:
+        """Weighted share of label 1 in each column, or of each class."""
+        return np.asarray(self.totals / self.weight)
+
+    def summed(self, add: Callable[[Array], Array]) -> Counts:
+        """The counts of all workers of a distributed training, by a function that adds an array up over them."""
+        columns = self.columns
+        everything = add(np.concatenate([self.ones, self.totals, self.weight, [float(self.rows)]]))
+        ones, totals, weight = everything[:-1].reshape(3, columns)
+        return Counts(self.task, ones, totals, int(everything[-1]), weight)
+
+    def agrees(self, ones: Array, totals: Array) -> bool:
+        """Whether a later pass over the data saw the same labels and weights."""
+        return bool(np.array_equal(self.ones, ones) and np.allclose(self.totals, totals, rtol=1e-6, atol=0.0))
+
+
+LARGEST = 2.0**120
+"""Larger margins and weights than this mean that something went wrong before; float32 holds their product with others."""
+
+MOST_CLASSES = 2**24
+"""float32, in which both libraries keep labels, has no larger whole numbers without gaps."""
+
+
+def as_array(name: str, value: Any, device: bool = False) -> Array:
+    """An array in host memory, or with ``device`` in the GPU's if it is there, or an error that names the parameter."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost; fill it, or leave the masked rows out.")
+    if is_on_device(value):
+        return view(value) if device else to_host(value)
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} cannot be read as an array of numbers: {error}") from None
+
+
+def as_margin(margin: Any, device: bool = False) -> Array:
+    """A float32 or float64 array of shape (n,) or (n, columns)."""
+    array = as_array("margin", margin, device)
+    if array.dtype == np.float16:
+        raise TypeError("margin has dtype float16, which is too coarse for a loss; cast it with margin.astype('float32').")
+    if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
+        raise TypeError(f"margin has dtype {array.dtype}; give float32 or float64 raw scores.")
+    if array.dtype not in (np.float32, np.float64) or not array.dtype.isnative:
+        if is_on_device(array):
+            raise TypeError(f"margin has dtype {array.dtype}; on a GPU give float32 or float64 raw scores.")
+        array = array.astype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"margin has shape {array.shape}; give (n,) or (n, columns).")
+    if array.size == 0:
+        raise ValueError(f"margin has shape {array.shape}; a loss needs at least one row.")
+    return array
+
+
+def as_label(label: Any, device: bool = False) -> Array:
+    """A float32 array of shape (n,) or (n, columns); a device array keeps its format, which the kernels convert."""
+    array = as_array("label", label, device)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"label has dtype {array.dtype}; encode the classes as 0, 1, 2, ... first.")
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = column(array)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"label has shape {array.shape}; give (n,) or, for a multi-label task, (n, labels).")
+    if array.size == 0:
+        raise ValueError("label is empty; a loss needs at least one row.")
+    if is_on_device(array) or (array.dtype == np.float32 and array.dtype.isnative):
+        return array
+    with np.errstate(over="ignore"):
+        converted = array.astype(np.float32)
+    if array.dtype.kind != "b" and not np.array_equal(converted, array):
+        bad_label(array, None)  # float32 would round it into another label
+    return converted
+
+
+def as_weight(sample_weight: Any, label: Array, device: bool = False) -> Array | None:
+    """A float array with a weight for each row, or, if multi-label, for each row and label; None for equal weights."""
+    if sample_weight is None:
+        return None
+    array = as_array("sample_weight", sample_weight, device)
+    if array.size == 0 and label.size:  # XGBoost's way of saying that there are none
+        return None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"sample_weight has dtype {array.dtype}; give numbers.")
+    if not is_on_device(array) and (array.dtype not in (np.float32, np.float64) or not array.dtype.isnative):
+        array = array.astype(np.float64)
+    if array.ndim == 2 and array.shape[1] == 1 and label.ndim == 1:
+        array = column(array)
+    if array.shape != label.shape and array.shape != label.shape[:1]:
+        raise ValueError(f"sample_weight has shape {array.shape} but label has shape {label.shape}; give one per row.")
+    return array
+
+
+def without_missing(label: Any, sample_weight: Any) -> tuple[Any, Any]:
+    """Several labels a row of which some are NaN, as zeros of weight 0; anything else as it is."""
+    array = as_array("label", label)
+    if array.ndim != 2 or array.dtype.kind != "f" or not np.isnan(array).any():
+        return label, sample_weight
+    observed = ~np.isnan(array)
+    y = as_label(np.where(observed, array, 0))
+    w = as_weight(sample_weight, y)
+    return y, np.asarray(observed * (np.ones(1) if w is None else w.reshape(len(w), -1)))
+
+
+def task_of(margin: Array, label: Array) -> Task:
+    """The task that two shapes mean."""
+    if margin.shape[0] != label.shape[0]:
+        raise ValueError(
+            f"margin has {margin.shape[0]} rows but label has {label.shape[0]}; give one row of margins per label."
+        )
+    columns = margin.shape[1] if margin.ndim == 2 else 1
+    if label.ndim == 2:
+        if label.shape[1] != columns:
+            raise ValueError(
+                f"margin has shape {margin.shape} but label has shape {label.shape}; a multi-label task needs the same."
+            )
+        return Task.MULTILABEL
+    return Task.BINARY if columns == 1 else Task.MULTICLASS
+
+
+def count(label: Array, weight: Array | None, task: Task, columns: int) -> Counts:
+    """Count labels (already through :func:`as_label`), or say which of them or of the weights is wrong."""
+    label, weight = to_host(label), None if weight is None else to_host(weight)
+    if weight is not None:
+        check_weight(weight)
+    if task is Task.MULTICLASS:
+        check_label(label, columns)
+        codes = label.astype(np.intp)
+        ones = np.bincount(codes, minlength=columns).astype(np.float64)
+        totals = ones if weight is None else np.bincount(codes, weights=weight, minlength=columns)
+        mass = np.full(columns, totals.sum())
+    else:
+        check_label(label, 2)
+        y = label.reshape(len(label), -1)
+        ones = np.count_nonzero(y, axis=0).astype(np.float64)
+        if weight is None:
+            totals, mass = ones, np.full(columns, float(len(label)))
+        else:
+            w = np.broadcast_to(weight.reshape(len(label), -1), y.shape)
+            totals = np.einsum("ij,ij->j", w, y, dtype=np.float64)
+            mass = w.sum(axis=0, dtype=np.float64)
+            if not (mass > 0).all():
+                raise ValueError(f"sample_weight is 0 in every row of label {int(np.argmin(mass))}; leave that label out.")
+    return Counts(task, ones, totals, len(label), mass)
+
+
+def check_label(label: Array, n_classes: int) -> None:
+    """Refuse labels that are not 0, 1, ..., n_classes - 1."""
+    if not ((label >= 0) & (label < n_classes) & (label == np.floor(label))).all():
+        bad_label(to_host(label), n_classes)
+
+
+def bad_label(label: Array, n_classes: int | None) -> NoReturn:
+    """Name the first label that is not allowed."""
+    allowed = (label == np.floor(label)) & (label >= 0) & (label < (n_classes or MOST_CLASSES))
+    where = np.argwhere(~allowed)[0]
+    value = label[tuple(where)]
+    position = f"row {where[0]}" + (f", label {where[1]}" if label.ndim == 2 else "")
+    if np.isnan(value):
+        remedy = "drop the rows without a label"
+    elif value >= MOST_CLASSES:
+        remedy = f"labels are 0 or 1, or class indices below {MOST_CLASSES}"
+    elif n_classes is None or n_classes == 2:
+        remedy = "labels must be 0 or 1; for more classes the margins need one column per class (num_class)"
+    else:
+        remedy = f"labels must be whole numbers from 0 to {n_classes - 1}, the number of margin columns less one"
+    raise ValueError(f"label is {value} in {position}; {remedy}.")
+
+
+def check_weight(weight: Array) -> None:
+    """Refuse sample weights that are negative, not finite, or all zero."""
+    allowed = (weight >= 0) & (weight <= LARGEST)
+    if not allowed.all():
+        weight, allowed = to_host(weight), to_host(allowed)
+        where = np.argwhere(~allowed)[0]
+        raise ValueError(
+            f"sample_weight is {weight[tuple(where)]} in row {where[0]}; weights must be finite (at most 2^120) and not "
+            "negative."
+        )
+    if not weight.any():
+        raise ValueError("sample_weight is zero in every row; leave it out for equal weights.")
+
+
+def check_margin(margin: Array) -> None:
+    """Refuse margins that are not finite."""
+    allowed = np.abs(margin) <= LARGEST
+    if not allowed.all():
+        margin, allowed = to_host(margin), to_host(allowed)
+        where = np.argwhere(~allowed)[0]
+        raise ValueError(
+            f"margin is {margin[tuple(where)]} in row {where[0]}: training has diverged, or the scores are not raw margins; "
+            f"lower the learning rate, raise lambda, or begin at the loss's own start."
+        )

@@ -1,0 +1,124 @@
+"""Class weights: inverse frequency, effective number, and what a user writes down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.losses.labels import Counts, Task, as_array
+
+Array = npt.NDArray[Any]
+
+
+def effective_number(counts: Any, beta: float) -> Array:
+    """Effective number of samples ``(1 - beta^n) / (1 - beta)`` of each class.
+
+    Parameters
+    ----------
+    counts : array_like
+        Number of rows ``n`` of each class.
+    beta : float
+        In [0, 1): 0 makes every class count as one sample; towards 1 the effective number approaches ``n``.
+
+    Returns
+    -------
+    ndarray of float64
+        Same shape as ``counts``.
+
+    References
+    ----------
+    Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, https://arxiv.org/abs/1901.05555
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(np.round(effective_number([5000, 100], beta=0.9999), 2))
+    [3934.85   99.51]
+    """
+    if not isinstance(beta, (int, float, np.number)) or not 0.0 <= beta < 1.0:
+        raise ValueError(f"beta is {beta!r}; it must be a number of at least 0 and less than 1, for instance 0.9999.")
+    n = as_array("counts", counts)
+    if n.dtype.kind not in "fiu" or not (n >= 0).all():
+        raise ValueError(f"counts is {counts!r}; it must hold numbers that are not negative.")
+    n = n.astype(np.float64)
+    if beta == 0.0:
+        return np.where(n > 0, 1.0, 0.0)
+    return np.asarray(-np.expm1(n * np.log1p(beta - 1.0)) / (1.0 - beta))
+
+
+def class_counts(counts: Counts) -> Array:
+    """Weighted rows of each class: (classes, 1) for a softmax, (2, columns) for label 0 and label 1 of a sigmoid."""
+    if counts.task is Task.MULTICLASS:
+        return np.asarray(counts.totals[:, None])
+    return np.stack([counts.weight - counts.totals, counts.totals])
+
+
+def balanced(counts: Counts) -> Array:
+    """``n / (K n_k)``, in the shape of :func:`class_counts`."""
+    n = class_counts(counts)
+    require_all_classes(counts, "weights='balanced'")
+    return np.asarray(n.sum(axis=0) / (len(n) * n))
+
+
+def effective(counts: Counts, beta: float) -> Array:
+    """The inverse effective numbers, scaled to sum to the number of classes, in the shape of :func:`class_counts`."""
+    require_all_classes(counts, f"beta={beta}")
+    inverse = 1.0 / effective_number(class_counts(counts), beta)
+    return np.asarray(inverse * len(inverse) / inverse.sum(axis=0))
+
+
+def require_all_classes(counts: Counts, wanted_by: str) -> None:
+    """Refuse to weigh a class by a count of zero."""
+    n = class_counts(counts)
+    if (n > 0).all():
+        return
+    row, column = np.argwhere(~(n > 0))[0]
+    if counts.task is Task.MULTILABEL:
+        what = f"label {column} is {'never' if row else 'always'} 1"
+    else:
+        what = f"class {row} has no rows"
+    raise ValueError(f"{wanted_by} needs every class in the training labels but {what}; drop it or give weights= yourself.")
+
+
+def given(weights: Any, counts: Counts) -> Array:
+    """Weights as the user wrote them, in the shape of :func:`class_counts`."""
+    task, columns = counts.task, counts.columns
+    if isinstance(weights, Mapping):
+        weights = _from_mapping(weights, task, columns)
+    array = np.asarray(weights, dtype=np.float64)
+    if task is Task.MULTICLASS:
+        if array.shape != (columns,):
+            raise ValueError(
+                f"weights has shape {array.shape}; a task with {columns} classes needs one weight per class, or 'balanced'."
+            )
+        return array[:, None]
+    if task is Task.BINARY and array.shape == (2,):
+        return array[:, None]
+    if array.shape == () or (task is Task.MULTILABEL and array.shape == (columns,)):
+        positive = np.broadcast_to(array, columns)
+        return np.stack([np.ones(columns), positive])
+    if task is Task.MULTILABEL and array.shape == (columns, 2):
+        return np.asarray(array.T)
+    wanted = (
+        "the positive class's weight, or the weights of class 0 and 1"
+        if task is Task.BINARY
+        else f"one positive weight, {columns} of them, or an array of shape ({columns}, 2)"
+    )
+    raise ValueError(f"weights has shape {array.shape}; a {task.value} task needs {wanted}, or 'balanced'.")
+
+
+def _from_mapping(weights: Mapping[Any, Any], task: Task, columns: int) -> Array:
+    classes = range(2 if task is Task.BINARY else columns)
+    unknown = [key for key in weights if key not in classes]
+    if unknown:
+        kind = "label" if task is Task.MULTILABEL else "class"
+        raise ValueError(f"weights has the key {unknown[0]!r}; the {kind} indices of this task are 0 to {classes[-1]}.")
+    values = [weights.get(k, 1.0) for k in classes]
+    if task is Task.MULTILABEL:
+        values = [(1.0, value) if np.ndim(value) == 0 else value for value in values]
+    if len({np.shape(value) for value in values}) > 1 or (task is not Task.MULTILABEL and np.ndim(values[0])):
+        raise ValueError(f"weights is {weights!r}; a {task.value} task needs one number per key.")
+    return np.asarray(values, dtype=np.float64)
