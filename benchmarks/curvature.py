@@ -24,7 +24,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 import boost_imbalance as bi
 
 FOLDS = 3
-HESSIANS = ("expected", "bound", "reweighted", "absolute", "exact")
+HESSIANS = ("expected", "positive_terms", "reweighted", "absolute", "exact")
 CONFIGURATIONS = {
     ("xgboost", "defaults"): {"eta": 0.3, "max_depth": 6},
     ("xgboost", "stable"): {"eta": 0.1, "max_depth": 4, "lambda": 5.0, "subsample": 0.8, "seed": 0},

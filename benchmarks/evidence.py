@@ -34,7 +34,7 @@ ROWS = {"binary": 8_000, "keel": 4_000, "multiclass": 3_000, "multilabel": 1_600
 REPEATS = {"binary": 2, "keel": 2, "multiclass": 1, "multilabel": 1}
 PARAMS = {"multilabel": {"max_bin": 63}}
 """Hundreds of features for each of many labels."""
-HESSIANS = ("expected", "bound", "exact")
+HESSIANS = ("expected", "positive_terms", "exact")
 STUDIES: dict[str, dict[str, Callable[[], Any]]] = {
     "hessians": {
         f"{name}, {hessian}": functools.partial(make, hessian=hessian)

@@ -2,17 +2,25 @@
 
 from typing import TYPE_CHECKING, Any
 
+from boost_imbalance import libraries as _libraries  # noqa: F401 -- makes the libraries known to every loss
 from boost_imbalance import metrics
-from boost_imbalance.libraries.constructors import (
+from boost_imbalance.kernels.expressions import exp, expm1, log, log1p, log_sigmoid, sigmoid, where
+from boost_imbalance.libraries.lightgbm import multilabel_dataset
+from boost_imbalance.losses import (
+    Loss,
     adaptive_objective,
     asymmetric_objective,
     class_balanced_objective,
     focal_objective,
+    generalized_cross_entropy_objective,
+    ldam_objective,
     logit_adjusted_objective,
+    poly1_objective,
+    robust_focal_objective,
     weighted_objective,
 )
-from boost_imbalance.libraries.lightgbm import multilabel_dataset
-from boost_imbalance.libraries.objective import Objective
+from boost_imbalance.losses.parameters import parameter, per_class
+from boost_imbalance.losses.training import Training
 from boost_imbalance.losses.weighting import effective_number
 
 if TYPE_CHECKING:
@@ -23,21 +31,39 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+Objective = Loss
+"""What a loss is called where it is given to a library; the same class."""
+
 __all__ = [
     "Comparison",
     "ImbalancedLGBMClassifier",
     "ImbalancedXGBClassifier",
+    "Loss",
     "Objective",
+    "Training",
     "adaptive_objective",
     "asymmetric_objective",
     "class_balanced_objective",
     "compare",
     "effective_number",
+    "exp",
+    "expm1",
     "focal_objective",
+    "generalized_cross_entropy_objective",
+    "ldam_objective",
+    "log",
+    "log1p",
+    "log_sigmoid",
     "logit_adjusted_objective",
     "metrics",
     "multilabel_dataset",
+    "parameter",
+    "per_class",
+    "poly1_objective",
+    "robust_focal_objective",
+    "sigmoid",
     "weighted_objective",
+    "where",
 ]
 
 _LATER = {

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.libraries.metric import Metric
+from boost_imbalance.losses.metric import Metric
 from boost_imbalance.losses import labels
 
 Array = npt.NDArray[Any]

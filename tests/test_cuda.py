@@ -98,7 +98,7 @@ def close(own, expected, tolerance, cancels=False):
 
 def on_the_host(objective, mode, margin, label):
     """Loss, gradient and Hessian in float64 on the host, and the size of the terms of what can cross zero."""
-    margin, resolved = margin.astype(np.float64), objective.resolved
+    margin, resolved = margin.astype(np.float64), objective.fitted
     gradient, hessian = objective.gradient_hessian(margin, label)
     expected = {"loss": objective.loss(margin, label), "gradient": gradient, mode: hessian}
     if mode in ("exact", "expected", "absolute") or resolved.softmax:
@@ -123,9 +123,9 @@ def own_label(values, label):
 
 def sigmoid_terms(objective, margin):
     """Size of the terms of the Hessian for either label, the link's belief in it, and the gradient."""
-    each = objective.copy(hessian="bound")
+    each = objective.copy(hessian="positive_terms")
     slopes, bounds = zip(*(each.gradient_hessian(margin, np.full(margin.shape, label)) for label in (0, 1)), strict=True)
-    e = np.exp(margin + objective.resolved.offset.reshape(margin.shape[1:]))
+    e = np.exp(margin + objective.fitted.offset.reshape(margin.shape[1:]))
     return None, np.stack(bounds), np.stack([1 / (1 + e), e / (1 + e)]), np.stack(slopes)
 
 
@@ -150,7 +150,7 @@ def softmax_terms(resolved, margin):
 @pytest.mark.parametrize("name", CONSTRUCTORS)
 @pytest.mark.parametrize("task", TASKS)
 def test_loss_gradient_and_hessian(task, name):
-    cases = [("bound", np.float32), ("expected", np.float32)]
+    cases = [("positive_terms", np.float32), ("expected", np.float32)]
     if name in ("focal", "asymmetric"):
         cases = [*((mode, np.float32) for mode in CURVATURES), ("exact", np.float64)]
     for mode, dtype in cases:
@@ -176,7 +176,7 @@ def check(objective, mode, margin, label, weight):
 def test_many_columns(task, columns):
     margin, label, weight = inputs(task, np.float64, columns, rows=6)
     label[0] = columns - 1 if task == "multi-class" else label[0]
-    for objective in (bi.focal_objective(2.0, hessian="bound"), bi.asymmetric_objective()):
+    for objective in (bi.focal_objective(2.0, hessian="positive_terms"), bi.asymmetric_objective()):
         gradient, hessian = objective.gradient_hessian(margin, label, weight)
         own = objective.gradient_hessian(OnDevice(margin), OnDevice(label), OnDevice(weight))
         close(own[0], gradient, 1e-9, cancels=True)
@@ -209,7 +209,7 @@ def test_probability_of_many_columns(task, columns):
 @pytest.mark.parametrize("task", TASKS)
 def test_every_row_once(task, rows):
     margin, label, weight = inputs(task, np.float32, rows=rows)
-    objective = bi.focal_objective(2.0, hessian="bound")
+    objective = bi.focal_objective(2.0, hessian="positive_terms")
     for own, expected in zip(
         objective.gradient_hessian(OnDevice(margin), OnDevice(label), OnDevice(weight)),
         objective.gradient_hessian(margin, label, weight),

@@ -21,7 +21,7 @@ from boost_imbalance import (
 )
 
 GAMMAS = (0.0, 0.5, 1.0, 2.0, 2.5, 5.0)
-MODES = ("exact", "expected", "bound", "absolute", "reweighted")
+MODES = ("exact", "expected", "positive_terms", "absolute", "reweighted")
 TASKS = ("binary", "multi-label", "multi-class")
 
 # Multiples of 1/64, which float32 holds and adds without rounding.
@@ -82,7 +82,7 @@ def sigmoid_reference(g1, g0, m, tau, prior):
     """Float64 arrays of shape (margins, 2), the last for label 0 and 1."""
     g1, g0, m = mpf(g1), mpf(g0), mpf(m)
     offset = mpf(tau) * log(mpf(prior) / (1 - mpf(prior)))
-    names = ("loss", "gradient", "exact", "bound", "reweighted", "belief")
+    names = ("loss", "gradient", "exact", "positive_terms", "reweighted", "belief")
     table = {name: np.empty((len(MARGINS), 2)) for name in names}
     for (i, margin), label in itertools.product(enumerate(MARGINS), (0, 1)):
         u, shape = margin + offset, (label, g1, g0, m)
@@ -150,7 +150,7 @@ def softmax_reference(g1, g0, m, tau, priors, all_classes):
     g1, g0, m = mpf(g1), mpf(g0), mpf(m)
     offsets = [mpf(tau) * log(mpf(prior)) for prior in priors]
     n, k = len(ROWS), len(offsets)
-    by_class = ("gradient", "exact", "bound", "reweighted")
+    by_class = ("gradient", "exact", "positive_terms", "reweighted")
     table = {name: np.empty((n, k, k)) for name in (*by_class, "gradient size", "exact size")}
     table |= {"loss": np.empty((n, k)), "belief": np.empty((n, k))}
     for i, row in enumerate(ROWS):
@@ -265,12 +265,12 @@ def expected_values(case, task, gamma, class_weighted, adjusted):
         columns = [sigmoid_reference(*shape, tau, prior) for prior in ((0.2,) if task == "binary" else (0.2, 0.5, 0.8))]
         table = {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
         values = {name: np.einsum("nlc,lc->lnc", value, weight) for name, value in table.items()}
-        values["exact size"] = values["bound"]
+        values["exact size"] = values["positive_terms"]
         belief = np.moveaxis(table["belief"], 1, 0)
         mean_weight = np.exp((belief * np.log(weight)[:, None]).sum(axis=0))
         for name, terms in (("expected", "exact"), ("expected size", "exact size")):
             values[name] = np.stack([mean_over_labels(values[terms], belief, values["gradient"])] * 2)
-    values["bound"] = np.moveaxis(table["bound"], 1, 0) * mean_weight
+    values["positive_terms"] = np.moveaxis(table["positive_terms"], 1, 0) * mean_weight
     values["absolute"], values["absolute size"] = np.abs(values["exact"]), values["exact size"]
     flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
     return {name: value[:, 0] for name, value in flat.items()} if task == "binary" else flat
@@ -359,14 +359,14 @@ def test_finite_and_positive_for_every_finite_margin(task, name, dtype):
             assert (loss >= 0).all()
             assert np.isfinite(gradient).all()
             assert np.isfinite(hessian).all()
-            if mode in ("bound", "absolute", "reweighted"):
+            if mode in ("positive_terms", "absolute", "reweighted"):
                 assert (hessian >= 0).all()
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.all_classes])
 @pytest.mark.parametrize("task", TASKS)
 def test_curvatures_that_are_positive(task, name):
-    modes = ("bound", "reweighted") if task == "multi-class" else ("bound", "reweighted", "expected")
+    modes = ("positive_terms", "reweighted") if task == "multi-class" else ("positive_terms", "reweighted", "expected")
     for gamma, mode in itertools.product(GAMMAS, modes):
         objective = make(CASES[name], task, gamma, hessian=mode)
         margin, label = inputs(task, np.float64)

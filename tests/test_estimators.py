@@ -923,7 +923,7 @@ def test_a_loss_is_not_changed_and_not_shared(library, make_data):
     assert first.loss_ is not second.loss_
     assert not loss.is_fitted
     with pytest.raises(ValueError, match="has not seen any labels"):
-        _ = loss.resolved
+        _ = loss.fitted
     assert first.loss is second.loss is loss
     again = first.fit(even.X, y_even)
     np.testing.assert_array_equal(again.predict_proba(even.X), second.predict_proba(even.X))

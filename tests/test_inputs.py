@@ -180,7 +180,7 @@ def test_any_number_of_rows_and_threads(task, dtype):
 def test_any_number_of_classes(n_classes):
     rng = np.random.default_rng(0)
     margin, label = rng.normal(size=(70, n_classes)), rng.integers(0, n_classes, 70)
-    for mode in ("bound", "expected"):
+    for mode in ("positive_terms", "expected"):
         objective = focal_objective(2.0, hessian=mode).fit([0, 1], n_classes=n_classes)
         order = rng.permutation(n_classes)
         place = np.argsort(order)

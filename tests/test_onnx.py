@@ -78,7 +78,7 @@ def run(model, X):
 
 def probability_graph(objective, columns):
     """A graph from margins alone."""
-    value = export._probability(objective.resolved, onnx_graph.cast(onnx_graph.apply("Input"), np.float64))
+    value = export._probability(objective.fitted, onnx_graph.cast(onnx_graph.apply("Input"), np.float64))
     output = onnx_graph.cast(value, np.float32), max(columns, 2)
     return onnx_graph.model("margin", columns, {"probability": output}, "")
 

@@ -128,7 +128,7 @@ def test_each_label_of_several(ax, column):
 def test_the_hessians_are_those_that_the_objective_gives(ax):
     objective = bi.focal_objective(gamma=2.0)
     plots.plot_curvature(objective, "margin", ax=ax)
-    names = ["exact", "expected", "bound", "absolute", "reweighted"]
+    names = ["exact", "expected", "positive_terms", "absolute", "reweighted"]
     assert [line.get_label().split(" (")[0] for line in ax.lines[:5]] == names
     assert [line.get_label() for line in ax.lines if "given" in line.get_label()] == ["bound (given to the booster)"]
     for name, line in zip(names, ax.lines[:5], strict=True):
@@ -142,7 +142,7 @@ def test_the_hessians_are_those_that_the_objective_gives(ax):
 def test_the_marked_hessian_is_the_tasks_default_or_the_one_asked_for():
     several = bi.focal_objective().fit([0, 1, 2])
     asked = bi.focal_objective(hessian="reweighted")
-    for objective, name in ((several, "bound"), (asked, "reweighted")):
+    for objective, name in ((several, "positive_terms"), (asked, "reweighted")):
         drawn = lines_of(plots.plot_curvature(objective, ax=Figure().subplots()))
         assert [shown for shown in drawn if "given" in shown] == [f"{name} (given to the booster)"]
 

@@ -16,7 +16,7 @@ from boost_imbalance import (
     weighted_objective,
 )
 
-MODES = ["exact", "expected", "bound", "absolute", "reweighted"]
+MODES = ["exact", "expected", "positive_terms", "absolute", "reweighted"]
 TASKS = ["binary", "multi-label", "multi-class"]
 LOSSES = {
     "cross-entropy": lambda **o: weighted_objective(None, **o),

@@ -9,7 +9,7 @@ import numpy as np
 from boost_imbalance.comparison.contestants import BASELINES
 from boost_imbalance.comparison.fitting import LIBRARIES, Library
 from boost_imbalance.estimators import portable
-from boost_imbalance.libraries.objective import Objective
+from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 
 from sklearn.base import clone
 
-from boost_imbalance.libraries import constructors
-from boost_imbalance.libraries.objective import Objective
+from boost_imbalance import losses as constructors
+from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
 
 Suggest = Callable[[Any, str], Any]

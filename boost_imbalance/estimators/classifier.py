@@ -18,8 +18,8 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from boost_imbalance.estimators.decisions import Decision, cheapest, decide
 from boost_imbalance.estimators.targets import Target, as_array, labelled, weights_of
-from boost_imbalance.libraries.constructors import weighted_objective
-from boost_imbalance.libraries.objective import Objective
+from boost_imbalance.losses.weighted import weighted_objective
+from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.weighting import balanced, given
 
@@ -44,7 +44,7 @@ class Prepared(NamedTuple):
     @property
     def link_is_calibrated(self) -> bool:
         """Whether the probabilities that the library computes by itself are the calibrated ones."""
-        shift = self.loss.resolved.calibrating_shift
+        shift = self.loss.fitted.calibrating_shift
         return shift is not None and not shift.any()
 
     @property
@@ -131,8 +131,8 @@ class ImbalancedClassifier:
                 raise ValueError(f"class_weight is 'balanced', but no row has the class {absent!r}; give a dict of weights.")
         made = loss.copy(**changes)
         if not made.is_fitted:
-            made.fit(label, weight, target.n_classes)
-        fitted = made.resolved
+            made = made.fit(label, weight, target.n_classes)
+        fitted = made.fitted
         if (fitted.task, fitted.counts.columns) != (target.task, target.columns):
             raise ValueError(
                 f"loss was fitted to {fitted.task.value} labels with {fitted.counts.columns} columns, but y is "
@@ -424,7 +424,7 @@ def _weights_by_class(target: Target, class_weight: Any) -> Any:
 
 
 def _even_thresholds(weights: Any, loss: Objective) -> Array:
-    counts = loss.resolved.counts
+    counts = loss.fitted.counts
     if weights is None:
         return np.full(counts.columns, 0.5)
     table = balanced(counts) if isinstance(weights, str) else given(weights, counts)

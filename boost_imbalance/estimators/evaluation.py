@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance import metrics
-from boost_imbalance.libraries.metric import Metric, MetricValue
+from boost_imbalance.losses.metric import Metric, MetricValue
 
 Array = npt.NDArray[Any]
 

@@ -332,7 +332,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         """
         check_is_fitted(self)
         booster = self.booster_
-        shift = self.loss_.resolved.calibrating_shift
+        shift = self.loss_.fitted.calibrating_shift
         if shift is not None and shift.any() and "\nis_linear=1" in booster.model_to_string(num_iteration=1):
             portable.warn_of_link("leaves with a slope cannot take up the calibrating shift", "use predict_proba")
             shift = None

@@ -10,9 +10,8 @@ import numpy as np
 from boost_imbalance.estimators.onnx_graph import Value, apply, cast, constant, model, total, traced
 from boost_imbalance.estimators.onnx_trees import ensemble
 from boost_imbalance.kernels.cache import inlined
-from boost_imbalance.kernels.cpu import Row
-from boost_imbalance.kernels.pointwise import bindings_of
-from boost_imbalance.losses.base import Resolved
+from boost_imbalance.kernels.pointwise import Program, bindings_of
+from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
 
 
@@ -67,54 +66,61 @@ def to_onnx(booster: Any, objective: Any, *, iterations: int | None = None) -> A
         import onnx  # noqa: F401
     except ImportError:
         raise ImportError("to_onnx needs onnx; install it with pip install 'boost-imbalance[onnx]'.") from None
-    resolved = objective.resolved
+    fitted = objective.fitted
     trees = ensemble(booster, iterations)
-    if trees.columns != resolved.counts.columns:
+    if trees.columns != fitted.counts.columns:
         raise ValueError(
-            f"booster has {trees.columns} columns of margins, but this objective saw {resolved.task.value} labels with "
-            f"{resolved.counts.columns}; give the one that the booster was trained with."
+            f"booster has {trees.columns} columns of margins, but this objective saw {fitted.task.value} labels with "
+            f"{fitted.counts.columns}; give the one that the booster was trained with."
         )
     margin = trees.margin(apply("Input"))
-    probability = cast(_probability(resolved, cast(margin, np.float64)), np.float32)
-    width = 2 if resolved.task is Task.BINARY else trees.columns
+    probability = cast(_probability(fitted, cast(margin, np.float64)), np.float32)
+    width = 2 if fitted.task is Task.BINARY else trees.columns
     outputs = {"margin": (margin, trees.columns), "probability": (probability, width)}
     return model("X", trees.features, outputs, description=repr(objective))
 
 
-def _probability(resolved: Resolved, margin: Value) -> Any:
+def _probability(fitted: FittedLoss, margin: Value) -> Any:
     """What :meth:`Resolved.probability` computes, with both columns in a binary task."""
-    w1, w0 = resolved.coefficients[Row.POSITIVE_WEIGHT], resolved.coefficients[Row.NEGATIVE_WEIGHT]
-    binary = resolved.task is Task.BINARY
-    if resolved.calibrating_shift is not None:
-        u = margin + constant(resolved.calibrating_shift)
-        if resolved.softmax:
+    w1, w0 = fitted.class_weights
+    binary = fitted.task is Task.BINARY
+    if fitted.calibrating_shift is not None:
+        u = margin + constant(fitted.calibrating_shift)
+        if fitted.softmax:
             return apply("Softmax", u)
         # The operator Sigmoid has no relative precision near 0.
         return 1.0 / (apply("Exp", u * (np.array([1.0, -1.0]) if binary else -1.0)) + 1.0)
-    u = margin + constant(resolved.offset)
-    if resolved.softmax:
-        return _softmax_probability(resolved, u, constant(w1))
-    shape, elements = map(constant, resolved.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1]), _elements(resolved.formula)
-    of_zero, of_one = elements["sigmoid_probabilities"](u, *shape, constant(w1), constant(w0))
+    u = margin + constant(fitted.offset)
+    if fitted.softmax:
+        return _softmax_probability(fitted, u, constant(w1))
+    elements = _elements(fitted.formula)
+    of_zero, of_one = elements["sigmoid_probabilities"](u, *_shapes(fitted), constant(w1), constant(w0))
     return apply("Concat", of_zero, of_one, axis=1) if binary else of_one
 
 
-def _softmax_probability(resolved: Resolved, u: Value, class_weights: Any) -> Any:
-    shape, elements = map(constant, resolved.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1]), _elements(resolved.formula)
+def _softmax_probability(fitted: FittedLoss, u: Value, class_weights: Any) -> Any:
+    elements = _elements(fitted.formula)
     from_top = u - apply("ReduceMax", u, np.array([1]), keepdims=1)
     e = apply("Exp", from_top)
     # The sum over the other classes, added up from both ends: total less own would cancel next to a dominant class.
     others = apply("CumSum", e, np.array(1), exclusive=1) + apply("CumSum", e, np.array(1), exclusive=1, reverse=1)
-    inverse, share = elements["class_balance"](from_top - apply("Log", others), *shape)
-    all_classes = resolved.formula.negatives_in_softmax
+    inverse, share = elements["class_balance"](from_top - apply("Log", others), *_shapes(fitted))
+    all_classes = fitted.formula.all_classes
     level = elements["class_level"](total(inverse), total(share)) if all_classes else 1.0
     eta = elements["class_share"](inverse, share, level, class_weights)
     return eta / total(eta)
 
 
+def _shapes(fitted: FittedLoss) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """The loss's own parameters, as a positive and as a negative sees them."""
+    rows = [constant(row) for row in fitted.shape]
+    half = len(rows) // 2
+    return tuple(rows[:half]), tuple(rows[half:])
+
+
 @functools.cache
 def _elements(formula: Any) -> dict[str, Any]:
-    """What the engine computes of a margin or a class, made to run on values."""
+    """What the kernels compute of a margin or a class, made to run on values."""
     names = ("sigmoid_probabilities", "class_balance", "class_level", "class_share")
-    bound = bindings_of(formula, None, inlined)
+    bound = bindings_of(Program(formula), inlined)
     return {name: traced(bound[name]) for name in names}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -12,8 +13,8 @@ import numpy.typing as npt
 
 from boost_imbalance.estimators.decisions import Decision
 from boost_imbalance.estimators.targets import Target
-from boost_imbalance.libraries import constructors
-from boost_imbalance.libraries.objective import Objective
+from boost_imbalance import losses as constructors
+from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Counts, Task
 
 Array = npt.NDArray[Any]
@@ -76,8 +77,7 @@ def assume_built_in(model: Any, task: Task, columns: int) -> None:
     target = Target(task, np.arange(columns), np.dtype(np.intp), model.missing_label)
     counts = np.ones(columns if multilabel or task is Task.MULTICLASS else 1)
     model._target, model._tuned = target, None
-    model.loss_ = constructors.weighted_objective(weights=None)
-    model.loss_.fit_counts(Counts(task, counts, counts, 2, 2.0 * counts))
+    model.loss_ = constructors.weighted_objective(weights=None).fit_counts(Counts(task, counts, counts, 2, 2.0 * counts))
     model.class_prior_ = np.full(len(counts), 0.5 if len(counts) == 1 or multilabel else 1.0 / columns)
     model._even = np.full(len(counts), 0.5)
 
@@ -89,20 +89,47 @@ def _decision_state(decision: Any) -> Any:
 def loss_parameters(loss: Objective) -> dict[str, Any]:
     """A loss that has seen no labels, as JSON can hold it."""
     parameters = {name: _plain(value) for name, value in loss.parameters.items()}
-    return {"constructor": loss.constructor_name, "parameters": parameters}
+    if loss.public_name is not None:
+        return {"constructor": loss.public_name, "parameters": parameters}
+    cls = type(loss)
+    return {"class": f"{cls.__module__}:{cls.__qualname__}", "parameters": parameters}
 
 
 def loss_from(state: dict[str, Any]) -> Objective:
-    """The loss that :func:`loss_parameters` wrote."""
+    """The loss that :func:`loss_parameters` wrote.
+
+    Raises
+    ------
+    LookupError
+        If the module or the class of somebody's own loss is not here.
+    """
+    parameters = {key: _from_plain(value) for key, value in state["parameters"].items()}
+    if "class" in state:
+        return _own_class(state["class"])(**parameters)
     name = state["constructor"]
     if not name.endswith("_objective") or not hasattr(constructors, name):
         raise ValueError(f"the file names the loss {name!r}, which this version does not have; update it.")
-    made: Objective = getattr(constructors, name)(**{key: _from_plain(value) for key, value in state["parameters"].items()})
+    if parameters.get("hessian") == "bound":  # what an earlier version called it
+        parameters["hessian"] = "positive_terms"
+    made: Objective = getattr(constructors, name)(**parameters)
     return made
 
 
+def _own_class(where: str) -> type[Objective]:
+    module, _, name = where.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise LookupError(f"the loss {name} of the module {module!r} is not here ({error})") from None
+    if not (isinstance(found, type) and issubclass(found, Objective)):
+        raise LookupError(f"{name} of the module {module!r} is no loss")
+    return found
+
+
 def _loss_state(loss: Objective) -> dict[str, Any]:
-    counts = loss.resolved.counts
+    counts = loss.fitted.counts
     return {
         **loss_parameters(loss),
         "counts": {
@@ -111,15 +138,23 @@ def _loss_state(loss: Objective) -> dict[str, Any]:
             "totals": _plain(counts.totals),
             "rows": int(counts.rows),
             "weight": _plain(counts.weight),
+            "soft": counts.soft,
         },
     }
 
 
 def _loss_of(state: dict[str, Any]) -> Objective:
-    loss, counts = loss_from(state), state["counts"]
+    counts = state["counts"]
     arrays = {name: np.asarray(counts[name], dtype=np.float64) for name in ("ones", "totals", "weight")}
-    loss.fit_counts(Counts(Task(counts["task"]), rows=counts["rows"], **arrays))
-    return loss
+    known = Counts(Task(counts["task"]), rows=counts["rows"], soft=counts.get("soft", False), **arrays)
+    try:
+        loss = loss_from(state)
+    except LookupError as error:
+        message = f"{error}; the model is loaded without it, and gives the plain link's probabilities."
+        warnings.warn(message, UserWarning, stacklevel=5)
+        loss = constructors.weighted_objective(weights=None)
+    fitted: Objective = loss.fit_counts(known)
+    return fitted
 
 
 def _plain(value: Any) -> Any:

@@ -278,7 +278,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             Ending in ``.json`` or ``.ubj``.
         """
         check_is_fitted(self)
-        shift = self.loss_.resolved.calibrating_shift
+        shift = self.loss_.fitted.calibrating_shift
         booster = self._exported()
         if shift is not None and shift.any():
             shifted = _shifted(booster, shift, self._target.task)

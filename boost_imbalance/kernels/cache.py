@@ -78,7 +78,7 @@ def _cache_directories() -> Iterator[pathlib.Path]:
 def _source_key() -> str:
     """A hash of every source that ends up in a kernel: numba itself only looks at the file that holds the loop."""
     digest = hashlib.sha256()
-    for folder in ("kernels", "losses"):
+    for folder in ("kernels",):
         for source in sorted((_PACKAGE / folder).glob("*.py")):
             digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fabs
 
 from boost_imbalance.kernels.cache import inlined
-from boost_imbalance.kernels.primitives import exp_negative, log1p_ratio, number
+from boost_imbalance.kernels.primitives import exp_negative, log, log1p_ratio, number
 
 FARTHEST = 60
 """Beyond these log-odds a calibrated probability is 0 or 1, and a focusing power might underflow."""
@@ -51,3 +51,26 @@ def exp(x):
     """``exp(x)`` of any number."""
     e = exp_negative(-fabs(x))
     return number(1, e) / e if x > 0 else e
+
+
+@inlined
+def expm1(x):
+    """``exp(x) - 1``, by Kahan's way: what rounding did to the exponential is undone by its logarithm."""
+    e = exp(x)
+    one = number(1, e)
+    far = e - one
+    rounded = log(e)
+    tiny = e == one
+    near = far * (x / (one if tiny else rounded))
+    use_near = fabs(x) < one
+    return x if tiny else (near if use_near else far)
+
+
+@inlined
+def log1p(x):
+    """``log(1 + x)``, by Kahan's way: what rounding did to the sum is undone by a difference."""
+    one = number(1, x)
+    above = one + x
+    rounded = above - one
+    tiny = above == one
+    return x if tiny else log(above) * (x / (one if tiny else rounded))

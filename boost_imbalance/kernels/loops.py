@@ -1,21 +1,22 @@
 """The loops over rows, one for each link. :func:`boost_imbalance.kernels.cache.specialise` binds a formula into them.
 
-Every array comes flat. Element (row, column) of the margins is ``margin[row * margin_row + column * margin_column]``, and
-so for the rest, which covers both libraries' layouts, one column, and weights per row (column stride 0). Rows are taken in
-blocks that stay in the L1 cache, transposed so that the inner loops run along rows whatever the layout.
+Every array comes flat, with its strides: see :class:`Strided`, which covers both libraries' layouts, one column, and weights
+per row (column stride 0). Rows are taken in blocks that stay in the L1 cache, transposed so that the inner loops run along
+rows whatever the layout.
 
 ``coefficients`` has one column per label or class and the rows named by :class:`Row`; its format is the one that is
 computed in. ``checks`` receives, per column, how many labels are 1 (or are this class) and their summed weight, then in its
 last row what was wrong with the input: :data:`BAD_MARGIN`, :data:`BAD_LABEL`, :data:`BAD_WEIGHT`.
 
 What they compute of each element is in :mod:`boost_imbalance.kernels.pointwise`. Its functions, and the names in capitals,
-are bound at compile time.
+are bound at compile time. A GPU goes through rows in another way, one thread or warp for each, so its kernels are others.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 from math import fabs
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -43,28 +44,38 @@ BAD_MARGIN = 1
 BAD_LABEL = 2
 BAD_WEIGHT = 4
 
-positive = negative = None
-EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = CROSS_ENTROPY = WEIGHTED = CONTIGUOUS = False
+DERIVATIVES, LOSS, PROBABILITY = range(3)
+
+positive = negative = shape_of = shape_at = None
+QUANTITY = DERIVATIVES
+N_SHAPE = 0
+EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = CROSS_ENTROPY = WEIGHTED = CONTIGUOUS = SOFT = MATRIX = False
+
+
+class Strided(NamedTuple):
+    """An array without gaps in memory: element (row, column) is ``values[row * self.row + column * self.column]``."""
+
+    values: Any
+    row: int
+    column: int
 
 
 class Row(IntEnum):
-    """The rows of ``coefficients``."""
+    """The rows of ``coefficients``, before those of the loss's own parameters."""
 
-    POSITIVE_A = 0
-    POSITIVE_B = 1
-    NEGATIVE_A = 2
-    NEGATIVE_B = 3
-    POSITIVE_WEIGHT = 4
-    NEGATIVE_WEIGHT = 5
-    OFFSET = 6
-    GRADIENT_SCALE = 7
-    HESSIAN_SCALE = 8
-    HESSIAN_FLOOR = 9
+    POSITIVE_WEIGHT = 0
+    NEGATIVE_WEIGHT = 1
+    OFFSET = 2
+    GRADIENT_SCALE = 3
+    HESSIAN_SCALE = 4
+    HESSIAN_FLOOR = 5
+    SMOOTHING = 6
+    SHAPE = 7
+    """The first of the parameters as a positive sees them; after them come the same as a negative sees them."""
 
 
 # Plain integers, which numba takes for constants.
-POSITIVE_A, POSITIVE_B, NEGATIVE_A, NEGATIVE_B, POSITIVE_WEIGHT, NEGATIVE_WEIGHT = map(int, list(Row)[:6])
-OFFSET, GRADIENT_SCALE, HESSIAN_SCALE, HESSIAN_FLOOR = map(int, list(Row)[6:])
+POSITIVE_WEIGHT, NEGATIVE_WEIGHT, OFFSET, GRADIENT_SCALE, HESSIAN_SCALE, HESSIAN_FLOOR, SMOOTHING, SHAPE = map(int, Row)
 
 # Sums may be reordered, which lets them vectorise; the formulas may not.
 _summed = numba.njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"}, nogil=True)
@@ -115,14 +126,15 @@ def _total(label, weight, value, rows):
 
 
 @inlined
-def _load(source, first, stride, rows, target):
-    if stride == 1:
-        near = source[first : first + rows]  # a slice: an index that could be negative would not vectorise
+def _load(source, first, column, rows, target):
+    first = first * source.row + column * source.column
+    if source.row == 1:
+        near = source.values[first : first + rows]  # a slice: an index that could be negative would not vectorise
         for i in range(rows):
             target[i] = near[i]
     else:
-        far = source[first:]
-        step = np.uintp(stride)
+        far = source.values[first:]
+        step = np.uintp(source.row)
         for i in range(np.uintp(rows)):
             target[i] = far[i * step]
 
@@ -148,28 +160,47 @@ def _weigh(values, weight, rows):
 
 
 @inlined
-def _store(values, weight, rows, target, first, stride, weighted):
+def _store(values, weight, rows, target, first, column, weighted):
     if weighted:
         _weigh(values, weight, rows)
-    if stride == 1:
-        near = target[first : first + rows]
+    first = first * target.row + column * target.column
+    if target.row == 1:
+        near = target.values[first : first + rows]
         for i in range(rows):
             near[i] = values[i]
     else:
-        far = target[first:]
-        step = np.uintp(stride)
+        far = target.values[first:]
+        step = np.uintp(target.row)
         for i in range(np.uintp(rows)):
             far[i * step] = values[i]
 
 
+@_summed
+def _sum(label, weight, rows, weighted):
+    """Of labels between 0 and 1: their sum, their sum by weight, and how many they are."""
+    one, zero = number(1, label[0]), number(0, label[0])
+    plain, total, count = 0.0, 0.0, zero
+    for i in range(rows):
+        plain += label[i]
+        total += weight[i] * label[i] if weighted else label[i]
+        count += one if zero <= label[i] <= one else zero
+    return plain, total, count
+
+
 @inlined
-def _check_sigmoid(margin, label, weight, rows, checks, column, weighted):
+def _check_sigmoid(margin, label, weight, rows, checks, column, weighted, soft):
     """Count one column's positives; return what is wrong with its labels, margins and weights."""
-    ones, zeros, finite = _inspect(margin, label, rows)
-    checks[0, column] += ones
-    checks[1, column] += _total(label, weight, number(1, label[0]), rows) if weighted else ones
     wrong = 0
-    if ones + zeros != rows:
+    if soft:
+        ones, total, allowed = _sum(label, weight, rows, weighted)
+        finite = _count_finite(margin, rows)
+    else:
+        ones, zeros, finite = _inspect(margin, label, rows)
+        total = _total(label, weight, number(1, label[0]), rows) if weighted else ones
+        allowed = ones + zeros
+    checks[0, column] += ones
+    checks[1, column] += total
+    if allowed != rows:
         wrong |= BAD_LABEL
     if finite != rows:
         wrong |= BAD_MARGIN
@@ -188,105 +219,66 @@ def _check_class(label, weight, column, rows, checks, weighted):
     return members
 
 
-def sigmoid_gradient_hessian(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, gradient, hessian, out_row, out_column, checks,
-):  # fmt: skip
-    """Gradient and Hessian of a sigmoid per column: binary (one column) or multi-label."""
+def sigmoid(margin, label, weight, coefficients, start, stop, first_out, second_out, checks):
+    """A sigmoid per column, binary (one column) or multi-label: what ``QUANTITY`` says, of every row and column.
+
+    Gradient and Hessian, the loss, or the calibrated probability of label 1, for which labels and weights are not read.
+    """
     block = 1024
     columns = coefficients.shape[1]
-    w = np.empty(block, weight.dtype)
+    kind = coefficients.dtype
+    w = np.empty(block, weight.values.dtype)
     if not CONTIGUOUS:
-        own_u, own_y = np.empty(block, coefficients.dtype), np.empty(block, label.dtype)
-        own_g, own_h = np.empty(block, coefficients.dtype), np.empty(block, coefficients.dtype)
+        own_u, own_y = np.empty(block, kind), np.empty(block, label.values.dtype)
+        own_g, own_h = np.empty(block, kind), np.empty(block, kind)
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
         for column in range(columns):
-            a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
-            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+            s1, s0 = shape_of(coefficients, SHAPE, column), shape_of(coefficients, SHAPE + N_SHAPE, column)
             w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
             offset = coefficients[OFFSET, column]
-            gradient_scale = coefficients[GRADIENT_SCALE, column]
-            hessian_scale = coefficients[HESSIAN_SCALE, column]
-            floor = coefficients[HESSIAN_FLOOR, column]
-            from_margin = first * margin_row + column * margin_column
-            from_label = first * label_row + column * label_column
-            target = first * out_row + column * out_column
+            smoothing = coefficients[SMOOTHING, column]
             if CONTIGUOUS:
-                u, y = margin[from_margin : from_margin + rows], label[from_label : from_label + rows]
-                g, h = gradient[target : target + rows], hessian[target : target + rows]
+                from_margin = first + column * margin.column
+                from_label = first + column * label.column
+                target = first + column * first_out.column
+                u, y = margin.values[from_margin : from_margin + rows], label.values[from_label : from_label + rows]
+                g, h = first_out.values[target : target + rows], second_out.values[target : target + rows]
             else:
                 u, y, g, h = own_u, own_y, own_g, own_h
-                _load(margin, from_margin, margin_row, rows, u)
-                _load(label, from_label, label_row, rows, y)
+                _load(margin, first, column, rows, u)
+                if QUANTITY != PROBABILITY:
+                    _load(label, first, column, rows, y)
             if WEIGHTED:
-                _load(weight, first * weight_row + column * weight_column, weight_row, rows, w)
-            for i in range(rows):
-                slope, curvature = sigmoid_derivatives(u[i] + offset, y[i] > 0, a1, b1, a0, b0, w1, w0)
-                curvature = curvature * hessian_scale
-                h[i] = curvature if curvature > floor else floor
-                g[i] = slope * gradient_scale
+                _load(weight, first, column, rows, w)
+            if QUANTITY == DERIVATIVES:
+                gradient_scale = coefficients[GRADIENT_SCALE, column]
+                hessian_scale = coefficients[HESSIAN_SCALE, column]
+                floor = coefficients[HESSIAN_FLOOR, column]
+                for i in range(rows):
+                    slope, curvature = sigmoid_derivatives(u[i] + offset, y[i], smoothing, s1, s0, w1, w0)
+                    curvature = curvature * hessian_scale
+                    h[i] = curvature if curvature > floor else floor
+                    g[i] = slope * gradient_scale
+            elif QUANTITY == LOSS:
+                for i in range(rows):
+                    g[i] = sigmoid_cost(u[i] + offset, y[i], smoothing, s1, s0, w1, w0)
+            else:
+                for i in range(rows):
+                    _, g[i] = sigmoid_probabilities(u[i] + offset, s1, s0, w1, w0)
             if not CONTIGUOUS:
-                _store(g, w, rows, gradient, target, out_row, WEIGHTED)
-                _store(h, w, rows, hessian, target, out_row, WEIGHTED)
+                _store(g, w, rows, first_out, first, column, WEIGHTED)
+                if QUANTITY == DERIVATIVES:
+                    _store(h, w, rows, second_out, first, column, WEIGHTED)
             elif WEIGHTED:
                 _weigh(g, w, rows)
-                _weigh(h, w, rows)
-            wrong |= _check_sigmoid(u, y, w, rows, checks, column, WEIGHTED)
-    checks[2, 0] = wrong
-
-
-def sigmoid_loss(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, loss, unused, out_row, out_column, checks,
-):  # fmt: skip
-    """Loss of a sigmoid per row and column."""
-    block = 1024
-    u = np.empty(block, coefficients.dtype)
-    y = np.empty(block, label.dtype)
-    w = np.empty(block, weight.dtype)
-    out = np.empty(block, coefficients.dtype)
-    wrong = 0
-    for first in range(start, stop, block):
-        rows = min(block, stop - first)
-        for column in range(coefficients.shape[1]):
-            a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
-            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
-            w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
-            offset = coefficients[OFFSET, column]
-            _load(margin, first * margin_row + column * margin_column, margin_row, rows, u)
-            _load(label, first * label_row + column * label_column, label_row, rows, y)
-            for i in range(rows):
-                out[i] = sigmoid_cost(u[i] + offset, y[i] > 0, a1, b1, a0, b0, w1, w0)
-            if WEIGHTED:
-                _load(weight, first * weight_row + column * weight_column, weight_row, rows, w)
-            _store(out, w, rows, loss, first * out_row + column * out_column, out_row, WEIGHTED)
-            wrong |= _check_sigmoid(u, y, w, rows, checks, column, WEIGHTED)
-    checks[2, 0] = wrong
-
-
-def sigmoid_probability(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, probability, unused, out_row, out_column, checks,
-):  # fmt: skip
-    """Calibrated probability of label 1 of a sigmoid per row and column; labels and weights are not read."""
-    block = 1024
-    u = np.empty(block, coefficients.dtype)
-    out = np.empty(block, coefficients.dtype)
-    wrong = 0
-    for first in range(start, stop, block):
-        rows = min(block, stop - first)
-        for column in range(coefficients.shape[1]):
-            a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
-            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
-            w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
-            offset = coefficients[OFFSET, column]
-            _load(margin, first * margin_row + column * margin_column, margin_row, rows, u)
-            wrong |= 0 if _count_finite(u, rows) == rows else BAD_MARGIN
-            for i in range(rows):
-                _, out[i] = sigmoid_probabilities(u[i] + offset, a1, b1, a0, b0, w1, w0)
-            _store(out, out, rows, probability, first * out_row + column * out_column, out_row, False)
+                if QUANTITY == DERIVATIVES:
+                    _weigh(h, w, rows)
+            if QUANTITY == PROBABILITY:
+                wrong |= 0 if _count_finite(u, rows) == rows else BAD_MARGIN
+            else:
+                wrong |= _check_sigmoid(u, y, w, rows, checks, column, WEIGHTED, SOFT)
     checks[2, 0] = wrong
 
 
@@ -296,13 +288,13 @@ def _block_rows(columns):
 
 
 @inlined
-def _load_margins(margin, margin_row, margin_column, coefficients, first, rows, u, top):
+def _load_margins(margin, coefficients, first, rows, u, top):
     """Load a block and its row maxima; return what is wrong with it."""
     wrong = 0
     for column in range(coefficients.shape[1]):
         offset = coefficients[OFFSET, column]
         values = u[column]
-        _load(margin, first * margin_row + column * margin_column, margin_row, rows, values)
+        _load(margin, first, column, rows, values)
         wrong |= 0 if _count_finite(values, rows) == rows else BAD_MARGIN
         for i in range(rows):
             values[i] += offset
@@ -316,21 +308,64 @@ def _load_margins(margin, margin_row, margin_column, coefficients, first, rows, 
 
 
 @inlined
-def _load_softmax(
-    margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
-    u, top, y, w, checks, weighted,
-):  # fmt: skip
+def _load_softmax(margin, label, weight, coefficients, first, rows, u, top, y, w, checks, weighted):
     """Load a block, its row maxima, labels and weights; return what is wrong with them."""
-    wrong = _load_margins(margin, margin_row, margin_column, coefficients, first, rows, u, top)
-    _load(label, first * label_row, label_row, rows, y)
+    wrong = _load_margins(margin, coefficients, first, rows, u, top)
+    _load(label, first, 0, rows, y)
     if weighted:
-        _load(weight, first * weight_row, weight_row, rows, w)
+        _load(weight, first, 0, rows, w)
         wrong |= 0 if _count_weights(w, rows) == rows else BAD_WEIGHT
-    labelled = number(0, label[0])
+    labelled = number(0, y[0])
     for column in range(coefficients.shape[1]):
         labelled += _check_class(y, w, column, rows, checks, weighted)
     if labelled != rows:
         wrong |= BAD_LABEL
+    return wrong
+
+
+@inlined
+def _load_shares(margin, label, weight, coefficients, first, rows, u, top, y, w, truth, class_weight, checks, weighted):
+    """Load a block whose labels are a share for each class; keep them smoothed, and a row's class weights by them."""
+    columns = coefficients.shape[1]
+    wrong = _load_margins(margin, coefficients, first, rows, u, top)
+    if weighted:
+        _load(weight, first, 0, rows, w)
+        wrong |= 0 if _count_weights(w, rows) == rows else BAD_WEIGHT
+    for i in range(rows):
+        class_weight[i] = 0
+    for column in range(columns):
+        shares = truth[column]
+        _load(label, first, column, rows, y)
+        plain, total, allowed = _sum(y, w, rows, weighted)
+        wrong |= 0 if allowed == rows else BAD_LABEL
+        checks[0, column] += plain
+        checks[1, column] += total
+        smoothing, w1 = coefficients[SMOOTHING, column], coefficients[POSITIVE_WEIGHT, column]
+        even = number(1, smoothing) / number(columns, smoothing)
+        for i in range(rows):
+            shares[i] = y[i]
+            shares[i] += smoothing * (even - shares[i])
+            class_weight[i] += w1 * shares[i]
+    return wrong
+
+
+@inlined
+def _load_smoothed(margin, label, weight, coefficients, first, rows, u, top, y, w, truth, class_weight, checks, weighted):
+    """The same for labels that are class indices."""
+    columns = coefficients.shape[1]
+    wrong = _load_softmax(margin, label, weight, coefficients, first, rows, u, top, y, w, checks, weighted)
+    for i in range(rows):
+        class_weight[i] = 0
+    for column in range(columns):
+        shares = truth[column]
+        smoothing, w1 = coefficients[SMOOTHING, column], coefficients[POSITIVE_WEIGHT, column]
+        one = number(1, smoothing)
+        even = one / number(columns, smoothing)
+        k = number(column, y[0])
+        for i in range(rows):
+            share = one if y[i] == k else number(0, smoothing)
+            shares[i] = share + smoothing * (even - share)
+            class_weight[i] += w1 * shares[i]
     return wrong
 
 
@@ -422,59 +457,70 @@ def _pick(coefficients, row, y, rows, columns, target):
             target[i] = value if y[i] == k else target[i]
 
 
-def softmax_loss(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, loss, unused, out_row, out_column, checks,
-):  # fmt: skip
+@inlined
+def _pick_shape(coefficients, y, rows, columns, target, count):
+    for j in range(count):
+        _pick(coefficients, SHAPE + j, y, rows, columns, target[j])
+
+
+def softmax_loss(margin, label, weight, coefficients, start, stop, loss, unused, checks):
     """Loss of a softmax per row."""
     columns = coefficients.shape[1]
     block = _block_rows(columns)
     kind = coefficients.dtype
     u, near = np.empty((columns, block), kind), np.empty((columns, block), kind)
+    truth = np.empty((columns if SOFT else 1, block), kind)
     top = np.empty(block, kind)
-    y = np.empty(block, label.dtype)
-    w = np.empty(block, weight.dtype)
+    y = np.empty(block, label.values.dtype)
+    w = np.empty(block, weight.values.dtype)
     own, others = np.empty(block, kind), np.empty(block, kind)
-    leader, second = np.empty(block, label.dtype), np.empty(block, kind)
+    leader, second = np.empty(block, label.values.dtype), np.empty(block, kind)
     largest, rest = np.empty(block, kind), np.empty(block, kind)
-    a, b, class_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    class_weight = np.empty(block, kind)
+    picked = np.empty((max(1, N_SHAPE), block), kind)
     total = np.empty(block, kind)
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
-        wrong |= _load_softmax(
-            margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
-            u, top, y, w, checks, WEIGHTED,
-        )  # fmt: skip
-        _pick(coefficients, POSITIVE_A, y, rows, columns, a)
-        _pick(coefficients, POSITIVE_B, y, rows, columns, b)
-        _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
-        if NEGATIVES:
+        if MATRIX:
+            wrong |= _load_shares(
+                margin, label, weight, coefficients, first, rows, u, top, y, w, truth, class_weight, checks, WEIGHTED
+            )
+        elif SOFT:
+            wrong |= _load_smoothed(
+                margin, label, weight, coefficients, first, rows, u, top, y, w, truth, class_weight, checks, WEIGHTED
+            )
+        else:
+            wrong |= _load_softmax(margin, label, weight, coefficients, first, rows, u, top, y, w, checks, WEIGHTED)
+            _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
+        if NEGATIVES or SOFT:
             _rank(u, top, rows, columns, leader, second, near, largest, rest, others)
             for i in range(rows):
                 total[i] = 0
             for column in range(columns):
                 values = u[column]
-                a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
-                k = number(column, y[0])
+                s1, s0 = shape_of(coefficients, SHAPE, column), shape_of(coefficients, SHAPE + N_SHAPE, column)
+                w1 = coefficients[POSITIVE_WEIGHT, column]
+                k = number(column, leader[0])
                 for i in range(rows):
+                    if SOFT:
+                        true = w1 * truth[column, i]
+                    else:
+                        true = class_weight[i] if y[i] == k else number(0, w1)
                     total[i] += class_cost(
-                        values[i], leader[i] == k, y[i] == k, second[i], largest[i], rest[i], others[i], a[i], b[i], a0, b0
-                    )
+                        values[i], leader[i] == k, true, class_weight[i] - true, second[i], largest[i], rest[i], others[i],
+                        s1, s0,
+                    )  # fmt: skip
         else:
             _true_class(u, top, y, rows, columns, own, others, largest, rest)
+            _pick_shape(coefficients, y, rows, columns, picked, N_SHAPE)
             for i in range(rows):
-                total[i] = true_class_cost(own[i], others[i], a[i], b[i])
-        for i in range(rows):
-            total[i] *= class_weight[i]
-        _store(total, w, rows, loss, first * out_row, out_row, WEIGHTED)
+                total[i] = true_class_cost(own[i], others[i], shape_at(picked, i)) * class_weight[i]
+        _store(total, w, rows, loss, first, 0, WEIGHTED)
     checks[2, 0] = wrong
 
 
-def softmax_probability(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, probability, unused, out_row, out_column, checks,
-):  # fmt: skip
+def softmax_probability(margin, label, weight, coefficients, start, stop, probability, unused, checks):
     """Calibrated probability of each class of a softmax; labels and weights are not read."""
     columns = coefficients.shape[1]
     block = _block_rows(columns)
@@ -489,7 +535,7 @@ def softmax_probability(
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
-        wrong |= _load_margins(margin, margin_row, margin_column, coefficients, first, rows, u, top)
+        wrong |= _load_margins(margin, coefficients, first, rows, u, top)
         _rank(u, top, rows, columns, leader, second, inverses, largest, rest, others)
         for i in range(rows):
             sum_inverse[i] = 0
@@ -497,12 +543,11 @@ def softmax_probability(
             total[i] = 0
         for column in range(columns):
             values = u[column]
-            a, b = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
-            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+            s1, s0 = shape_of(coefficients, SHAPE, column), shape_of(coefficients, SHAPE + N_SHAPE, column)
             k = number(column, leader[0])
             for i in range(rows):
                 t = class_log_odds(values[i], leader[i] == k, second[i], largest[i], rest[i], others[i])
-                inverse, share = class_balance(t, a, b, a0, b0)
+                inverse, share = class_balance(t, s1, s0)
                 sum_inverse[i] += inverse
                 sum_share[i] += share
                 inverses[column, i] = inverse
@@ -519,14 +564,11 @@ def softmax_probability(
             values = u[column]
             for i in range(rows):
                 values[i] /= total[i]
-            _store(values, values, rows, probability, first * out_row + column * out_column, out_row, False)
+            _store(values, values, rows, probability, first, column, False)
     checks[2, 0] = wrong
 
 
-def softmax_gradient_hessian(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, gradient, hessian, out_row, out_column, checks,
-):  # fmt: skip
+def softmax_gradient_hessian(margin, label, weight, coefficients, start, stop, gradient, hessian, checks):
     """Gradient and Hessian diagonal of a softmax whose loss looks at the true class alone.
 
     With ``t`` the log-odds of the true class and ``r_k = p_k / (1 - p_true)`` the share of class k among the others,
@@ -537,11 +579,12 @@ def softmax_gradient_hessian(
     kind = coefficients.dtype
     u = np.empty((columns, block), kind)
     top = np.empty(block, kind)
-    y = np.empty(block, label.dtype)
-    w = np.empty(block, weight.dtype)
+    y = np.empty(block, label.values.dtype)
+    w = np.empty(block, weight.values.dtype)
     own, others = np.empty(block, kind), np.empty(block, kind)
     largest, rest = np.empty(block, kind), np.empty(block, kind)
     a, b, class_weight = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
+    picked = np.empty((max(1, N_SHAPE), block), kind)
     believed = np.empty(block, kind)
     gradient_scale = coefficients[GRADIENT_SCALE, 0]
     hessian_scale = coefficients[HESSIAN_SCALE, 0]
@@ -550,13 +593,9 @@ def softmax_gradient_hessian(
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
-        wrong |= _load_softmax(
-            margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
-            u, top, y, w, checks, WEIGHTED,
-        )  # fmt: skip
+        wrong |= _load_softmax(margin, label, weight, coefficients, first, rows, u, top, y, w, checks, WEIGHTED)
         _true_class(u, top, y, rows, columns, own, others, largest, rest)
-        _pick(coefficients, POSITIVE_A, y, rows, columns, a)
-        _pick(coefficients, POSITIVE_B, y, rows, columns, b)
+        _pick_shape(coefficients, y, rows, columns, picked, N_SHAPE)
         _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
         hessian_weight = class_weight
         if SMOOTH:
@@ -574,7 +613,7 @@ def softmax_gradient_hessian(
                 own[i] = number(1, b[i]) / b[i]
         else:
             for i in range(rows):
-                slope, curvature = true_class_terms(own[i], others[i], a[i], b[i])
+                slope, curvature = true_class_terms(own[i], others[i], shape_at(picked, i))
                 own[i] = slope * class_weight[i] * gradient_scale
                 a[i] = curvature * hessian_weight[i] * hessian_scale
                 b[i] = -slope * hessian_weight[i] * hessian_scale
@@ -582,7 +621,6 @@ def softmax_gradient_hessian(
         for column in range(columns):
             values = u[column]
             k = number(column, y[0])
-            target = first * out_row + column * out_column
             for i in range(rows):
                 is_true = y[i] == k
                 if CROSS_ENTROPY:
@@ -602,15 +640,12 @@ def softmax_gradient_hessian(
                 curvature = curvature if curvature > floor else floor
                 values[i] = curvature
                 top[i] = slope
-            _store(top, w, rows, gradient, target, out_row, WEIGHTED)
-            _store(values, w, rows, hessian, target, out_row, WEIGHTED)
+            _store(top, w, rows, gradient, first, column, WEIGHTED)
+            _store(values, w, rows, hessian, first, column, WEIGHTED)
     checks[2, 0] = wrong
 
 
-def softmax_gradient_hessian_of_all_classes(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, gradient, hessian, out_row, out_column, checks,
-):  # fmt: skip
+def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients, start, stop, gradient, hessian, checks):
     """Gradient and Hessian diagonal of a softmax to which every class contributes.
 
     Class k contributes a function of its own log-odds ``t_k``, with slope ``s_k`` and curvature ``c_k``: because the loss
@@ -627,10 +662,11 @@ def softmax_gradient_hessian_of_all_classes(
     kind = coefficients.dtype
     u = np.empty((columns, block), kind)
     near, slopes, curving, curvatures = np.empty_like(u), np.empty_like(u), np.empty_like(u), np.empty_like(u)
+    truth = np.empty((columns if SOFT else 1, block), kind)
     top = np.empty(block, kind)
-    y = np.empty(block, label.dtype)
-    w = np.empty(block, weight.dtype)
-    leader = np.empty(block, label.dtype)
+    y = np.empty(block, label.values.dtype)
+    w = np.empty(block, weight.values.dtype)
+    leader = np.empty(block, label.values.dtype)
     others, class_weight = np.empty(block, kind), np.empty(block, kind)
     others_weight, lead_weight = np.empty(block, kind), np.empty(block, kind)
     largest, rest, sum_unshared = np.empty(block, kind), np.empty(block, kind), np.empty(block, kind)
@@ -644,10 +680,17 @@ def softmax_gradient_hessian_of_all_classes(
     wrong = 0
     for first in range(start, stop, block):
         rows = min(block, stop - first)
-        wrong |= _load_softmax(
-            margin, margin_row, margin_column, label, label_row, weight, weight_row, coefficients, first, rows,
-            u, top, y, w, checks, WEIGHTED,
-        )  # fmt: skip
+        if MATRIX:
+            wrong |= _load_shares(
+                margin, label, weight, coefficients, first, rows, u, top, y, w, truth, class_weight, checks, WEIGHTED
+            )
+        elif SOFT:
+            wrong |= _load_smoothed(
+                margin, label, weight, coefficients, first, rows, u, top, y, w, truth, class_weight, checks, WEIGHTED
+            )
+        else:
+            wrong |= _load_softmax(margin, label, weight, coefficients, first, rows, u, top, y, w, checks, WEIGHTED)
+            _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
         _rank(u, top, rows, columns, leader, second, near, largest, rest, others)
         for i in range(rows):
             others_weight[i] = 0
@@ -669,23 +712,30 @@ def softmax_gradient_hessian_of_all_classes(
                     e = w1 * exp_negative(values[i])
                     lead_weight[i] = e if leads else lead_weight[i]
                     others_weight[i] += number(0, e) if leads else e
-        _pick(coefficients, POSITIVE_WEIGHT, y, rows, columns, class_weight)
-        hessian_weight = class_weight
         if SMOOTH:
-            hessian_weight = believed
             _mean_weight(u, False, coefficients, rows, columns, top, believed)
         for column in range(columns):
             values = u[column]
-            a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
-            a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+            s1, s0 = shape_of(coefficients, SHAPE, column), shape_of(coefficients, SHAPE + N_SHAPE, column)
             w1 = coefficients[POSITIVE_WEIGHT, column]
             k = number(column, y[0])
             for i in range(rows):
                 below = values[i]
                 leads = leader[i] == k
                 zero = number(0, below)
+                if SOFT:
+                    share = truth[column, i]
+                    true = w1 * share
+                else:
+                    share = number(1, below) if y[i] == k else zero
+                    true = class_weight[i] if y[i] == k else zero
+                false = class_weight[i] - true
+                hessian_true, hessian_false = true, false
+                if SMOOTH:
+                    hessian_true = believed[i] * share
+                    hessian_false = believed[i] - hessian_true
                 slope, mixed_slope, curvature, over, to_leader = class_terms(
-                    below, leads, y[i] == k, a1, b1, a0, b0, w1, class_weight[i], hessian_weight[i],
+                    below, leads, true, false, hessian_true, hessian_false, s1, s0, w1,
                     second[i], largest[i], rest[i], others[i], lead_weight[i], others_weight[i],
                 )  # fmt: skip
                 lead_slope[i] = slope if leads else lead_slope[i]
@@ -700,7 +750,6 @@ def softmax_gradient_hessian_of_all_classes(
                 curvatures[column, i] = curvature
         for column in range(columns):
             values = u[column]
-            target = first * out_row + column * out_column
             k = number(column, y[0])
             for i in range(rows):
                 g, h = class_derivatives(
@@ -713,46 +762,33 @@ def softmax_gradient_hessian_of_all_classes(
                 h = h if h > floor else floor
                 slopes[column, i] = g * gradient_scale
                 curvatures[column, i] = h
-            _store(slopes[column], w, rows, gradient, target, out_row, WEIGHTED)
-            _store(curvatures[column], w, rows, hessian, target, out_row, WEIGHTED)
+            _store(slopes[column], w, rows, gradient, first, column, WEIGHTED)
+            _store(curvatures[column], w, rows, hessian, first, column, WEIGHTED)
     checks[2, 0] = wrong
 
 
-def evaluate(t, a1, b1, a0, b0, terms):
-    """All five terms of the positive side at ``t`` and of the negative side at ``-t``: ``terms`` of shape (2, 5, n)."""
-    for i in range(len(t)):
-        terms[0, 0, i], terms[0, 1, i], terms[0, 2, i], terms[0, 3, i], terms[0, 4, i] = positive(t[i], a1, b1)
-        terms[1, 0, i], terms[1, 1, i], terms[1, 2, i], terms[1, 3, i], terms[1, 4, i] = negative(-t[i], a0, b0)
-
-
-def sigmoid_misses(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, misses,
-):  # fmt: skip
+def sigmoid_misses(margin, label, weight, coefficients, start, stop, misses):
     """Summed weight of wrong signs per column: ``misses[0]`` of label 0, ``misses[1]`` of label 1."""
     for column in range(coefficients.shape[1]):
         offset = coefficients[OFFSET, column]
         for i in range(start, stop):
-            up = margin[i * margin_row + column * margin_column] + offset > 0
-            truth = label[i * label_row + column * label_column] > 0
-            if up != truth:
-                misses[1 if truth else 0, column] += weight[i * weight_row + column * weight_column] if WEIGHTED else 1.0
+            up = margin.values[i * margin.row + column * margin.column] + offset > 0
+            y = label.values[i * label.row + column * label.column]
+            w = weight.values[i * weight.row + column * weight.column] if WEIGHTED else 1.0
+            misses[0 if up else 1, column] += w * ((1.0 - y) if up else y)
 
 
-def softmax_misses(
-    margin, margin_row, margin_column, label, label_row, label_column, weight, weight_row, weight_column,
-    coefficients, start, stop, misses,
-):  # fmt: skip
+def softmax_misses(margin, label, weight, coefficients, start, stop, misses):
     """Summed weight of rows of each class, in ``misses[0]``, whose largest margin is another class's."""
     columns = coefficients.shape[1]
     for i in range(start, stop):
-        if not 0 <= label[i * label_row] < columns:
+        if not 0 <= label.values[i * label.row] < columns:
             continue  # the pass that follows reports it
-        truth = int(label[i * label_row])
-        own = margin[i * margin_row + truth * margin_column] + coefficients[OFFSET, truth]
+        truth = int(label.values[i * label.row])
+        own = margin.values[i * margin.row + truth * margin.column] + coefficients[OFFSET, truth]
         missed = False
         for column in range(columns):
-            value = margin[i * margin_row + column * margin_column] + coefficients[OFFSET, column]
+            value = margin.values[i * margin.row + column * margin.column] + coefficients[OFFSET, column]
             missed |= value > own or (value == own and column < truth)
         if missed:
-            misses[0, truth] += weight[i * weight_row] if WEIGHTED else 1.0
+            misses[0, truth] += weight.values[i * weight.row] if WEIGHTED else 1.0

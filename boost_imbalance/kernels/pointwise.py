@@ -2,7 +2,8 @@
 
 The loops of :mod:`boost_imbalance.kernels.loops` and the kernels of :mod:`boost_imbalance.kernels.cuda` differ in how they
 go through rows; what they compute of each is here. The names in capitals and ``positive``, ``negative`` are bound by
-:func:`boost_imbalance.kernels.cache.bound`.
+:func:`boost_imbalance.kernels.cache.bound`. ``s1`` and ``s0`` are tuples of the loss's own parameters, as a positive and as a
+negative sees them.
 
 Of a softmax, ``below`` is a class's margin less the row's largest, ``e`` its exponential, and ``others`` the sum of ``e``
 over the other classes than the one that leads (or is true): ``largest`` of these and the ``rest``, because the total less
@@ -12,15 +13,17 @@ the largest would cancel. Where ``second`` is the largest ``below`` of the other
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from boost_imbalance.kernels.cache import bound
 from boost_imbalance.kernels.link import exp, near, sigmoid
 from boost_imbalance.kernels.primitives import exp_negative, log, number
+from boost_imbalance.kernels.source import Formula, compiled, digest, is_cross_entropy, shape_functions
 
-positive = negative = None
+positive = negative = shape_if = None
 TERM = 2
-EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = SYMMETRIC = False
+EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = SYMMETRIC = SOFT = False
+SAME_SHAPE = True
 
 SMALLEST_SLOPE = 1e-290
 """A strong focus takes the slope of a class that is certain down to 0."""
@@ -42,16 +45,29 @@ def mean_weight(sum_of_logs, total):
     return exp(sum_of_logs / total)
 
 
-def sigmoid_derivatives(m, is_positive, a1, b1, a0, b0, w1, w0):
-    """Slope and curvature of the loss at margin ``m``."""
-    if SYMMETRIC and not EXPECTED:
-        side = positive(m if is_positive else -m, a1 if is_positive else a0, b1 if is_positive else b0)
+def softened(y, smoothing):
+    """A label moved towards 1/2."""
+    half = number(1, y) / number(2, y)
+    return y + smoothing * (half - y)
+
+
+def sigmoid_derivatives(m, y, smoothing, s1, s0, w1, w0):
+    """Slope and curvature of the loss at margin ``m`` under label ``y``."""
+    is_positive = y > number(0, y)
+    if SYMMETRIC and not EXPECTED and not SOFT:
+        side = positive(m if is_positive else -m, s1 if SAME_SHAPE else shape_if(is_positive, s1, s0))
         class_weight = w1 if is_positive else w0
         curvature = (believed_weight(m, w1, w0) if SMOOTH else class_weight) * side[TERM]
         slope = (class_weight if is_positive else -class_weight) * side[1]
     else:
-        t1 = positive(m, a1, b1)
-        t0 = negative(-m, a0, b0)
+        t1 = positive(m, s1)
+        t0 = negative(-m, s0)
+        if SOFT:
+            true = softened(y, smoothing)
+            false = number(1, m) - true
+            slope = true * w1 * t1[1] - false * w0 * t0[1]
+        else:
+            slope = w1 * t1[1] if is_positive else -w0 * t0[1]
         if EXPECTED:
             # By the link's belief, and by the calibrated one, whose slope is 0 and curvature positive.
             p, q = sigmoid(m)
@@ -59,27 +75,34 @@ def sigmoid_derivatives(m, is_positive, a1, b1, a0, b0, w1, w0):
             curvature = p * w1 * t1[TERM] + q * w0 * t0[TERM]
             calibrated = (down * w1 * t1[TERM] + up * w0 * t0[TERM]) / (up + down)
             curvature = curvature if curvature > calibrated else calibrated
+        elif SOFT:
+            if SMOOTH:
+                curvature = believed_weight(m, w1, w0) * (true * t1[TERM] + false * t0[TERM])
+            else:
+                curvature = true * w1 * t1[TERM] + false * w0 * t0[TERM]
         else:
             class_weight = w1 if is_positive else w0
             class_weight = believed_weight(m, w1, w0) if SMOOTH else class_weight
             curvature = class_weight * (t1[TERM] if is_positive else t0[TERM])
-        slope = w1 * t1[1] if is_positive else -w0 * t0[1]
     if ABSOLUTE:
         curvature = abs(curvature)
     return slope, curvature
 
 
-def sigmoid_cost(m, is_positive, a1, b1, a0, b0, w1, w0):
-    """The loss at margin ``m``."""
-    t1 = positive(m, a1, b1)
-    t0 = negative(-m, a0, b0)
-    return w1 * t1[0] if is_positive else w0 * t0[0]
+def sigmoid_cost(m, y, smoothing, s1, s0, w1, w0):
+    """The loss at margin ``m`` under label ``y``."""
+    t1 = positive(m, s1)
+    t0 = negative(-m, s0)
+    if SOFT:
+        true = softened(y, smoothing)
+        return true * w1 * t1[0] + (number(1, m) - true) * w0 * t0[0]
+    return w1 * t1[0] if y > number(0, y) else w0 * t0[0]
 
 
-def sigmoid_probabilities(m, a1, b1, a0, b0, w1, w0):
+def sigmoid_probabilities(m, s1, s0, w1, w0):
     """Calibrated probability of label 0 and of label 1 at margin ``m``: the one at which the expected slope is 0."""
     t = near(m)
-    up, down = -w1 * positive(t, a1, b1)[1], -w0 * negative(-t, a0, b0)[1]
+    up, down = -w1 * positive(t, s1)[1], -w0 * negative(-t, s0)[1]
     both = up + down
     return up / both, down / both
 
@@ -89,14 +112,14 @@ def exponential(below):
     return exp_negative(below)
 
 
-def true_class_cost(below, others, a, b):
+def true_class_cost(below, others, s1):
     """The loss of a row that looks at its true class alone."""
-    return positive(below - log(others), a, b)[0]
+    return positive(below - log(others), s1)[0]
 
 
-def true_class_terms(below, others, a, b):
+def true_class_terms(below, others, s1):
     """Slope and curvature in the log-odds of the true class."""
-    terms = positive(below - log(others), a, b)
+    terms = positive(below - log(others), s1)
     return terms[1], terms[TERM]
 
 
@@ -117,15 +140,15 @@ def class_log_odds(below, leads, second, largest, rest, others):
     return below - (of_leader if leads else of_other)
 
 
-def class_balance(t, a, b, a0, b0):
+def class_balance(t, s1, s0):
     """What one class adds to the sums from which a row's calibrated probabilities follow, see :func:`class_share`.
 
     With its slopes in ``t`` if it is true and if it is false, ``p (1 - p)`` and the latter over their difference.
     """
     t = near(t)
     p, q = sigmoid(t)
-    if_true = -positive(t, a, b)[1]
-    if_false = -negative(-t, a0, b0)[1] if NEGATIVES else number(0, t)
+    if_true = -positive(t, s1)[1]
+    if_false = -negative(-t, s0)[1] if NEGATIVES else number(0, t)
     spread = if_true + if_false
     spread = spread if spread > SMALLEST_SLOPE else SMALLEST_SLOPE
     return p * q / spread, if_false / spread
@@ -143,48 +166,39 @@ def class_share(inverse, share, level, class_weight):
     return (eta if eta > zero else zero) / class_weight
 
 
-def class_cost(below, leads, is_true, second, largest, rest, others, a, b, a0, b0):
-    """What one class adds to the loss of a row that looks at all of them."""
+def class_cost(below, leads, true, false, second, largest, rest, others, s1, s0):
+    """What one class adds to the loss of a row, the label being so much for it and so much against it."""
     t = class_log_odds(below, leads, second, largest, rest, others)
-    cost_true, cost_false = positive(t, a, b)[0], negative(-t, a0, b0)[0]
-    return cost_true if is_true else cost_false
+    cost = true * positive(t, s1)[0]
+    return cost + false * negative(-t, s0)[0] if NEGATIVES else cost
 
 
 def class_terms(
-    below, leads, is_true, a1, b1, a0, b0, w1, class_weight, hessian_weight, second, largest, rest, others,
+    below, leads, true, false, hessian_true, hessian_false, s1, s0, w1, second, largest, rest, others,
     lead_weight, others_weight,
 ):  # fmt: skip
     """What one class contributes to its row: slope, mixed slope and curvature in its own log-odds.
 
-    Then ``1 / (1 - p)``, and what it adds to the leader's diagonal.
+    Then ``1 / (1 - p)``, and what it adds to the leader's diagonal. ``true`` and ``false`` are how much the label is for and
+    against the class, times the class weight; ``hessian_true`` and ``hessian_false`` the same, as the Hessian weighs it.
     """
-    one = number(1, below)
     zero = number(0, below)
-    total = one + others
+    total = number(1, below) + others
     e = exp_negative(below)
     contrary = others if leads else total - e
     t = class_log_odds(below, leads, second, largest, rest, others)
-    t1 = positive(t, a1, b1)
-    slope = t1[1] if is_true else zero
-    mixed_slope = slope
-    curvature = t1[TERM] if is_true else zero
-    if NEGATIVES:
-        t0 = negative(-t, a0, b0)
-        slope = slope if is_true else -t0[1]
-        mixed_slope = slope
-        curvature = curvature if is_true else t0[TERM]
-    slope = slope * class_weight
+    t1 = positive(t, s1)
+    slope = true * t1[1]
     if EXPECTED:
-        belief = w1 * e / total
-        mixed_slope = belief * t1[1]
-        curvature = belief * t1[TERM]
-        if NEGATIVES:
-            disbelief = (others_weight if leads else lead_weight + others_weight - w1 * e) / total
-            mixed_slope = mixed_slope - disbelief * t0[1]
-            curvature = curvature + disbelief * t0[TERM]
-    else:
-        mixed_slope = mixed_slope * hessian_weight
-        curvature = curvature * hessian_weight
+        hessian_true = w1 * e / total
+        hessian_false = (others_weight if leads else lead_weight + others_weight - w1 * e) / total
+    mixed_slope = hessian_true * t1[1]
+    curvature = hessian_true * t1[TERM]
+    if NEGATIVES:
+        t0 = negative(-t, s0)
+        slope = slope - false * t0[1]
+        mixed_slope = mixed_slope - hessian_false * t0[1]
+        curvature = curvature + hessian_false * t0[TERM]
     if TERM != 2:
         mixed_slope = mixed_slope if mixed_slope < zero else zero
     over = total / contrary
@@ -220,7 +234,7 @@ def class_derivatives(
 
 
 ELEMENTS = (
-    believed_weight, log_weight, mean_weight,
+    believed_weight, log_weight, mean_weight, softened,
     sigmoid_derivatives, sigmoid_cost, sigmoid_probabilities, exponential, true_class_cost, true_class_terms,
     cross_entropy_derivatives, class_log_odds, class_balance, class_level, class_share, class_cost, class_terms,
     class_derivatives,
@@ -228,14 +242,64 @@ ELEMENTS = (
 """Each after those that it calls itself."""
 
 
-def bindings_of(formula: Any, curvature: Any, inline: Any) -> dict[str, Any]:
+class Curvature(NamedTuple):
+    """How to turn the terms of a formula into a Hessian."""
+
+    term: int
+    """Which of a formula's results to take: 2 exact, 3 its positive terms, 4 reweighted."""
+    expected: bool = False
+    """Average over the labels as the model believes them, instead of the label that was seen."""
+    absolute: bool = False
+    """Take the absolute value at the end."""
+    smooth: bool = False
+    """Take the geometric mean of the class weights as the model believes the labels, instead of the weight of the one seen.
+
+    Then rows at the same margin count alike in ``min_child_weight`` and LightGBM's row counts, whatever their labels.
+    """
+
+
+class Program(NamedTuple):
+    """What a kernel is compiled for: a loss, a Hessian, and what its parameters and labels are like."""
+
+    formula: Formula | None
+    curvature: Curvature | None = None
+    same_shape: bool = True
+    """Whether positives and negatives have the same parameters."""
+    soft: bool = False
+    """Whether labels may lie between 0 and 1, or are smoothed."""
+
+    @property
+    def name(self) -> str:
+        """A name for the code that this makes of a kernel."""
+        formula, curvature = self.formula, self.curvature
+        parts = ["" if formula is None else digest(formula)]
+        if curvature is not None:
+            parts += [
+                str(curvature.term),
+                *(name for name in ("expected", "absolute", "smooth") if getattr(curvature, name)),
+            ]
+        parts += [name for name, on in (("sides", not self.same_shape), ("soft", self.soft)) if on]
+        return "_".join(filter(None, parts))
+
+
+def bindings_of(program: Program, inline: Any) -> dict[str, Any]:
     """What the names of a loop or kernel stand for; ``inline`` makes a compiled function of a plain or an inlined one."""
+    formula, curvature = program.formula, program.curvature
+    if formula is None:
+        return {}
+    shape_of, shape_at, shape_if = map(inline, shape_functions(len(formula.shape)))
     names = {
-        "positive": inline(formula.positive),
-        "negative": inline(formula.negative),
-        "SYMMETRIC": formula.positive is formula.negative,
-        "CROSS_ENTROPY": formula.name == "cross_entropy",
-        "NEGATIVES": formula.negatives_in_softmax,
+        "positive": inline(compiled(formula.positive, formula.shape)),
+        "negative": inline(compiled(formula.negative, formula.shape)),
+        "shape_of": shape_of,
+        "shape_at": shape_at,
+        "shape_if": shape_if,
+        "N_SHAPE": len(formula.shape),
+        "SYMMETRIC": formula.symmetric,
+        "SAME_SHAPE": program.same_shape,
+        "SOFT": program.soft,
+        "CROSS_ENTROPY": is_cross_entropy(formula) and not program.soft,
+        "NEGATIVES": formula.all_classes,
     }
     if curvature is not None:
         names |= {

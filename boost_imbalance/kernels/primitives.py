@@ -220,11 +220,13 @@ def _bits_of_root_half(f: _Format) -> int:
 
 @intrinsic
 def number(typingctx: Any, value: Any, like: Any) -> Any:
-    """The whole number ``value`` in the format of ``like``: a bare 1 would turn float32 arithmetic into float64."""
-    if like not in _FORMATS or not isinstance(value, types.Integer):
+    """The number ``value`` in the format of ``like``: a bare 1 would turn float32 arithmetic into float64."""
+    if like not in _FORMATS or not isinstance(value, (types.Integer, types.Float)):
         return None
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.sitofp(args[0], _FORMATS[signature.return_type].type)
+        if isinstance(signature.args[0], types.Integer):
+            return builder.sitofp(args[0], _FORMATS[signature.return_type].type)
+        return context.cast(builder, args[0], signature.args[0], signature.return_type)
 
     return like(value, like), codegen

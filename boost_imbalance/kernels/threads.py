@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -29,22 +30,23 @@ def part_count(rows: int, n_threads: int, smallest: int) -> int:
     return max(1, min(8 * n_threads, rows // smallest)) if n_threads > 1 else 1
 
 
-def run_parts(part: Callable[[int, int, int], None], rows: int, count: int, n_threads: int) -> None:
-    """Call ``part(index, start, stop)`` over ``rows`` in ``count`` parts.
+def run_parts(
+    kernel: Callable[..., Any], inputs: tuple[Any, ...], outputs: tuple[Any, ...], parts: Any, rows: int, n_threads: int
+) -> None:
+    """Call ``kernel(*inputs, start, stop, *outputs, parts[i])`` over ``rows``, in as many parts as ``parts`` has entries.
 
     Each thread takes the next part when it is done with one, so that one which is kept waiting for a processor, as by
     the spinning threads of a booster, holds nobody up.
     """
-    edges = [rows * i // count for i in range(count + 1)]
-    remaining, lock = iter(range(count)), threading.Lock()
-
-    def take() -> int | None:
-        with lock:
-            return next(remaining, None)
+    count = len(parts)
+    if count == 1:
+        kernel(*inputs, 0, rows, *outputs, parts[0])
+        return
+    remaining = iter(range(count))  # whose next() the interpreter's lock makes atomic
 
     def work() -> None:
-        while (index := take()) is not None:
-            part(index, edges[index], edges[index + 1])
+        for i in remaining:
+            kernel(*inputs, rows * i // count, rows * (i + 1) // count, *outputs, parts[i])
 
     helpers = min(n_threads, count) - 1
     others = [_get_pool(helpers).submit(work) for _ in range(helpers)]

@@ -3,18 +3,80 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.losses import labels
-from boost_imbalance.losses.base import Resolved
+from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
 
 _ATTACHED = "_boost_imbalance_labels"
+
+
+class LightGBM:
+    """See :class:`boost_imbalance.losses.protocol.Library`."""
+
+    name = "lightgbm"
+    calls_from = "lightgbm.basic"
+
+    def is_data(self, value: Any) -> bool:
+        """See :class:`Library`."""
+        module = sys.modules.get("lightgbm")
+        return module is not None and isinstance(value, module.Dataset)
+
+    def is_booster(self, value: Any) -> bool:
+        """See :class:`Library`."""
+        module = sys.modules.get("lightgbm")
+        return module is not None and isinstance(value, module.Booster)
+
+    def label_and_weight(self, data: Any) -> tuple[Any, Any]:
+        """Those of :func:`multilabel_dataset`, or the data set's own."""
+        own = attached(data)
+        return (data.get_label(), data.get_weight()) if own is None else own
+
+    def training_data(self, booster: Any) -> Any:
+        """The data set of a booster in training."""
+        return getattr(booster, "train_set", None)
+
+    def n_outputs(self, booster: Any) -> int:
+        """Number of margins of a row."""
+        return int(booster.num_model_per_iteration())
+
+    def device(self, booster: Any) -> int | None:
+        """None: LightGBM takes gradients from the host."""
+        return None
+
+    def hessian_factor(self, n_classes: int) -> float:
+        """LightGBM makes the diagonal larger by the number of classes over that of the others."""
+        return n_classes / (n_classes - 1.0)
+
+    def sum_over_workers(self) -> Callable[[Array], Array] | None:
+        """None: LightGBM's Python interface has no sum over workers; fix class counts with ``fit`` before a distributed training."""
+        return None
+
+    def metric_result(self, metric: Any, value: float) -> Any:
+        """A name, the value, and which way is better."""
+        return metric.name, value, metric.greater_is_better
+
+    def params(self, objective: Any, fitted: FittedLoss) -> dict[str, Any]:
+        """Training parameters: the objective, its number of columns, and no metric of LightGBM's own."""
+        chosen = {"objective": objective, "metric": "None"}
+        return {**chosen, "num_class": fitted.counts.columns} if fitted.counts.columns > 1 else chosen
+
+    def constant_model(self, start: Array, data: Any) -> Any:
+        """A model that predicts ``start`` for every row."""
+        return constant_model(start, data)
+
+    def with_link(self, booster: Any, multilabel: bool) -> Any:
+        """A copy of a model whose text names its link."""
+        return with_link(booster, multilabel)
+
 
 _TREE = """Tree={index}
 num_leaves=1
@@ -56,12 +118,6 @@ end of parameters
 
 pandas_categorical:{categories}
 """
-
-
-def params(objective: Any, resolved: Resolved) -> dict[str, Any]:
-    """Training parameters: the objective, its number of columns, and no metric of LightGBM's own."""
-    chosen = {"objective": objective, "metric": "None"}
-    return {**chosen, "num_class": resolved.counts.columns} if resolved.counts.columns > 1 else chosen
 
 
 def constant_model(start: Array, data: Any) -> Any:

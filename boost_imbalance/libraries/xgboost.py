@@ -1,4 +1,4 @@
-"""XGBoost: the start, on the scale that each of its objectives wants."""
+"""XGBoost: its data sets, its boosters, and the start on the scale that each of its objectives wants."""
 
 from __future__ import annotations
 
@@ -13,11 +13,68 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
-from boost_imbalance.losses.base import Resolved
+from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.start import clip_prior
 
 Array = npt.NDArray[Any]
+
+
+class XGBoost:
+    """See :class:`boost_imbalance.losses.protocol.Library`."""
+
+    name = "xgboost"
+    calls_from = "xgboost.core"
+
+    def is_data(self, value: Any) -> bool:
+        """See :class:`Library`."""
+        module = sys.modules.get("xgboost")
+        return module is not None and isinstance(value, module.DMatrix)
+
+    def is_booster(self, value: Any) -> bool:
+        """See :class:`Library`."""
+        module = sys.modules.get("xgboost")
+        return module is not None and isinstance(value, module.Booster)
+
+    def label_and_weight(self, data: Any) -> tuple[Any, Any]:
+        """Read where XGBoost keeps them."""
+        return label_of(data), weight_of(data)
+
+    def training_data(self, booster: Any) -> Any:
+        """None: an XGBoost booster does not know its training data."""
+        return None
+
+    def n_outputs(self, booster: Any) -> int:
+        """Number of margins of a row."""
+        learner = json.loads(booster.save_config())["learner"]["learner_model_param"]
+        return max(1, int(learner["num_class"]), int(learner["num_target"]))
+
+    def device(self, booster: Any) -> int | None:
+        """The GPU of a booster."""
+        if booster not in _devices:
+            _devices[booster] = _device_of(booster)
+        return _devices[booster]
+
+    def hessian_factor(self, n_classes: int) -> float:
+        """XGBoost doubles the diagonal."""
+        return 2.0
+
+    def sum_over_workers(self) -> Callable[[Array], Array] | None:
+        """XGBoost's own sum over the workers of a distributed training."""
+        module = sys.modules.get("xgboost")
+        if module is None or not module.collective.is_distributed():
+            return None
+        collective = module.collective
+        # Before version 3.4 allreduce returns a flat array.
+        return lambda array: np.asarray(collective.allreduce(array, collective.Op.SUM)).reshape(array.shape)
+
+    def metric_result(self, metric: Any, value: float) -> Any:
+        """A name, and the value."""
+        return metric.__name__, value
+
+    def params(self, fitted: FittedLoss) -> dict[str, Any]:
+        """Training parameters: the link, and ``base_score``."""
+        return params(fitted)
 
 
 class _Reference:
@@ -65,27 +122,6 @@ def _reference(data: Any, field: str) -> Any:
     return reference if arrays.is_usable() else None
 
 
-def booster_device() -> int | None:
-    """The GPU of the booster that asks for gradients, None if it is on the host.
-
-    An objective is not handed its booster, but is called by it.
-    """
-    xgboost = sys.modules.get("xgboost")
-    frame = sys._getframe(1) if xgboost is not None else None
-    for _ in range(_MOST_CALLERS):
-        if frame is None:
-            break
-        if frame.f_globals.get("__name__") == "xgboost.core":
-            booster = frame.f_locals.get("self")
-            if xgboost is not None and isinstance(booster, xgboost.Booster):
-                if booster not in _devices:
-                    _devices[booster] = _device_of(booster)
-                return _devices[booster]
-        frame = frame.f_back
-    return None
-
-
-_MOST_CALLERS = 8
 _devices: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
 
 
@@ -94,32 +130,19 @@ def _device_of(booster: Any) -> int | None:
     return int(ordinal or 0) if name == "cuda" else None
 
 
-def sum_over_workers(margin_type: Any) -> Callable[[Array], Array] | None:
-    """What adds an array up over the workers of a distributed XGBoost training; None where there is one process.
-
-    LightGBM's Python interface has no such function: fix class counts with ``fit`` before a distributed training there.
-    """
-    xgboost = sys.modules.get("xgboost")
-    if xgboost is None or margin_type != np.float32 or not xgboost.collective.is_distributed():
-        return None
-    collective = xgboost.collective
-    # allreduce returns a flat array.
-    return lambda array: np.asarray(collective.allreduce(array, collective.Op.SUM)).reshape(array.shape)
-
-
-def params(resolved: Resolved) -> dict[str, Any]:
+def params(fitted: FittedLoss) -> dict[str, Any]:
     """Training parameters: the link, and ``base_score``."""
     chosen: dict[str, Any] = {"disable_default_eval_metric": 1}
-    if resolved.task is Task.MULTICLASS:
+    if fitted.task is Task.MULTICLASS:
         # base_score of a softmax is a margin. XGBoost's own is log(prior + 1e-6), less its mean.
-        start = np.log(resolved.counts.priors + 1e-6) if resolved.is_built_in else resolved.start
+        start = np.log(fitted.counts.priors + 1e-6) if fitted.is_built_in else fitted.start
         start = start - start.mean()
         chosen |= {"objective": "multi:softprob", "num_class": len(start)}
         return {**chosen, "base_score": [float(value) for value in start]}
     # base_score of a logistic objective is a probability.
-    share = resolved.counts.priors if resolved.is_built_in else 1.0 / (1.0 + np.exp(-resolved.start))
+    share = fitted.counts.priors if fitted.is_built_in else 1.0 / (1.0 + np.exp(-fitted.start))
     start = np.asarray(clip_prior(share))
     chosen["objective"] = "binary:logistic"
-    if resolved.task is Task.MULTILABEL:
+    if fitted.task is Task.MULTILABEL:
         return {**chosen, "base_score": [float(value) for value in start]}
     return {**chosen, "base_score": float(start[0])}

@@ -1,4 +1,4 @@
-"""Which engine computes: the host's, or the one on the GPU where the arrays are."""
+"""Which backend computes: the host's kernels, or those on the GPU where the arrays are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import warnings
 from typing import Any
 
-from boost_imbalance.kernels import cpu as runner
+from boost_imbalance.kernels import cpu
 from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.losses import labels
 
@@ -36,13 +36,13 @@ def to_predict(device: str) -> str:
     return "auto" if device == "cuda" and not arrays.is_usable() else device
 
 
-def engine(gpu: bool) -> Any:
+def backend(gpu: bool) -> Any:
     """The module whose functions run formulas over arrays."""
-    return importlib.import_module("boost_imbalance.kernels.cuda.runner") if gpu else runner
+    return importlib.import_module("boost_imbalance.kernels.cuda.runner") if gpu else cpu
 
 
 def place(gpu: bool, margin: Any, label: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
-    """Margins, labels and weights, checked, and in the memory of the engine."""
+    """Margins, labels and weights, checked, and in the memory of the backend."""
     m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
     labels.task_of(m, y)
     w = labels.as_weight(sample_weight, y, gpu)

@@ -1,144 +1,189 @@
-"""The loss as plain NumPy functions: value, gradient, curvature, start and calibrated probability."""
+"""The base class of all losses: a formula with parameters, as an objective for the libraries and as plain functions."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, cast
+import linecache
+import traceback
+import types
+import weakref
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.kernels import cpu as runner
-from boost_imbalance.kernels.cpu import Row
 from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.kernels.derivatives import Terms, completed, terms_of
+from boost_imbalance.kernels.expressions import Expression, constant, evaluate, variable
+from boost_imbalance.kernels.source import Formula, T
 from boost_imbalance.kernels.threads import default_threads
-from boost_imbalance.losses import backend as engines
-from boost_imbalance.losses import labels, start
-from boost_imbalance.losses import weighting as weights
-from boost_imbalance.losses.curvature import CURVATURES, Curvature
-from boost_imbalance.losses.formula import CROSS_ENTROPY, Formula
+from boost_imbalance.losses import backend, labels, protocol, weighting
+from boost_imbalance.losses.fitted import FittedLoss, fitted_loss
 from boost_imbalance.losses.labels import Counts, Task
-from boost_imbalance.losses.parameters import Parameters, is_whole
+from boost_imbalance.losses.metric import LossMetric
+from boost_imbalance.losses.parameters import (
+    Parameter,
+    PerClass,
+    check_device,
+    check_hessian,
+    check_range,
+    check_scale,
+    check_threads,
+    check_weights,
+    hashable,
+    is_whole,
+    parameter,
+    same,
+)
+from boost_imbalance.losses.training import Training, raise_if_wrong
 
 Array = npt.NDArray[Any]
 
-DEFAULT_CURVATURE = "bound"
-"""By measurement, see BENCHMARKS.md."""
-
-
-@dataclass(frozen=True, eq=False)
-class Resolved:
-    """A loss whose class weights and offsets are numbers: parameters met counts."""
-
-    parameters: Parameters
-    counts: Counts
-    coefficients: Array
-    """Float64, as the engine's loops take them; scales are 1 and there is no floor under the Hessian."""
-
-    @property
-    def task(self) -> Task:
-        """Binary, multi-class or multi-label."""
-        return self.counts.task
-
-    @property
-    def softmax(self) -> bool:
-        """Whether the link is a softmax; else a sigmoid per column."""
-        return self.counts.task is Task.MULTICLASS
-
-    @property
-    def formula(self) -> Formula:
-        """What the engine runs."""
-        return self.parameters.formula
-
-    @property
-    def curvature(self) -> Curvature:
-        """The Hessian that was asked for, or the default; all are one for plain cross-entropy."""
-        if self.is_built_in:
-            return CURVATURES["exact"]
-        curvature = CURVATURES[self.parameters.hessian or DEFAULT_CURVATURE]
-        w1, w0 = self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
-        equal = (w1 == w1[0]).all() if self.softmax else (w1 == w0).all()
-        return curvature._replace(smooth=False) if equal else curvature  # the mean of equal weights costs time
-
-    @property
-    def offset(self) -> Array:
-        """What training adds to the margins of each column."""
-        return np.asarray(self.coefficients[Row.OFFSET])
-
-    @property
-    def is_built_in(self) -> bool:
-        """Whether this is the cross-entropy that the libraries have themselves."""
-        return (
-            self.formula is CROSS_ENTROPY
-            and not self.offset.any()
-            and bool((self.coefficients[Row.POSITIVE_WEIGHT] == 1).all())
-            and (self.softmax or bool((self.coefficients[Row.NEGATIVE_WEIGHT] == 1).all()))
-        )
-
-    @functools.cached_property
-    def start(self) -> Array:
-        """The constant margin of each column that minimises the loss, float64 of shape (columns,)."""
-        priors = start.clip_prior(self.counts.priors)
-        w1, w0 = self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
-        if self.softmax:
-            if self.formula is CROSS_ENTROPY:
-                share = priors * np.maximum(w1, start.SMALLEST_PRIOR * w1.max())
-                u = np.log(share / share.sum())
-            else:
-                u = start.softmax_start(self._softmax_terms, priors, w1)
-        elif self.formula is CROSS_ENTROPY:
-            share = start.clip_prior(priors * w1 / (priors * w1 + (1.0 - priors) * w0))
-            u = np.log(share / (1.0 - share))  # as LightGBM computes it, to the last bit
-        else:
-            u = np.array(
-                [
-                    start.sigmoid_start(functools.partial(self._slopes, k), priors[k], w1[k], w0[k])
-                    for k in range(self.counts.columns)
-                ]
-            )
-        return np.asarray(u - self.offset)
-
-    @property
-    def calibrating_shift(self) -> Array | None:
-        """What to add to the margins of each column so that their plain link is calibrated; None if no constant does it."""
-        if self.formula is not CROSS_ENTROPY:
-            return None
-        w1, w0 = self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
-        shift = self.offset - np.log(w1 if self.softmax else w1 / w0)
-        return np.asarray(shift - shift.mean() if self.softmax else shift)
-
-    def _terms(self, column: int, t: Array) -> Array:
-        return runner.evaluate(self.formula, t, self.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1, column])
-
-    def _slopes(self, column: int, t: Array) -> tuple[Array, Array]:
-        """Slope in the log-odds ``t`` (n,) if the column is 1, and if it is 0; without class weights."""
-        terms = self._terms(column, t)
-        return terms[0, 1], -terms[1, 1]
-
-    def _softmax_terms(self, t: Array) -> tuple[Array, Array, Array, Array]:
-        terms = np.stack([self._terms(k, t[k : k + 1])[:, :2, 0] for k in range(len(t))])
-        seen = 1.0 if self.formula.negatives_in_softmax else 0.0
-        return terms[:, 0, 0], terms[:, 0, 1], seen * terms[:, 1, 0], -seen * terms[:, 1, 1]
+COMMON = """\
+weights : "balanced", float, array_like or dict, optional
+    Class weights, times any other that this loss brings. ``"balanced"``: inverse frequency ``n / (K n_k)``, by label
+    if multi-label. A number: weight of the positive class. An array: one weight per class; in a multi-label task one
+    positive weight per label, or shape (labels, 2) for label 0 and 1. A dict: by class or label, the others 1.
+clip_weights : (float, float), optional
+    Lowest and highest class weight, applied to the product.
+tau : float
+    Strength of the logit adjustment added to margins in training; see :func:`logit_adjusted_objective`.
+smoothing : float
+    In [0, 1): labels are moved by this share towards the mean label, 1/2 or one in K.
+hessian : {"exact", "expected", "positive_terms", "absolute", "reweighted"}, optional
+    Curvature handed to the booster. ``exact``: the second derivative, which is negative where a focal loss meets a
+    badly misclassified row; of a weighted cross-entropy it gives the trees of the library's own class weights.
+    ``positive_terms``, the default: without its negative terms, and under the geometric mean of the class weights, each
+    class as probable as ``sigmoid`` or ``softmax`` of the margin says. ``expected``: the mean over labels of the second
+    derivative, with the same probabilities; of a sigmoid, never less than by calibrated ones, which is positive. It
+    learns more slowly and overfits less. ``absolute``: the absolute value. ``reweighted``: cross-entropy's, under the
+    frozen dynamic weight.
+scale : {"auto", "start"} or float
+    What gradient and Hessian are multiplied by on their way to a booster. It does not change the loss, but decides
+    what ``min_child_weight``, ``lambda`` and ``min_sum_hessian_in_leaf`` mean. ``"start"``: such that the mean Hessian
+    at this loss's start is that of cross-entropy at its own, under the same class weights at mean 1. Where a class is
+    rare and gamma high, that is far below 1 and strengthens ``lambda``. ``"auto"``: the same, but never less than what
+    brings the class weights to mean 1.
+n_threads : int, optional
+    Default: the processors that this process may use.
+device : {"auto", "cpu", "cuda"}
+    Where to compute. ``"auto"``: on the GPU where the labels of the training data are on it, or the booster is
+    (XGBoost), or where the arrays are that a function is given; else on the host. ``"cuda"`` needs the extra
+    ``boost-imbalance[cuda]``.
+"""
 
 
 class Loss:
-    """A loss for imbalanced data, as functions of NumPy arrays. The package's constructors make one."""
+    """A loss for imbalanced data, which XGBoost and LightGBM can train.
 
-    def __init__(self, constructor: Callable[..., Any], parameters: Parameters) -> None:
-        self._constructor = constructor
-        self._parameters = parameters
-        self._fitted: Resolved | None = None
-        self._seen: Resolved | None = None
+    The same object goes into ``xgboost.train(obj=)``, ``xgboost.cv(obj=)``, ``XGBClassifier(objective=)``,
+    ``lightgbm.train({"objective": })``, ``lightgbm.cv`` and ``LGBMClassifier(objective=)``. Whether the task is binary,
+    multi-class or multi-label follows from the shapes of margins and labels. It is a value: objects with equal parameters
+    are equal, and none ever changes. What a training has to remember is kept with that training.
+
+    A loss of your own is a subclass with a formula and parameters. ``positive(self, t)`` is what a true outcome costs at the
+    log-odds ``t`` of that outcome, so that ``sigmoid(t)`` is its probability: the margin where the label is 1, minus the
+    margin where it is 0, and ``log(p / (1 - p))`` of the true class under a softmax. Gradient, Hessians, start, calibrated
+    probabilities and everything else follow from it. Where label 0 costs something else, define ``negative(self, t)`` too,
+    with ``t`` the log-odds of label 0; a softmax then adds it for every class that is not the true one.
+
+    Parameters
+    ----------
+    {common}
+
+    Examples
+    --------
+    >>> from boost_imbalance import Loss, log_sigmoid, parameter, sigmoid
+    >>> class Poly1(Loss):
+    ...     '''-log p + epsilon (1 - p); Leng et al., PolyLoss, ICLR 2022.'''
+    ...     epsilon: float = parameter(1.0, low=-1.0)
+    ...     def positive(self, t):
+    ...         return -log_sigmoid(t) + self.epsilon * sigmoid(-t)
+    >>> gradient, hessian = Poly1(epsilon=2.0).gradient_hessian([0.0, 0.0], [0, 1])
+    >>> gradient.tolist()
+    [1.0, -1.0]
+    """
+
+    weights: Any = Parameter(None, check=check_weights, common=True)
+    clip_weights: Any = Parameter(None, check=check_range, common=True)
+    tau: Any = Parameter(0.0, lambda v: v >= 0, "finite and not negative", low=0.0, scalar=True, common=True)
+    smoothing: Any = Parameter(
+        0.0, lambda v: (v >= 0) & (v < 1), "at least 0 and less than 1", low=0.0, high=1.0, scalar=True, common=True
+    )
+    hessian: Any = Parameter(None, check=check_hessian, common=True)
+    scale: Any = Parameter("auto", check=check_scale, common=True)
+    n_threads: Any = Parameter(None, check=check_threads, common=True)
+    device: Any = Parameter("auto", check=check_device, common=True)
+
+    priors: ClassVar[Any] = None
+    """Class shares for the logit adjustment; None for those of the training labels."""
+    public_name: ClassVar[str | None] = None
+    """What ``repr`` calls the class, where that is not its own name."""
+    weights_move: ClassVar[bool] = False
+    """Whether class weights follow the model's errors; see :meth:`moved_weights`."""
+
+    _declared: ClassVar[dict[str, Parameter]]
+    _by_class: ClassVar[dict[str, PerClass]]
+    _formulas: ClassVar[dict[frozenset[str], Formula]]
+    _tested: ClassVar[set[Any]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        _declare(cls)
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        cls = type(self)
+        if cls is Loss:
+            raise TypeError("Loss has no formula; define one in a subclass, or take focal_objective() or another.")
+        try:
+            bound = inspect.signature(cls).bind(*arguments, **keywords)
+        except TypeError as error:
+            raise TypeError(f"{self.constructor_name}: {error}; it has {', '.join(cls._declared)}.") from None
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            self.__dict__[name] = cls._declared[name].checked(value)
+        self._begin(None)
+        _test(self)
+
+    def _begin(self, counts: Counts | None) -> None:
+        self.__dict__["counts"] = counts
+        self.__dict__["_memory"] = _Memory()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a loss does not change; make another one with replace({name}=...).")
+
+    __delattr__ = __setattr__  # type: ignore[assignment]
+
+    # A loss is a value ---------------------------------------------------------------------------------------------------
+
+    def _key(self) -> Any:
+        return tuple((name, hashable(value)) for name, value in self.parameters.items()), self.counts
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._key() == other._key()  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        try:
+            return hash((type(self), self._key()))
+        except TypeError:  # an argument of a type that has no hash
+            return hash(type(self))
+
+    def __reduce__(self) -> Any:
+        return _rebuilt, (type(self), self.parameters, self.counts, self._memory.told)
+
+    def __copy__(self) -> Any:
+        return _rebuilt(type(self), self.parameters, self.counts, self._memory.told)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__copy__()
 
     def __repr__(self) -> str:
-        blank, defaults = Parameters(), inspect.signature(self._constructor).parameters
         shown = {
-            name: value
-            for name, value in self.parameters.items()
-            if not (_same(value, getattr(blank, self._field(name))) and _same(value, defaults[name].default))
+            name: self.__dict__[name]
+            for name, declared in type(self)._declared.items()
+            if not same(self.__dict__[name], declared.default)
+            or not (declared.default is None or same(declared.default, 0.0) or same(declared.default, _usual(name)))
         }
         return f"{self.constructor_name}({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
@@ -152,13 +197,7 @@ class Loss:
         >>> focal_objective(gamma=3.0).parameters["gamma"]
         3.0
         """
-        return {
-            name: getattr(self._parameters, self._field(name)) for name in inspect.signature(self._constructor).parameters
-        }
-
-    def _field(self, name: str) -> str:
-        """Where :class:`Parameters` keeps an argument of the constructor."""
-        return next((field for field, shown in self._parameters.names.items() if shown == name), name)
+        return {name: self.__dict__[name] for name in type(self)._declared}
 
     def replace(self, **changes: Any) -> Any:
         """A new objective with some of the constructor's arguments changed; it has seen no labels yet.
@@ -173,62 +212,120 @@ class Loss:
         for name in changes:
             if name not in known:
                 raise ValueError(f"{name!r} is not a parameter of {self.constructor_name}; it has {', '.join(known)}.")
-        return self._constructor(**{**known, **changes})
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether :meth:`fit` has fixed what depends on class counts."""
-        return self._fitted is not None
-
-    @property
-    def counts(self) -> Counts | None:
-        """Of the labels of :meth:`fit`, or of the last training; None before either."""
-        return None if self._seen is None else self._seen.counts
-
-    @property
-    def needs_counts(self) -> bool:
-        """Whether the loss itself depends on how often each class occurs."""
-        return self._parameters.needs_counts
-
-    @property
-    def constructor_name(self) -> str:
-        """Which function of this package made it."""
-        return str(self._constructor.__name__)
-
-    @property
-    def resolved(self) -> Resolved:
-        """The loss for the labels of :meth:`fit`, or of the last training."""
-        known = self._fitted or self._seen
-        if known is None:
-            raise ValueError(f"{self!r} has not seen any labels; call fit(label) first.")
-        return known
+        return type(self)(**{**known, **changes})
 
     def copy(self, **changes: Any) -> Any:
         """Like :meth:`replace`, but with the class counts that :meth:`fit` has fixed."""
         made = self.replace(**changes)
-        return made if self._fitted is None else made.fit_counts(self._fitted.counts)
+        return made if self.counts is None else made.fit_counts(self.counts)
+
+    @property
+    def constructor_name(self) -> str:
+        """The name under which this package, or the class, makes such a loss."""
+        return self.public_name or type(self).__name__
+
+    # The formula ---------------------------------------------------------------------------------------------------------
+
+    def positive(self, t: Any) -> Any:
+        """What a true outcome costs at its log-odds ``t``."""
+        raise NotImplementedError(f"{type(self).__name__} has no formula; define positive(self, t).")
+
+    def negative(self, t: Any) -> Any:
+        """What label 0 costs at the log-odds ``t`` of label 0; the same as :meth:`positive`, unless a subclass says otherwise."""
+        return self.positive(t)
+
+    @property
+    def formula(self) -> Formula:
+        """The traced formula, with parameters left out that are 0."""
+        zero = frozenset(
+            name
+            for name, declared in type(self)._declared.items()
+            if declared.is_number
+            and not declared.common
+            and self.__dict__[name] is not None
+            and not np.any(self.__dict__[name])
+        )
+        return _formula(type(self), zero)
+
+    def class_weights(self, counts: Counts) -> Array:
+        """Weight of each class, shape (classes, 1), or of label 0 and 1 in each column, shape (2, columns)."""
+        return weighting.product(self.weights, counts)
+
+    def class_parameters(self, counts: Counts) -> Mapping[str, Any]:
+        """Values of what :func:`per_class` declares, in the shape of :meth:`class_weights`."""
+        return {}
+
+    def offset(self, counts: Counts) -> Array:
+        """What training adds to the margins of each column."""
+        return weighting.logit_adjustment(self.tau, self.priors, counts)
+
+    def moved_weights(self, weights: Array, missed: Array) -> Array:
+        """Class weights of the next round, from those of the last one and the share of each class that is missed."""
+        return weights
+
+    @property
+    def needs_counts(self) -> bool:
+        """Whether the loss itself depends on how often each class occurs."""
+        adjusted = self.tau > 0 and self.priors is None
+        return isinstance(self.weights, str) or adjusted or bool(type(self)._by_class)
+
+    @property
+    def threads(self) -> int:
+        """How many threads compute."""
+        return self.n_threads or default_threads()
+
+    # Labels --------------------------------------------------------------------------------------------------------------
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether :meth:`fit` has fixed what depends on class counts."""
+        return self.counts is not None
+
+    @property
+    def fitted(self) -> FittedLoss:
+        """The loss for the labels of :meth:`fit`, or for those of the training that this object has served."""
+        known = self._known()
+        if known is None:
+            raise ValueError(f"{self!r} has not seen any labels; use the objective that fit(label) returns.")
+        return known
+
+    def _known(self) -> FittedLoss | None:
+        memory = self._memory
+        if self.counts is not None:
+            if memory.fitted is None:
+                memory.fitted = fitted_loss(self, self.counts)
+            return memory.fitted
+        seen = memory.trained or memory.told
+        if len(seen) > 1:
+            raise ValueError(
+                f"{self!r} has served trainings with different labels; use the objective that fit(label) returns, with the "
+                f"labels that belong to these margins."
+            )
+        return fitted_loss(self, seen[0]) if seen else None
 
     def fit_counts(self, counts: Counts) -> Any:
         """:meth:`fit` to labels that have been counted already."""
-        self._fitted = self._seen = self._resolve(counts)
-        return self
+        made = _rebuilt(type(self), self.parameters, counts, ())
+        _ = made.fitted  # what cannot be fitted says so here
+        return made
 
     def fit(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
-        """Fix whatever depends on class counts: class weights, logit adjustment, scale and start.
+        """The same loss with everything fixed that depends on class counts: class weights, logit adjustment, scale and start.
 
         Without it they are worked out from the training labels when a training starts.
 
         Parameters
         ----------
         label : array_like, shape (n,) or (n, labels)
-            0 or 1, or class indices; two dimensions mean a multi-label task.
+            0 or 1, or a number between them for a label that is not certain; or class indices. Two dimensions mean a
+            multi-label task, or, with ``n_classes``, a probability for each class.
         sample_weight : array_like, shape (n,), optional
         n_classes : int, optional
-            Number of classes, where the highest may be missing from ``label``.
+            Number of classes, where the highest may be missing from ``label``, or where ``label`` has a column for each.
 
         Returns
         -------
-        The objective itself.
+        A new objective, with the labels' counts; this one is left as it is.
 
         Raises
         ------
@@ -243,6 +340,45 @@ class Loss:
         [0.25]
         """
         return self.fit_counts(self._count(label, sample_weight, n_classes))
+
+    def bind(
+        self, label: Any, sample_weight: Any = None, n_classes: int | None = None, library: str | None = None
+    ) -> Training:
+        """The training of this loss for the given labels, as an object of its own.
+
+        What ``obj=objective`` does behind the scenes, for those who call a loss themselves, or for another library.
+
+        Parameters
+        ----------
+        label : array_like, shape (n,) or (n, labels)
+        sample_weight : array_like, shape (n,) or (n, labels), optional
+        n_classes : int, optional
+            As in :meth:`fit`.
+        library : {"xgboost", "lightgbm"}, optional
+            Whose Hessian of a softmax is wanted; None for the loss's own.
+
+        Returns
+        -------
+        Training
+            Call it with margins; it gives gradient and Hessian.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from boost_imbalance import adaptive_objective
+        >>> training = adaptive_objective(rate=0.5).bind([0, 1])
+        >>> _ = training(np.array([-1.0, -1.0]))  # label 1 is missed and stays at 1; label 0 is right and halves
+        >>> gradient, _ = training(np.array([-0.9, -0.9]))
+        >>> print(gradient.round(4))
+        [ 0.0723 -0.7109]
+        """
+        gpu = backend.use_gpu(self.device, label)
+        y = labels.as_label(label, gpu)
+        task, columns = self._task(y, n_classes)
+        found = None if library is None else protocol.library(library)
+        return Training(self, y, labels.as_weight(sample_weight, y, gpu), task, columns, found)
+
+    # Functions of arrays -------------------------------------------------------------------------------------------------
 
     def loss(self, margin: Any, label: Any, sample_weight: Any = None) -> Array:
         """Loss of each row, or of each row and label in a multi-label task.
@@ -266,9 +402,9 @@ class Loss:
         >>> focal_objective(gamma=2.0).loss([0.0, 3.0], [1, 1]).round(4).tolist()
         [0.1733, 0.0001]
         """
-        gpu = engines.use_gpu(self._parameters.device, margin, label)
-        m, y, w, resolved = self._prepare(margin, label, sample_weight, self._fitted, gpu)
-        return cast(Array, arrays.like(self._loss(m, y, w, resolved, gpu), margin))
+        gpu = backend.use_gpu(self.device, margin, label)
+        m, y, w, fitted = self._prepare(margin, label, sample_weight, self._own(), gpu)
+        return cast(Array, arrays.like(self._loss(m, y, w, fitted, gpu), margin))
 
     def gradient_hessian(self, margin: Any, label: Any, sample_weight: Any = None) -> tuple[Array, Array]:
         """First derivative of :meth:`loss` in the margin, and the curvature chosen with ``hessian=``.
@@ -294,15 +430,14 @@ class Loss:
         >>> gradient.round(4).tolist()
         [-0.2983, -0.0003]
         """
-        gpu = engines.use_gpu(self._parameters.device, margin, label)
-        m, y, w, resolved = self._prepare(margin, label, sample_weight, self._fitted, gpu)
-        engine = engines.engine(gpu)
+        gpu = backend.use_gpu(self.device, margin, label)
+        m, y, w, fitted = self._prepare(margin, label, sample_weight, self._own(), gpu)
+        engine = backend.backend(gpu)
         out = engine.empty_like(m), engine.empty_like(m)
         checks = engine.gradient_hessian(
-            resolved.formula, resolved.curvature, m, y, w, resolved.coefficients.astype(m.dtype), out,
-            softmax=resolved.softmax, n_threads=self._threads,
-        )  # fmt: skip
-        self._raise_if_wrong(checks, m, y, w, resolved)
+            fitted.program, m, y, w, fitted.coefficients.astype(m.dtype), out, softmax=fitted.softmax, n_threads=self.threads
+        )
+        raise_if_wrong(checks, m, y, w, fitted)
         return arrays.like(out[0], margin), arrays.like(out[1], margin)
 
     def probability(self, margin: Any) -> Array:
@@ -322,7 +457,8 @@ class Loss:
         Raises
         ------
         ValueError
-            If it takes class counts to know, and there was neither a training nor a call of :meth:`fit`.
+            If it takes class counts to know, and this object has neither come from :meth:`fit` nor served a training, or has
+            served several with different labels.
 
         References
         ----------
@@ -335,24 +471,25 @@ class Loss:
         >>> focal_objective(gamma=2.0).probability([-3.0, 0.0, 3.0]).round(4).tolist()
         [0.0003, 0.5, 0.9997]
         """
-        gpu = engines.use_gpu(engines.to_predict(self._parameters.device), margin)
+        gpu = backend.use_gpu(backend.to_predict(self.device), margin)
         m = labels.as_margin(margin, gpu)
         columns = m.shape[1] if m.ndim == 2 else 1
-        resolved = self._fitted or self._seen
-        if resolved is None:
-            if columns > 1 or self._parameters.needs_counts:
-                raise ValueError(f"{self!r} has not seen any labels; call fit(label) before probability(margin).")
-            resolved = self._resolve(_unknown_counts(Task.BINARY, 1))
-        if columns != resolved.counts.columns:
+        fitted = self._known()
+        if fitted is None:
+            if columns > 1 or self.needs_counts:
+                raise ValueError(
+                    f"{self!r} has not seen any labels; call probability(margin) of the objective that fit(label) returns."
+                )
+            fitted = fitted_loss(self, _unknown_counts(Task.BINARY, 1))
+        if columns != fitted.counts.columns:
             raise ValueError(
-                f"margin has shape {m.shape} but the labels were {resolved.task.value} with "
-                f"{resolved.counts.columns} columns; call fit(label) with the labels that belong to it."
+                f"margin has shape {m.shape} but the labels were {fitted.task.value} with {fitted.counts.columns} columns; "
+                f"use the objective that fit(label) returns, with the labels that belong to it."
             )
-        m, engine = arrays.to_device(m) if gpu else m, engines.engine(gpu)
+        m, engine = arrays.to_device(m) if gpu else m, backend.backend(gpu)
         out = engine.empty_like(m)
-        checks = engine.probability(
-            resolved.formula, m, resolved.coefficients, out, softmax=resolved.softmax, n_threads=self._threads
-        )
+        program = fitted.program._replace(curvature=None, soft=False)
+        checks = engine.probability(program, m, fitted.coefficients, out, softmax=fitted.softmax, n_threads=self.threads)
         if checks.wrong:
             labels.check_margin(arrays.to_host(m))
         return cast(Array, arrays.like(out, margin))
@@ -380,166 +517,515 @@ class Loss:
         >>> round(focal_objective(gamma=2.0).start([0] * 995 + [1] * 5), 2)  # the log-odds would be -5.29
         -1.96
         """
-        margin = self._begin(label, sample_weight, n_classes).start
+        margin = self.begin(label, sample_weight, n_classes).start
         return margin.copy() if len(margin) > 1 else float(margin[0])
 
-    @property
-    def _threads(self) -> int:
-        return self._parameters.n_threads or default_threads()
+    def mean_loss(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
+        """Weighted mean of :meth:`loss` over rows and labels, with the class weights of the last training or :meth:`fit`.
 
-    def _begin(self, label: Any, sample_weight: Any, n_classes: int | None) -> Resolved:
-        """The loss resolved for the given labels: by their own counts, or by those that fit() fixed."""
-        if n_classes is None and self._fitted is not None and self._fitted.softmax:
-            n_classes = self._fitted.counts.columns
+        Parameters
+        ----------
+        margin : array_like, shape (n,) or (n, columns)
+        label : array_like, shape (n,) or (n, labels)
+        sample_weight : array_like, shape (n,), optional
+
+        Examples
+        --------
+        >>> from boost_imbalance import focal_objective
+        >>> round(focal_objective(gamma=2.0).mean_loss([0.0, 0.0], [0, 1]), 4)
+        0.1733
+        """
+        gpu = backend.use_gpu(self.device, margin, label)
+        m, y, w, fitted = self._prepare(margin, label, sample_weight, self._known(), gpu)
+        values, total = self._loss(m, y, w, fitted, gpu), backend.backend(gpu).total
+        mass = float(values.size) if w is None else total(w) * values.size / w.size
+        return float(total(values) / mass)
+
+    def _own(self) -> FittedLoss | None:
+        return None if self.counts is None else self.fitted
+
+    def begin(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> FittedLoss:
+        """The loss for the given labels: by their own counts, or by those that :meth:`fit` fixed, which then set its weights."""
+        known = self.counts
+        if n_classes is None and known is not None and known.task is Task.MULTICLASS:
+            n_classes = known.columns
         counts = self._count(label, sample_weight, n_classes)
-        if self._fitted is None:
-            return self._resolve(counts)
-        return Resolved(self._parameters, counts, self._fitted.coefficients)
+        if known is not None:
+            return FittedLoss(self, counts, self.fitted.coefficients)
+        self._memory.tell(counts)
+        return fitted_loss(self, counts)
 
-    def _count(self, label: Any, sample_weight: Any, columns: int | None) -> Counts:
+    def _task(self, y: Array, n_classes: int | None) -> tuple[Task, int]:
+        if n_classes is not None and not (is_whole(n_classes) and 2 <= n_classes <= labels.MOST_CLASSES):
+            raise ValueError(f"n_classes is {n_classes!r}; give a whole number of at least 2, or leave it out.")
+        if y.ndim == 2:
+            if n_classes not in (None, y.shape[1]):
+                raise ValueError(
+                    f"n_classes is {n_classes}, but label has shape {y.shape}; give one column of probabilities per class, or "
+                    f"for a multi-label task leave n_classes out."
+                )
+            known = self.counts is not None and self.counts.task is Task.MULTICLASS
+            return (Task.MULTICLASS if n_classes is not None or known else Task.MULTILABEL), y.shape[1]
+        if n_classes is None:
+            highest = arrays.to_host(y).max()
+            if highest >= labels.MOST_CLASSES:
+                labels.bad_label(arrays.to_host(y), None)
+            n_classes = 1 if not highest >= 2 else int(highest) + 1
+        return Task.BINARY if n_classes == 1 else Task.MULTICLASS, n_classes
+
+    def _count(self, label: Any, sample_weight: Any, n_classes: int | None) -> Counts:
         y = labels.as_label(label)
         w = labels.as_weight(sample_weight, y)
-        if columns is not None and not (is_whole(columns) and 2 <= columns <= labels.MOST_CLASSES):
-            raise ValueError(f"n_classes is {columns!r}; give a whole number of at least 2, or leave it out.")
-        if y.ndim == 2:
-            if columns not in (None, y.shape[1]):
-                raise ValueError(f"n_classes is {columns}, but label has shape {y.shape}, a multi-label task; leave it out.")
-            return labels.count(y, w, Task.MULTILABEL, y.shape[1])
-        if columns is None:
-            highest = y.max()
-            if highest >= labels.MOST_CLASSES:
-                labels.bad_label(y, None)
-            columns = 1 if not highest >= 2 else int(highest) + 1
-        return labels.count(y, w, Task.BINARY if columns == 1 else Task.MULTICLASS, columns)
+        return labels.count(y, w, *self._task(y, n_classes))
 
-    def _resolve(self, counts: Counts) -> Resolved:
-        return Resolved(self._parameters, counts, coefficients(self._parameters, counts))
-
-    def _loss(self, m: Array, y: Array, w: Array | None, resolved: Resolved, gpu: bool) -> Array:
+    def _loss(self, m: Array, y: Array, w: Array | None, fitted: FittedLoss, gpu: bool) -> Array:
         empty = arrays.empty if gpu else np.empty
-        out = empty((len(m),) if resolved.softmax else m.shape, m.dtype)
-        checks = engines.engine(gpu).loss(
-            resolved.formula,
-            m,
-            y,
-            w,
-            resolved.coefficients.astype(m.dtype),
-            out,
-            softmax=resolved.softmax,
-            n_threads=self._threads,
+        out = empty((len(m),) if fitted.softmax else m.shape, m.dtype)
+        program = fitted.program._replace(curvature=None)
+        checks = backend.backend(gpu).loss(
+            program, m, y, w, fitted.coefficients.astype(m.dtype), out, softmax=fitted.softmax, n_threads=self.threads
         )
-        self._raise_if_wrong(checks, m, y, w, resolved)
+        raise_if_wrong(checks, m, y, w, fitted)
         return out
 
     def _prepare(
-        self, margin: Any, label: Any, sample_weight: Any, known: Resolved | None, gpu: bool
-    ) -> tuple[Array, Array, Array | None, Resolved]:
-        m, y, w = engines.place(gpu, margin, label, sample_weight)
-        task = labels.task_of(m, y)
+        self, margin: Any, label: Any, sample_weight: Any, known: FittedLoss | None, gpu: bool
+    ) -> tuple[Array, Array, Array | None, FittedLoss]:
+        m, y, w = backend.place(gpu, margin, label, sample_weight)
+        task = labels.task_of(m, y, None if known is None else known.task)
         columns = m.shape[1] if m.ndim == 2 else 1
+        soft = labels.softness(y, task)
         if known is None:
-            counts = labels.count(y, w, task, columns) if self._parameters.needs_counts else _unknown_counts(task, columns)
-            return m, y, w, self._resolve(counts)
+            counts = labels.count(y, w, task, columns) if self.needs_counts else _unknown_counts(task, columns, soft)
+            return m, y, w, fitted_loss(self, counts)
         if (known.task, known.counts.columns) != (task, columns):
             raise ValueError(
                 f"margin has shape {m.shape} and label {y.shape}, a {task.value} task, but this objective was fitted to "
                 f"{known.task.value} labels with {known.counts.columns} columns; make a new one for other data."
             )
+        if soft and not known.program.soft:
+            known = FittedLoss(self, _softened(known.counts), known.coefficients)
         return m, y, w, known
 
-    def _raise_if_wrong(self, checks: runner.Checks, m: Array, y: Array, w: Array | None, resolved: Resolved) -> None:
-        """Turn what a loop noticed into an error that names the value."""
-        if not checks.wrong and (w is None or 0 < checks.totals.max() < np.inf):
-            return
-        m, y, w = arrays.to_host(m), arrays.to_host(y), None if w is None else arrays.to_host(w)
-        if checks.wrong & runner.BAD_LABEL:
-            labels.check_label(y, resolved.counts.columns if resolved.softmax else 2)
-        if checks.wrong & runner.BAD_MARGIN:
-            labels.check_margin(m)
-        if w is not None and (checks.wrong & runner.BAD_WEIGHT or not 0 < checks.totals.max() < np.inf):
-            labels.check_weight(w)
+    # What the libraries call ---------------------------------------------------------------------------------------------
+
+    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[Array, Array]:
+        """Gradient and Hessian for a booster.
+
+        Called as ``(margin, data)`` by the native interfaces, ``data`` being an ``xgboost.DMatrix`` or a
+        ``lightgbm.Dataset``, and as ``(label, margin, sample_weight)`` by the scikit-learn interfaces. Called by hand with
+        arrays, it keeps nothing from one call to the next; :meth:`bind` makes a training that does.
+
+        Returns
+        -------
+        gradient, hessian : ndarray of float32
+            Shape of the margins; multiplied by ``sample_weight`` and by ``scale``; the Hessian is positive wherever the
+            weight is. The arrays are used again once nobody refers to them.
+        """
+        call = protocol.calling()
+        library, owner = (None, None) if call is None else call
+        if hasattr(second, "get_label"):
+            margin, data = first, second
+            library = library or protocol.library_of(data)
+            label, sample_weight = protocol.label_and_weight(data)
+            owner = data if owner is None else owner
+        else:
+            label, margin = first, second
+        device = None if library is None or call is None else library.device(call.booster)
+        gpu = backend.use_gpu(self.device, margin, label, on_device=device is not None)
+        if gpu and device is not None:
+            with arrays.on_gpu(device):
+                return self._round(margin, label, sample_weight, library, owner, gpu)
+        out = self._round(margin, label, sample_weight, library, owner, gpu)
+        if not gpu or device is not None or arrays.is_on_device(label) or arrays.is_on_device(margin):
+            return out
+        return arrays.to_host(out[0]), arrays.to_host(out[1])
+
+    def _round(
+        self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool
+    ) -> tuple[Array, Array]:
+        m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
+        w = labels.as_weight(sample_weight, y, gpu)
+        memory = self._memory
+        training = None if owner is None else memory.trainings.get(owner)
+        if training is None or training.library is not library or not training.suits(m, y):
+            labels.check_margin(arrays.to_host(m))
+            task = labels.task_of(m, y, None if self.counts is None else self.counts.task)
+            training = Training(self, y, w, task, m.shape[1] if m.ndim == 2 else 1, library)
+            training.label = training.weight = None  # the library hands them over each time
+            if owner is not None:
+                memory.trainings[owner] = training
+        fitted = training.fitted
+        out = training.round(m, y, w, gpu)
+        if training.fitted is not fitted or fitted.counts not in memory.trained:
+            memory.train(training.fitted.counts)
+        return out
+
+    def in_training(self, call: protocol.Call | None) -> Any:
+        """This loss, fitted to the labels of the training that a booster is in, for metrics that it calls."""
+        if call is None or self.counts is not None:
+            return self
+        training = self._memory.trainings.get(call.booster)
+        if training is not None:
+            return self.fit_counts(training.fitted.counts)
+        data = call.library.training_data(call.booster)
+        if data is None:
+            return self
+        found = self._memory.seen_in.get(call.booster)
+        if found is None:
+            found = self._memory.seen_in[call.booster] = self._fitted_to(data, call)
+        return found
+
+    def _fitted_to(self, data: Any, call: protocol.Call) -> Any:
+        label, weight = protocol.label_and_weight(data)
+        y = labels.as_label(label)
+        columns = call.library.n_outputs(call.booster)
+        task = Task.MULTILABEL if y.ndim == 2 else Task.MULTICLASS if columns > 1 else Task.BINARY
+        return self.fit_counts(labels.count(y, labels.as_weight(weight, y), task, columns))
+
+    @property
+    def metric(self) -> LossMetric:
+        """The loss as an evaluation metric: its weighted mean, on the scale it is trained on.
+
+        One object for ``custom_metric`` of XGBoost, ``feval`` of LightGBM and ``eval_metric`` of both scikit-learn
+        classes; smaller is better.
+        """
+        return LossMetric(self, f"{self.constructor_name.removesuffix('_objective')}_loss")
+
+    def xgboost_params(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> dict[str, Any]:
+        """Parameters with which XGBoost begins at this loss's own start and saves a model that predicts probabilities.
+
+        Parameters
+        ----------
+        label : array_like, shape (n,) or (n, labels)
+            The training labels.
+        sample_weight : array_like, shape (n,), optional
+        n_classes : int, optional
+            Number of classes, where the highest may be missing from ``label``.
+
+        Returns
+        -------
+        dict
+            ``objective`` (the link: ``binary:logistic`` or ``multi:softprob``), ``base_score``, ``num_class`` for a
+            multi-class task, and ``disable_default_eval_metric``, because XGBoost's default metric would take the margins
+            for those of plain cross-entropy. Add your own, or override these.
+
+        Examples
+        --------
+        >>> import numpy as np, xgboost
+        >>> from boost_imbalance import focal_objective
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(500, 3))
+        >>> y = (X[:, 0] + rng.normal(size=500) > 2).astype(int)
+        >>> data = xgboost.DMatrix(X, y)
+        >>> objective = focal_objective(gamma=2.0)
+        >>> booster = xgboost.train(objective.xgboost_params(y), data, 20, obj=objective)
+        >>> booster.predict(data).shape
+        (500,)
+        """
+        return cast("dict[str, Any]", protocol.library("xgboost").params(self.begin(label, sample_weight, n_classes)))
+
+    def lightgbm_params(self, label: Any, n_classes: int | None = None) -> dict[str, Any]:
+        """Parameters with which LightGBM trains this objective.
+
+        Returns
+        -------
+        dict
+            ``objective`` (this object), ``num_class`` where there is more than one column, and ``metric: "None"``, because
+            LightGBM's own metrics would be given raw scores. Pass ``feval=objective.metric``.
+        """
+        label, weight = labels.without_missing(label, None)
+        fitted = self.begin(label, weight, n_classes)
+        return cast("dict[str, Any]", protocol.library("lightgbm").params(self, fitted))
+
+    def lightgbm_start(self, data: Any, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
+        """A constant model for ``init_model=`` with which LightGBM begins at this loss's own start.
+
+        It becomes part of the trained model, so that validation, early stopping and ``predict`` agree.
+
+        Parameters
+        ----------
+        data : array, sparse matrix or data frame, shape (n, features)
+            The training features; only their number, and the categories of a data frame, matter.
+        label : array_like, shape (n,) or (n, labels)
+            NaN means that one of several labels is missing.
+        sample_weight : array_like, shape (n,), optional
+        n_classes : int, optional
+
+        Returns
+        -------
+        lightgbm.Booster
+
+        Examples
+        --------
+        >>> import lightgbm, numpy as np
+        >>> from boost_imbalance import focal_objective
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(500, 3))
+        >>> y = (X[:, 0] + rng.normal(size=500) > 2).astype(int)
+        >>> objective = focal_objective(gamma=2.0)
+        >>> params = {**objective.lightgbm_params(y), "verbosity": -1}
+        >>> start = objective.lightgbm_start(X, y)
+        >>> booster = lightgbm.train(params, lightgbm.Dataset(X, y), 20, init_model=start)
+        >>> objective.lightgbm_model(booster).predict(X).max() <= 1.0
+        np.True_
+        """
+        label, sample_weight = labels.without_missing(label, sample_weight)
+        start = self.begin(label, sample_weight, n_classes).start
+        return protocol.library("lightgbm").constant_model(start, data)
+
+    def lightgbm_model(self, booster: Any) -> Any:
+        """A copy of a LightGBM model that knows its link: it predicts probabilities, here and in any other process.
+
+        A model trained with a custom objective has no link, and predicts raw scores. This one's saved file gives
+        ``sigmoid`` or ``softmax`` of the raw score wherever LightGBM reads it, as XGBoost's does.
+        ``predict(raw_score=True)`` is unchanged, and ``probability`` of that is calibrated.
+
+        Parameters
+        ----------
+        booster : lightgbm.Booster or a fitted lightgbm.LGBMModel
+
+        Returns
+        -------
+        lightgbm.Booster
+        """
+        known = self._known()
+        return protocol.library("lightgbm").with_link(booster, known is not None and known.task is Task.MULTILABEL)
 
 
-def coefficients(parameters: Parameters, counts: Counts) -> Array:
-    """What the engine's loops need to know, float64 of shape (10, columns)."""
-    task, columns = counts.task, counts.columns
-    table = np.zeros((len(Row), columns))
-    table[Row.POSITIVE_A] = _per_column("gamma_pos", parameters.gamma_pos, parameters, counts)
-    table[Row.NEGATIVE_A] = _per_column("gamma_neg", parameters.gamma_neg, parameters, counts)
-    table[Row.NEGATIVE_B] = parameters.margin
-    weight = class_weights(parameters, counts)
-    if task is Task.MULTICLASS:
-        table[Row.POSITIVE_WEIGHT], table[Row.NEGATIVE_WEIGHT] = weight[:, 0], 1.0
-    else:
-        table[Row.NEGATIVE_WEIGHT], table[Row.POSITIVE_WEIGHT] = weight
-    table[Row.OFFSET] = _offset(parameters, counts)
-    table[Row.GRADIENT_SCALE] = table[Row.HESSIAN_SCALE] = 1.0
-    table[Row.HESSIAN_FLOOR] = -np.inf
-    return table
+class _Memory:
+    """What one object has been told of trainings, so that ``obj=objective`` needs no more than that."""
+
+    def __init__(self) -> None:
+        self.trainings: weakref.WeakKeyDictionary[Any, Training] = weakref.WeakKeyDictionary()
+        self.seen_in: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+        self.trained: tuple[Counts, ...] = ()
+        """Counts of the labels of trainings that this object served: all there were, or two that differ."""
+        self.told: tuple[Counts, ...] = ()
+        """The same of labels that were given for a start or for parameters."""
+        self.fitted: FittedLoss | None = None
+
+    def train(self, counts: Counts) -> None:
+        if counts not in self.trained:
+            self.trained = (*self.trained, counts)[-2:]
+
+    def tell(self, counts: Counts) -> None:
+        if counts not in self.told:
+            self.told = (*self.told, counts)[-2:]
 
 
-def class_weights(parameters: Parameters, counts: Counts) -> Array:
-    """Product of everything that weighs a class: (classes, 1) for a softmax, (2, columns) for label 0 and 1 else."""
-    softmax = counts.task is Task.MULTICLASS
-    product = np.ones((counts.columns, 1) if softmax else (2, counts.columns))
-    if parameters.alpha is not None:
-        alpha = _per_column("alpha", parameters.alpha, parameters, counts)
-        if softmax and np.ndim(parameters.alpha) == 0:
-            raise ValueError(
-                f"alpha is {parameters.alpha}; a task with {counts.columns} classes needs an array with one per class."
-            )
-        product = product * (alpha[:, None] if softmax else np.stack([1.0 - alpha, alpha]))
-    if isinstance(parameters.weights, str):
-        product = product * weights.balanced(counts)
-    elif parameters.weights is not None:
-        product = product * weights.given(parameters.weights, counts)
-    if parameters.beta is not None:
-        product = product * weights.effective(counts, parameters.beta)
-    if parameters.clip_weights is not None:
-        product = np.clip(product, *parameters.clip_weights)
-    return np.asarray(product)
+def _rebuilt(cls: type[Loss], parameters: dict[str, Any], counts: Counts | None, told: tuple[Counts, ...]) -> Any:
+    """A loss with parameters that have been checked."""
+    made = object.__new__(cls)
+    made.__dict__.update(parameters)
+    made._begin(counts)
+    made._memory.told = told
+    return made
 
 
-def _offset(parameters: Parameters, counts: Counts) -> Array:
-    if parameters.tau == 0:
-        return np.zeros(counts.columns)
-    if parameters.priors is None:
-        weights.require_all_classes(counts, f"tau={parameters.tau}")
-        priors = counts.priors
-    else:
-        priors = np.asarray(parameters.priors, dtype=np.float64)
-        if counts.task is Task.BINARY and priors.shape == (2,):
-            priors = priors[1:] / priors.sum()
-        if counts.task is not Task.MULTICLASS and priors.ndim == 0:
-            priors = np.full(counts.columns, priors)
-        if priors.shape != (counts.columns,):
-            raise ValueError(
-                f"priors has shape {priors.shape}; a {counts.task.value} task needs {counts.columns}, one for each "
-                f"{'class' if counts.task is Task.MULTICLASS else 'label'}."
-            )
-    if counts.task is Task.MULTICLASS and abs(priors.sum() - 1.0) > 1e-3:
-        raise ValueError(f"priors is {parameters.priors!r}, which sums to {priors.sum():g}; class shares must sum to 1.")
-    if counts.task is Task.MULTICLASS:
-        return np.asarray(parameters.tau * np.log(priors))
-    return np.asarray(parameters.tau * (np.log(priors) - np.log1p(-priors)))
+def _usual(name: str) -> Any:
+    """The default that most losses have for a parameter."""
+    return Loss._declared[name].default if name in Loss._declared else None
 
 
-def _per_column(name: str, value: Any, parameters: Parameters, counts: Counts) -> Array:
-    array = np.asarray(value, dtype=np.float64)
-    if array.shape not in ((), (1,), (counts.columns,)):
-        raise ValueError(
-            f"{parameters.names.get(name, name)} has shape {array.shape}; give one number, or {counts.columns} of them for "
-            f"this {counts.task.value} task."
-        )
-    return np.broadcast_to(array, counts.columns)
-
-
-def _unknown_counts(task: Task, columns: int) -> Counts:
+def _unknown_counts(task: Task, columns: int, soft: bool = False) -> Counts:
     """Stands in where nothing depends on counts."""
-    return Counts(task, np.zeros(columns), np.zeros(columns), 0, np.zeros(columns))
+    return Counts(task, np.zeros(columns), np.zeros(columns), 0, np.zeros(columns), soft)
 
 
-def _same(value: Any, other: Any) -> bool:
-    if type(value) is type(other) and not isinstance(value, np.ndarray):
-        return bool(value == other)
-    return value is other
+def _softened(counts: Counts) -> Counts:
+    return Counts(counts.task, counts.ones, counts.totals, counts.rows, counts.weight, soft=True)
+
+
+# Definition of a loss ----------------------------------------------------------------------------------------------------
+
+
+def _declare(cls: type[Loss]) -> None:
+    """Collect the parameters of a new class, and trace its formula, so that what is wrong is said where it is defined."""
+    own = {name: value for name, value in vars(cls).items() if isinstance(value, (Parameter, PerClass))}
+    reserved = set(dir(Loss)) | {"counts", "_memory", "t"}
+    for name, value in own.items():
+        overrides = isinstance(value, Parameter) and value.common and name in Loss._declared
+        if name in reserved and not overrides and name != "priors":
+            kind = "a parameter that every loss has" if name in Loss._declared else "a name that every loss uses"
+            raise TypeError(f"{cls.__name__} has a parameter {name!r}, which is {kind}; choose another name.")
+    positional = {name: value for name, value in own.items() if isinstance(value, Parameter)}
+    inherited: dict[str, Parameter] = {}
+    for parent in cls.__mro__[1:]:
+        for name, value in getattr(parent, "_declared", {}).items():
+            if name not in positional:
+                inherited.setdefault(name, value)
+    cls._declared = {**positional, **inherited}
+    cls._by_class = {
+        name: value for parent in cls.__mro__ for name, value in vars(parent).items() if isinstance(value, PerClass)
+    }
+    cls._formulas, cls._tested = {}, set()
+    kinds = inspect.Parameter
+    cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            kinds(name, kinds.POSITIONAL_OR_KEYWORD if name in positional else kinds.KEYWORD_ONLY, default=value.default)
+            for name, value in cls._declared.items()
+        ]
+    )
+    _document(cls)
+    if cls.positive is not Loss.positive:
+        defaults = {name: value.default for name, value in cls._declared.items()}
+        _test(_rebuilt(cls, defaults, None, ()))
+
+
+def _document(cls: type[Loss]) -> None:
+    text = cls.__doc__ or ""
+    for line in text.splitlines():
+        if line.strip() == "{common}":
+            indent = line[: len(line) - len(line.lstrip())]
+            common = "\n".join(indent + one if one else one for one in _common_lines(cls))
+            cls.__doc__ = text.replace(line, common)
+            return
+
+
+def _common_lines(cls: type[Loss]) -> list[str]:
+    """The documentation of the common parameters, without those that the class documents itself."""
+    own = {name for name, value in vars(cls).items() if isinstance(value, Parameter)} if cls is not Loss else set()
+    lines: list[str] = []
+    keep = True
+    for line in COMMON.splitlines():
+        if not line.startswith(" "):
+            keep = line.partition(" ")[0] not in own
+        if keep:
+            lines.append(line)
+    return lines
+
+
+def _formula(cls: type[Loss], zero: frozenset[str]) -> Formula:
+    found = cls._formulas.get(zero)
+    if found is None:
+        try:
+            found = _trace(cls, zero)
+        except ZeroDivisionError:  # the formula has a limit there, but does not say so
+            found = _trace(cls, frozenset()) if zero else None
+            if found is None:
+                raise
+        cls._formulas[zero] = found
+    return found
+
+
+def _trace(cls: type[Loss], zero: frozenset[str]) -> Formula:
+    stand_in = object.__new__(cls)
+    for name, declared in {**cls._declared, **cls._by_class}.items():
+        if isinstance(declared, PerClass) or (declared.is_number and not declared.common):
+            symbol = constant(0.0) if name in zero else variable(name, declared.low, declared.high)
+            stand_in.__dict__[name] = symbol
+        else:
+            stand_in.__dict__[name] = declared.default
+    t = variable(T)
+    positive = _side(stand_in, "positive", t)
+    two_sided = cls.negative is not Loss.negative
+    negative = _side(stand_in, "negative", t) if two_sided else positive
+    used = {one.arguments[0] for terms in (positive, negative) for one in _variables(terms)} - {T}
+    shape = tuple(name for name in (*cls._declared, *cls._by_class) if name in used)
+    return Formula(positive, negative, shape, all_classes=two_sided)
+
+
+def _variables(terms: Terms) -> list[Expression]:
+    from boost_imbalance.kernels.expressions import ordered
+
+    return [one for one in ordered(terms) if one.operation == "variable"]
+
+
+def _side(stand_in: Any, side: str, t: Expression) -> Terms:
+    """Trace one side; a loss that has its derivatives at hand gives them as ``positive_derivatives``, ``negative_derivatives``."""
+    cls = type(stand_in)
+    by_hand = getattr(stand_in, f"{side}_derivatives", None)
+    name = side if by_hand is None else f"{side}_derivatives"
+    try:
+        known = None if by_hand is None else by_hand(t)
+        if known is not None:
+            return completed(*known, t)
+        result = getattr(stand_in, side)(t)
+        if not isinstance(result, Expression):
+            raise TypeError(f"it gives {result!r}, which does not depend on t")
+        return terms_of(result, t)
+    except ZeroDivisionError:
+        raise
+    except Exception as error:
+        raise TypeError(f"{cls.__name__}.{name} cannot be compiled{_line_of(error, cls)}: {error}") from error
+
+
+def _line_of(error: BaseException, cls: type[Loss]) -> str:
+    """Where in the user's class an error came about."""
+    files = {function.__code__.co_filename for function in vars(cls).values() if isinstance(function, types.FunctionType)}
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename in files:
+            text = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
+            return f", line {frame.lineno}" + (f" ({text})" if text else "")
+    return ""
+
+
+_GRID = np.linspace(-80.0, 80.0, 641)
+
+
+def _test(loss: Any) -> None:
+    """Refuse a formula that is not finite, or rises with the log-odds of what is true, for these parameters."""
+    cls = type(loss)
+    formula = loss.formula
+    values = {name: loss.__dict__.get(name) for name in formula.shape if name not in cls._by_class}
+    values |= {
+        name: np.clip(1.0, cls._by_class[name].low, cls._by_class[name].high) for name in formula.shape if name not in values
+    }
+    key = tuple(hashable(value) for value in values.values())
+    try:
+        if key in cls._tested:
+            return
+        if len(cls._tested) > 1000:
+            cls._tested.clear()
+        cls._tested.add(key)
+    except TypeError:
+        pass
+    columns = max([1, *(np.size(value) for value in values.values())])
+    numbers = {
+        name: np.broadcast_to(np.asarray(value, np.float64).reshape(-1, 1), (columns, 1))
+        for name, value in values.items()
+        if np.size(value) in (1, columns)
+    }
+    if len(numbers) < len(values):
+        return  # fit() says which has the wrong number of entries
+    for side, terms in (("positive", formula.positive), ("negative", formula.negative)):
+        with np.errstate(all="ignore"):
+            cost, slope, exact = (
+                np.broadcast_to(value, (columns, len(_GRID))) for value in evaluate(terms[:3], {**numbers, T: _GRID[None]})
+            )
+        try:
+            _test_side(loss, side, cost, slope, exact)
+        except ValueError:
+            cls._tested.discard(key)
+            raise
+
+
+def _test_side(loss: Any, side: str, cost: Array, slope: Array, exact: Array) -> None:
+    name = f"{type(loss).__name__}.{side}"
+    for what, value in (("loss", cost), ("first derivative", slope), ("second derivative", exact)):
+        if not np.isfinite(value).all():
+            row, i = np.argwhere(~np.isfinite(value))[0]
+            raise ValueError(
+                f"{name} of {loss!r} has the {what} {value[row, i]} at t = {_GRID[i]:g}; a loss must be finite from -80 to 80."
+            )
+    rising = slope > 1e-12 * np.maximum(1.0, np.abs(cost))
+    if rising.any():
+        row, i = np.argwhere(rising)[0]
+        raise ValueError(
+            f"{name} of {loss!r} rises at t = {_GRID[i]:g}, with slope {slope[row, i]:g}; t is the log-odds of what is true, so "
+            f"a loss must fall."
+        )
+    flat = ~(cost[:, 0] > cost[:, -1])
+    if flat.any():
+        row = int(np.argmax(flat))
+        raise ValueError(
+            f"{name} of {loss!r} costs {cost[row, 0]:g} at t = -80 and {cost[row, -1]:g} at t = 80; a loss must fall."
+        )
+
+
+Loss._declared = {name: value for name, value in vars(Loss).items() if isinstance(value, Parameter)}
+Loss._by_class = {}
+_document(Loss)
+
+__all__ = ["Loss", "Training", "parameter"]

@@ -1,22 +1,71 @@
-"""The focal loss (Lin et al., 2017, https://arxiv.org/abs/1708.02002)."""
+"""The focal loss (Lin et al., 2017, https://arxiv.org/abs/1708.02002), and the focusing that other losses share."""
 
 from __future__ import annotations
 
-from boost_imbalance.kernels.cache import inlined
-from boost_imbalance.kernels.link import log_sigmoid, sigmoid
-from boost_imbalance.kernels.primitives import exp_negative, number
+from typing import Any
+
+import numpy as np
+
+from boost_imbalance.kernels.expressions import log_sigmoid, sigmoid
+from boost_imbalance.losses.base import Array, Loss
+from boost_imbalance.losses.labels import Counts, Task
+from boost_imbalance.losses.parameters import parameter
+from boost_imbalance.losses.weighting import per_column
 
 
-@inlined
-def focal(t, gamma, b):
-    """``-q^gamma log p``."""
-    one = number(1, t)
-    p, q = sigmoid(t)
-    minus_log_p, minus_log_q, ratio = log_sigmoid(t)
-    focus = exp_negative(-gamma * minus_log_q)  # q^gamma
-    weight = focus * (one + gamma * p * ratio)
-    curvature = p * q * focus
-    inner = one + gamma + gamma
-    exact = curvature * (inner + gamma * ratio * (gamma * p - q))
-    bound = curvature * (inner + gamma * gamma * p * ratio)
-    return focus * minus_log_p, -weight * q, exact, bound, weight * p * q
+class Focused(Loss):
+    """Cross-entropy that may fade on rows the model already has right."""
+
+    gamma: Any = parameter(0.0, low=0.0, high=1000.0)
+
+    def positive(self, t: Any) -> Any:
+        """``-(1 - p)^gamma log p``."""
+        return -(sigmoid(-t) ** self.gamma) * log_sigmoid(t)
+
+
+class Focal(Focused):
+    """Focal loss: cross-entropy that fades on rows the model already has right.
+
+    ``-alpha_y (1 - p_y)^gamma log p_y``, with a sigmoid for binary and multi-label tasks and a softmax for multi-class.
+
+    Parameters
+    ----------
+    gamma : float or array_like
+        Focusing, at least 0; 0 is cross-entropy, and 2 what the paper takes. One per label or class, if an array.
+    alpha : float or array_like, optional
+        Binary: weight of the positive class, the negative class having ``1 - alpha``; multi-label: the same, or one per
+        label; multi-class: one per class. Between 0 and 1. None weighs all alike, by 1.
+    {common}
+
+    References
+    ----------
+    Lin et al., Focal Loss for Dense Object Detection, ICCV 2017, https://arxiv.org/abs/1708.02002
+
+    Examples
+    --------
+    >>> from boost_imbalance import focal_objective
+    >>> focal_objective(gamma=2.0, alpha=0.25).loss([0.0, 0.0], [0, 1]).round(4).tolist()
+    [0.13, 0.0433]
+    """
+
+    public_name = "focal_objective"
+
+    gamma: Any = parameter(1.0, low=0.0, high=1000.0)
+    alpha: Any = parameter(None, above=0.0, below=1.0)
+
+    def class_weights(self, counts: Counts) -> Array:
+        """Those of ``weights=``, times alpha."""
+        weights = super().class_weights(counts)
+        if self.alpha is None:
+            return weights
+        alpha = per_column("alpha", self.alpha, counts)
+        if counts.task is not Task.MULTICLASS:
+            return np.asarray(weights * np.stack([1.0 - alpha, alpha]))
+        if np.ndim(self.alpha) == 0:
+            raise ValueError(
+                f"alpha is {self.alpha}; a task with {counts.columns} classes needs an array with one per class."
+            )
+        return np.asarray(weights * alpha[:, None])
+
+
+focal_objective = Focal

@@ -27,7 +27,7 @@ class Task(Enum):
         return type(self), (self.value,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Counts:
     """How often each label is 1 (binary, multi-label) or each class occurs (multi-class), plain and weighted."""
 
@@ -39,6 +39,20 @@ class Counts:
     rows: int
     weight: Array
     """Summed weight of all rows, float64 of shape (columns,)."""
+    soft: bool = False
+    """Whether labels lie between 0 and 1, or are a share for each class; ``ones`` is then their sum."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Counts) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> Any:
+        return (
+            self.task, self.ones.tobytes(), self.totals.tobytes(), self.rows, self.weight.tobytes(), self.soft,
+        )  # fmt: skip
 
     @property
     def columns(self) -> int:
@@ -55,11 +69,12 @@ class Counts:
         columns = self.columns
         everything = add(np.concatenate([self.ones, self.totals, self.weight, [float(self.rows)]]))
         ones, totals, weight = everything[:-1].reshape(3, columns)
-        return Counts(self.task, ones, totals, int(everything[-1]), weight)
+        return Counts(self.task, ones, totals, int(everything[-1]), weight, self.soft)
 
     def agrees(self, ones: Array, totals: Array) -> bool:
         """Whether a later pass over the data saw the same labels and weights."""
-        return bool(np.array_equal(self.ones, ones) and np.allclose(self.totals, totals, rtol=1e-6, atol=0.0))
+        same = np.allclose(self.ones, ones, rtol=1e-6, atol=0.0) if self.soft else np.array_equal(self.ones, ones)
+        return bool(same and np.allclose(self.totals, totals, rtol=1e-6, atol=0.0))
 
 
 LARGEST = 2.0**120
@@ -114,9 +129,14 @@ def as_label(label: Any, device: bool = False) -> Array:
         return array
     with np.errstate(over="ignore"):
         converted = array.astype(np.float32)
-    if array.dtype.kind != "b" and not np.array_equal(converted, array):
+    if array.dtype.kind != "b" and not np.array_equal(converted, array) and not _shares(array):
         bad_label(array, None)  # float32 would round it into another label
     return converted
+
+
+def _shares(array: Array) -> bool:
+    """Whether these are labels between 0 and 1, of which rounding makes no other."""
+    return array.dtype.kind == "f" and bool(((array >= 0) & (array <= 1)).all())
 
 
 def as_weight(sample_weight: Any, label: Array, device: bool = False) -> Array | None:
@@ -148,8 +168,8 @@ def without_missing(label: Any, sample_weight: Any) -> tuple[Any, Any]:
     return y, np.asarray(observed * (np.ones(1) if w is None else w.reshape(len(w), -1)))
 
 
-def task_of(margin: Array, label: Array) -> Task:
-    """The task that two shapes mean."""
+def task_of(margin: Array, label: Array, known: Task | None = None) -> Task:
+    """The task that two shapes mean; two-dimensional labels of a ``known`` multi-class one are a share for each class."""
     if margin.shape[0] != label.shape[0]:
         raise ValueError(
             f"margin has {margin.shape[0]} rows but label has {label.shape[0]}; give one row of margins per label."
@@ -160,7 +180,7 @@ def task_of(margin: Array, label: Array) -> Task:
             raise ValueError(
                 f"margin has shape {margin.shape} but label has shape {label.shape}; a multi-label task needs the same."
             )
-        return Task.MULTILABEL
+        return Task.MULTICLASS if known is Task.MULTICLASS else Task.MULTILABEL
     return Task.BINARY if columns == 1 else Task.MULTICLASS
 
 
@@ -169,25 +189,58 @@ def count(label: Array, weight: Array | None, task: Task, columns: int) -> Count
     label, weight = to_host(label), None if weight is None else to_host(weight)
     if weight is not None:
         check_weight(weight)
-    if task is Task.MULTICLASS:
+    if task is Task.MULTICLASS and label.ndim == 1:
         check_label(label, columns)
         codes = label.astype(np.intp)
         ones = np.bincount(codes, minlength=columns).astype(np.float64)
         totals = ones if weight is None else np.bincount(codes, weights=weight, minlength=columns)
-        mass = np.full(columns, totals.sum())
+        return Counts(task, ones, totals, len(label), np.full(columns, totals.sum()))
+    y = label.reshape(len(label), -1)
+    soft = _is_soft(label)
+    if task is Task.MULTICLASS:
+        check_shares(y)
+        soft = True
+    ones = y.sum(axis=0, dtype=np.float64) if soft else np.count_nonzero(y, axis=0).astype(np.float64)
+    if weight is None:
+        totals, mass = ones, np.full(columns, float(len(label)))
     else:
-        check_label(label, 2)
-        y = label.reshape(len(label), -1)
-        ones = np.count_nonzero(y, axis=0).astype(np.float64)
-        if weight is None:
-            totals, mass = ones, np.full(columns, float(len(label)))
-        else:
-            w = np.broadcast_to(weight.reshape(len(label), -1), y.shape)
-            totals = np.einsum("ij,ij->j", w, y, dtype=np.float64)
-            mass = w.sum(axis=0, dtype=np.float64)
-            if not (mass > 0).all():
-                raise ValueError(f"sample_weight is 0 in every row of label {int(np.argmin(mass))}; leave that label out.")
-    return Counts(task, ones, totals, len(label), mass)
+        w = np.broadcast_to(weight.reshape(len(label), -1), y.shape)
+        totals = np.einsum("ij,ij->j", w, y, dtype=np.float64)
+        mass = w.sum(axis=0, dtype=np.float64)
+        if not (mass > 0).all():
+            raise ValueError(f"sample_weight is 0 in every row of label {int(np.argmin(mass))}; leave that label out.")
+    return Counts(task, ones, totals, len(label), mass, soft)
+
+
+def _is_soft(label: Array) -> bool:
+    """Whether some labels lie between 0 and 1; an error for any other that is neither."""
+    check_soft(label)
+    return bool((label != np.floor(label)).any())
+
+
+def check_soft(label: Array) -> None:
+    """Refuse labels that do not lie between 0 and 1."""
+    if not ((label >= 0) & (label <= 1)).all():
+        bad_label(label, 2)
+
+
+def softness(label: Array, task: Task) -> bool:
+    """Whether labels need kernels for labels between 0 and 1; wrong ones are left to those kernels to notice."""
+    if task is Task.MULTICLASS:
+        return label.ndim == 2
+    host = to_host(label)
+    return bool((host != np.floor(host)).any())
+
+
+def check_shares(label: Array) -> None:
+    """Refuse rows of class probabilities that do not add up to 1."""
+    off = np.abs(label.sum(axis=1, dtype=np.float64) - 1.0)
+    if not off.max() <= 1e-3:
+        row = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
+        raise ValueError(
+            f"label sums to {label[row].sum():g} in row {row}; class probabilities sum to 1 in every row (for a multi-label "
+            f"task leave n_classes out)."
+        )
 
 
 def check_label(label: Array, n_classes: int) -> None:
@@ -207,7 +260,7 @@ def bad_label(label: Array, n_classes: int | None) -> NoReturn:
     elif value >= MOST_CLASSES:
         remedy = f"labels are 0 or 1, or class indices below {MOST_CLASSES}"
     elif n_classes is None or n_classes == 2:
-        remedy = "labels must be 0 or 1; for more classes the margins need one column per class (num_class)"
+        remedy = "labels must be 0 or 1, or between them; for more classes the margins need one column per class (num_class)"
     else:
         remedy = f"labels must be whole numbers from 0 to {n_classes - 1}, the number of margin columns less one"
     raise ValueError(f"label is {value} in {position}; {remedy}.")

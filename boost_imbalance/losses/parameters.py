@@ -1,124 +1,246 @@
-"""The parameters of a loss, checked when it is made."""
+"""The parameters of a loss: declared in its class, checked when a loss is made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import inspect
+import math
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
 
-from boost_imbalance.losses.curvature import CURVATURES
-from boost_imbalance.losses.formula import (
-    ASYMMETRIC,
-    CROSS_ENTROPY,
-    FOCAL,
-    HALF_FOCAL_ASYMMETRIC,
-    UNSHIFTED_ASYMMETRIC,
-    Formula,
-)
-
 DEVICES = ("auto", "cpu", "cuda")
+HESSIANS = ("exact", "expected", "positive_terms", "absolute", "reweighted")
+DEFAULT_HESSIAN = "positive_terms"
+"""By measurement, see BENCHMARKS.md."""
+
+OLD_HESSIANS = {"bound": "positive_terms"}
+"""Names of an earlier version."""
 
 Weights = Literal["balanced"] | float | Mapping[int, Any] | Any | None
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """Everything that a loss is made of; the constructors of the package fill it in."""
+class Parameter:
+    """One argument of a loss's constructor. As a class attribute it gives its default."""
 
-    gamma_pos: Any = 0.0
-    gamma_neg: Any = 0.0
-    margin: float = 0.0
-    asymmetric: bool = False
-    alpha: Any = None
-    weights: Weights = None
-    beta: float | None = None
-    rate: float | None = None
-    clip_weights: tuple[float, float] | None = None
-    tau: float = 0.0
-    priors: Any = None
-    hessian: str | None = None
-    scale: Any = "auto"
-    n_threads: int | None = None
-    device: str = "auto"
-    names: Mapping[str, str] = field(default_factory=dict)
-    """What the user called a parameter, where it differs (gamma for gamma_pos)."""
+    def __init__(
+        self,
+        default: Any,
+        allowed: Callable[[Any], Any] | None = None,
+        wanted: str = "",
+        *,
+        low: float = -math.inf,
+        high: float = math.inf,
+        scalar: bool = False,
+        check: Callable[[str, Any], Any] | None = None,
+        common: bool = False,
+    ) -> None:
+        self.default = default
+        self.low, self.high, self.scalar, self.common = low, high, scalar, common
+        self._allowed, self._wanted, self._check = allowed, wanted, check
+        self.name = ""
 
-    def __post_init__(self) -> None:
-        for parameter in ("gamma_pos", "gamma_neg"):
-            _check(
-                self.names.get(parameter, parameter),
-                getattr(self, parameter),
-                lambda v: (v >= 0) & (v <= 1000),
-                "between 0 and 1000",
-            )
-        _check("margin", self.margin, lambda v: (v >= 0) & (v < 1), "at least 0 and less than 1")
-        if self.alpha is not None:
-            _check("alpha", self.alpha, lambda v: (v > 0) & (v < 1), "between 0 and 1")
-        _check("tau", self.tau, lambda v: v >= 0, "finite and not negative")
-        if self.beta is not None:
-            _check("beta", self.beta, lambda v: (v >= 0) & (v < 1), "at least 0 and less than 1")
-        if self.rate is not None:
-            _check("rate", self.rate, lambda v: (v > 0) & (v <= 1), "more than 0 and at most 1")
-        if self.priors is not None:
-            _check("priors", self.priors, lambda v: (v > 0) & (v < 1), "between 0 and 1")
-        for parameter in ("tau", "margin", "beta", "rate"):
-            if np.ndim(getattr(self, parameter)):
-                raise ValueError(f"{parameter} is {getattr(self, parameter)!r}; give a single number.")
-        self._check_weights()
-        if self.clip_weights is not None:
-            _check_range("clip_weights", self.clip_weights)
-        if self.hessian is not None and not (isinstance(self.hessian, str) and self.hessian in CURVATURES):
-            raise ValueError(f"hessian is {self.hessian!r}; choose one of {', '.join(map(repr, CURVATURES))}.")
-        if self.scale not in ("auto", "start") if isinstance(self.scale, str) else not _positive_number(self.scale):
-            raise ValueError(f"scale is {self.scale!r}; give 'auto', 'start' or a positive number.")
-        if self.n_threads is not None and (not is_whole(self.n_threads) or self.n_threads < 1):
-            raise ValueError(f"n_threads is {self.n_threads!r}; give a positive whole number, or None for all processors.")
-        if self.device not in DEVICES:
-            raise ValueError(f"device is {self.device!r}; choose one of {', '.join(map(repr, DEVICES))}.")
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
 
-    def _check_weights(self) -> None:
-        weights = self.weights
-        if weights is None or (isinstance(weights, str) and weights == "balanced"):
-            return
-        if isinstance(weights, str):
-            raise ValueError(f"weights is {weights!r}; give 'balanced', a number, one per class, or a dict.")
-        values = list(weights.values()) if isinstance(weights, Mapping) else [weights]
-        for value in values:
-            _check("weights", value, lambda v: v > 0, "positive and finite; leave rows out by sample_weight")
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self.default
 
     @property
-    def formula(self) -> Formula:
-        """The cheapest formula that these parameters need."""
-        if self.asymmetric:
-            if self.margin == 0:
-                return UNSHIFTED_ASYMMETRIC
-            return ASYMMETRIC if np.any(self.gamma_pos) else HALF_FOCAL_ASYMMETRIC
-        if np.any(self.gamma_pos) or np.any(self.gamma_neg):
-            return FOCAL
-        return CROSS_ENTROPY
+    def is_number(self) -> bool:
+        """Whether a formula can read it."""
+        return self._check is None
 
-    @property
-    def needs_counts(self) -> bool:
-        """Whether the loss itself depends on how often each class occurs."""
-        adjusted = self.tau > 0 and self.priors is None
-        return isinstance(self.weights, str) or self.beta is not None or adjusted
+    def checked(self, value: Any) -> Any:
+        """The value as it is kept, or an error that names the parameter, the value and what is allowed."""
+        if self._check is not None:
+            return self._check(self.name, value)
+        if value is None:
+            if self.default is None:
+                return None
+            raise TypeError(f"{self.name} is None; this loss needs a number.")
+        check_numbers(self.name, value, self._allowed, self._wanted)
+        if self.scalar and np.ndim(value):
+            raise ValueError(f"{self.name} is {value!r}; give a single number.")
+        return value
 
 
-def _check(name: str, value: Any, allowed: Any, wanted: str) -> None:
+def parameter(
+    default: Any,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    scalar: bool = False,
+) -> Any:
+    """Declare a parameter of a loss, in the body of its class.
+
+    Parameters
+    ----------
+    default : float or None
+        None: the parameter may be left out, and then is None.
+    low, high : float, optional
+        Smallest and largest value that is allowed.
+    above, below : float, optional
+        The same, for values that are not allowed themselves.
+    scalar : bool
+        True: one number. False: one number, or one for each label or class.
+
+    Examples
+    --------
+    >>> from boost_imbalance import Loss, log_sigmoid, parameter, sigmoid
+    >>> class Poly1(Loss):
+    ...     '''-log p + epsilon (1 - p).'''
+    ...
+    ...     epsilon: float = parameter(1.0, low=-1.0)
+    ...
+    ...     def positive(self, t):
+    ...         return -log_sigmoid(t) + self.epsilon * sigmoid(-t)
+    >>> Poly1(epsilon=2.0)
+    Poly1(epsilon=2.0)
+    >>> Poly1(epsilon=-2.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: epsilon is -2.0; it must be at least -1.
+    """
+    if (low is not None and above is not None) or (high is not None and below is not None):
+        raise ValueError("low and above, or high and below, are both given; give one of them.")
+    least, most = (low if low is not None else above), (high if high is not None else below)
+    least, most = -math.inf if least is None else least, math.inf if most is None else most
+
+    def allowed(value: Any) -> Any:
+        over = value > least if above is not None else value >= least
+        return over & (value < most if below is not None else value <= most)
+
+    return Parameter(default, allowed, _words(low, high, above, below), low=least, high=most, scalar=scalar)
+
+
+class PerClass:
+    """A number of each class, or of each side of a label, that a loss works out from class counts; see :func:`per_class`."""
+
+    def __init__(self, low: float, high: float) -> None:
+        self.low, self.high, self.name = low, high, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        raise AttributeError(f"{self.name} is known once there are class counts; it is for positive() and negative() to read.")
+
+
+def per_class(*, low: float = -math.inf, high: float = math.inf) -> Any:
+    """Declare a number that depends on how often each class occurs, in the body of a loss's class.
+
+    The loss's ``class_parameters(counts)`` gives the values, and its formula reads them as ``self.name``.
+
+    Parameters
+    ----------
+    low, high : float
+        Between which it lies.
+    """
+    return PerClass(low, high)
+
+
+def _words(low: float | None, high: float | None, above: float | None, below: float | None) -> str:
+    if (low is not None and high is not None) or (above is not None and below is not None):
+        return f"between {low if low is not None else above:g} and {high if high is not None else below:g}"
+    parts = [
+        f"{words} {value:g}"
+        for words, value in (("at least", low), ("more than", above), ("at most", high), ("less than", below))
+        if value is not None
+    ]
+    return " and ".join(parts) or "finite"
+
+
+def check_numbers(name: str, value: Any, allowed: Any, wanted: str) -> None:
+    """Refuse what is no number, or no array of them, or not allowed."""
     try:
-        array = np.asarray(None if isinstance(value, (str, bytes)) or value is None else value, dtype=np.float64)
+        array = np.asarray("" if value is None else value)
+        if array.dtype.kind not in "fiubO":
+            raise TypeError
+        array = array.astype(np.float64)
     except (TypeError, ValueError):
         raise TypeError(f"{name} is {value!r}; it must be a number or an array of numbers.") from None
     if array.size == 0 or not (np.isfinite(array) & allowed(array)).all():
         raise ValueError(f"{name} is {value!r}; it must be {wanted}.")
 
 
-def _check_range(name: str, value: Any) -> None:
-    _check(name, value, lambda v: v >= 0, "a pair (low, high) of numbers that are not negative")
+def check_weights(name: str, weights: Any) -> Any:
+    """Refuse class weights that no task could have."""
+    if weights is None or (isinstance(weights, str) and weights == "balanced"):
+        return weights
+    if isinstance(weights, str):
+        raise ValueError(f"{name} is {weights!r}; give 'balanced', a number, one per class, or a dict.")
+    for value in weights.values() if isinstance(weights, Mapping) else [weights]:
+        check_numbers(name, value, lambda v: v > 0, "positive and finite; leave rows out by sample_weight")
+    return weights
+
+
+def check_range(name: str, value: Any) -> Any:
+    """Refuse what is not a pair of class weights in order."""
+    if value is None:
+        return None
+    check_numbers(name, value, lambda v: v >= 0, "a pair (low, high) of numbers that are not negative")
     if np.shape(value) != (2,) or not value[0] <= value[1] or not value[1] > 0:
         raise ValueError(f"{name} is {value!r}; it must be a pair (low, high) with low <= high and high > 0.")
+    return value
+
+
+def check_hessian(name: str, value: Any) -> Any:
+    """Refuse a Hessian that is none; an old name gives the new one, with a warning."""
+    if isinstance(value, str) and value in OLD_HESSIANS:
+        message = f"{name}={value!r} is now called {OLD_HESSIANS[value]!r}; the old name goes with the next version."
+        warnings.warn(message, FutureWarning, stacklevel=_outside())
+        return OLD_HESSIANS[value]
+    if value is not None and not (isinstance(value, str) and value in HESSIANS):
+        raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, HESSIANS))}.")
+    return value
+
+
+def check_scale(name: str, value: Any) -> Any:
+    """Refuse a scale that is neither a name nor a positive number."""
+    if value not in ("auto", "start") if isinstance(value, str) else not _positive_number(value):
+        raise ValueError(f"{name} is {value!r}; give 'auto', 'start' or a positive number.")
+    return value
+
+
+def check_threads(name: str, value: Any) -> Any:
+    """Refuse a number of threads that is none."""
+    if value is not None and (not is_whole(value) or value < 1):
+        raise ValueError(f"{name} is {value!r}; give a positive whole number, or None for all processors.")
+    return value
+
+
+def check_device(name: str, value: Any) -> Any:
+    """Refuse an unknown device."""
+    if value not in DEVICES:
+        raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, DEVICES))}.")
+    return value
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is an integer; True and False are not."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def same(value: Any, other: Any) -> bool:
+    """Whether two arguments are the same value; arrays are compared entry by entry."""
+    return type(value) is type(other) and hashable(value) == hashable(other)
+
+
+def hashable(value: Any) -> Any:
+    """An argument as a key that equal ones share."""
+    if isinstance(value, Mapping):
+        return tuple((hashable(key), hashable(one)) for key, one in value.items())
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype.str, value.tobytes()
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, *map(hashable, value)
+    return value
 
 
 def _positive_number(value: Any) -> bool:
@@ -127,6 +249,9 @@ def _positive_number(value: Any) -> bool:
     )
 
 
-def is_whole(value: Any) -> bool:
-    """Whether a value is an integer; True and False are not."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+def _outside() -> int:
+    """The stack level of the first caller outside this package, seen from the function that asks."""
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "boost_imbalance":
+        level, frame = level + 1, frame.f_back
+    return level

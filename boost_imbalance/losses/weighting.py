@@ -122,3 +122,50 @@ def _from_mapping(weights: Mapping[Any, Any], task: Task, columns: int) -> Array
     if len({np.shape(value) for value in values}) > 1 or (task is not Task.MULTILABEL and np.ndim(values[0])):
         raise ValueError(f"weights is {weights!r}; a {task.value} task needs one number per key.")
     return np.asarray(values, dtype=np.float64)
+
+
+def per_column(name: str, value: Any, counts: Counts) -> Array:
+    """A parameter as one number for each label or class."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape not in ((), (1,), (counts.columns,)):
+        raise ValueError(
+            f"{name} has shape {array.shape}; give one number, or {counts.columns} of them for this {counts.task.value} task."
+        )
+    return np.broadcast_to(array, counts.columns)
+
+
+def ones(counts: Counts) -> Array:
+    """Weights of 1, in the shape of :func:`class_counts`."""
+    return np.ones((counts.columns, 1) if counts.task is Task.MULTICLASS else (2, counts.columns))
+
+
+def product(weights: Any, counts: Counts) -> Array:
+    """What ``weights=`` of a loss says, in the shape of :func:`class_counts`."""
+    if weights is None:
+        return ones(counts)
+    return balanced(counts) if isinstance(weights, str) else given(weights, counts)
+
+
+def logit_adjustment(tau: float, priors: Any, counts: Counts) -> Array:
+    """The offset ``tau log prior`` of each class, or ``tau`` times the log-odds of label 1 in each column."""
+    if tau == 0:
+        return np.zeros(counts.columns)
+    if priors is None:
+        require_all_classes(counts, f"tau={tau}")
+        shares = counts.priors
+    else:
+        shares = np.asarray(priors, dtype=np.float64)
+        if counts.task is Task.BINARY and shares.shape == (2,):
+            shares = shares[1:] / shares.sum()
+        if counts.task is not Task.MULTICLASS and shares.ndim == 0:
+            shares = np.full(counts.columns, shares)
+        if shares.shape != (counts.columns,):
+            raise ValueError(
+                f"priors has shape {shares.shape}; a {counts.task.value} task needs {counts.columns}, one for each "
+                f"{'class' if counts.task is Task.MULTICLASS else 'label'}."
+            )
+    if counts.task is not Task.MULTICLASS:
+        return np.asarray(tau * (np.log(shares) - np.log1p(-shares)))
+    if abs(shares.sum() - 1.0) > 1e-3:
+        raise ValueError(f"priors is {priors!r}, which sums to {shares.sum():g}; class shares must sum to 1.")
+    return np.asarray(tau * np.log(shares))

@@ -9,10 +9,9 @@ import numpy as np
 from scipy.special import logit
 
 from boost_imbalance.losses import weighting as weights
-from boost_imbalance.losses.base import DEFAULT_CURVATURE, Loss
-from boost_imbalance.losses.curvature import CURVATURES
+from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
-from boost_imbalance.losses.parameters import is_whole
+from boost_imbalance.losses.parameters import DEFAULT_HESSIAN, HESSIANS, is_whole
 from boost_imbalance.plots import drawing
 from boost_imbalance.plots.drawing import Array, Colors, Legend, Line, Style
 
@@ -138,7 +137,7 @@ def plot_curvature(
     against : {"probability", "margin"}
         As in :func:`plot_loss`.
     hessian : iterable of str, optional
-        Which ones. Default: all of ``"exact"``, ``"expected"``, ``"bound"``, ``"absolute"``, ``"reweighted"``.
+        Which ones. Default: all of ``"exact"``, ``"expected"``, ``"positive_terms"``, ``"absolute"``, ``"reweighted"``.
     label, column, limits, ax, style, legend
         As in :func:`plot_loss`; ``label`` is one class.
     colors : list of colours, or dict of Hessian to colour, optional
@@ -166,13 +165,13 @@ def plot_curvature(
     drawing.check_look(style, legend)
     x = _grid(against, limits)
     ((_, known),) = _named([objective])
-    names = list(CURVATURES) if hessian is None else [hessian] if isinstance(hessian, str) else list(hessian)
+    names = list(HESSIANS) if hessian is None else [hessian] if isinstance(hessian, str) else list(hessian)
     if not names:
-        raise ValueError(f"hessian is {hessian!r}; choose some of {', '.join(map(repr, CURVATURES))}.")
+        raise ValueError(f"hessian is {hessian!r}; choose some of {', '.join(map(repr, HESSIANS))}.")
     for name in names:
-        drawing.choose("hessian", name, list(CURVATURES))
+        drawing.choose("hessian", name, list(HESSIANS))
     palette = drawing.colors_of(names, colors)
-    own = objective.parameters["hessian"] or DEFAULT_CURVATURE
+    own = objective.parameters["hessian"] or DEFAULT_HESSIAN
     lines = []
     for i, name in enumerate(names):
         y = _curve(known.copy(hessian=name), x, "hessian", against, label, column)
@@ -368,7 +367,7 @@ def _task_of(objective: Any) -> tuple[Task, int]:
     """What the objective was fitted to; without labels, a binary task."""
     if not objective.is_fitted:
         return Task.BINARY, 1
-    counts = objective.resolved.counts
+    counts = objective.fitted.counts
     return counts.task, counts.columns
 
 

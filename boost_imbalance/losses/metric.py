@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from boost_imbalance.libraries import xgboost
-from boost_imbalance.libraries.lightgbm import attached
-from boost_imbalance.losses import labels
+from boost_imbalance.losses import labels, protocol
 
 Array = npt.NDArray[Any]
 
@@ -65,13 +63,13 @@ class Metric:
         ``(margin, data)`` from the native interfaces gives ``(name, value)`` to XGBoost and ``(name, value,
         greater_is_better)`` to LightGBM; ``(label, margin, sample_weight)`` gives a :class:`MetricValue`.
         """
+        call = protocol.calling()
+        metric = self if self._objective is None else self.of(self._objective.in_training(call))
         if not hasattr(second, "get_label"):
-            return MetricValue.of(self.name, self.value(second, first, sample_weight), self.greater_is_better)
-        label, weight = attached(second) or (xgboost.label_of(second), xgboost.weight_of(second))
-        value = self.value(first, label, weight)
-        if type(second).__module__.partition(".")[0] == "lightgbm":
-            return self.name, value, self.greater_is_better
-        return self.__name__, value
+            return MetricValue.of(self.name, metric.value(second, first, sample_weight), self.greater_is_better)
+        library = protocol.library_of(second) if call is None else call.library
+        value = metric.value(first, *protocol.label_and_weight(second))
+        return (self.__name__, value) if library is None else library.metric_result(self, value)
 
     def of(self, objective: Any) -> Metric:
         """The same metric of what this objective's calibrated probabilities say."""

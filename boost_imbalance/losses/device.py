@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
-from boost_imbalance.kernels.threads import run_parts
 
 Array = npt.NDArray[Any]
 
@@ -23,28 +22,19 @@ class Copies:
     def __init__(self) -> None:
         self._kept: dict[str, tuple[Array, Any]] = {}
 
-    def of(self, name: str, array: Any, n_threads: int) -> Any:
+    def of(self, name: str, array: Any) -> Any:
         """A device array with the contents of ``array``; one that is on the device already as it is."""
         if array is None or arrays.is_on_device(array):
             return None if array is None else arrays.view(array)
         kept = self._kept.get(name)
-        if kept is None or not _equal(kept[0], array, n_threads):
+        if kept is None or not _equal(kept[0], array):
             # The library may write new labels where the old ones were: a host copy is what they are compared with.
             kept = self._kept[name] = np.array(array), arrays.to_device(array)
         return kept[1]
 
 
-def _equal(first: Array, second: Array, n_threads: int) -> bool:
-    if first.shape != second.shape or first.dtype != second.dtype:
-        return False
-    parts = max(1, min(n_threads, first.size // 65536))
-    same = [False] * parts
-
-    def part(index: int, start: int, stop: int) -> None:
-        same[index] = np.array_equal(first[start:stop], second[start:stop])
-
-    run_parts(part, len(first), parts, n_threads)
-    return all(same)
+def _equal(first: Array, second: Array) -> bool:
+    return first.dtype == second.dtype and np.array_equal(first, second)
 
 
 class DeviceBuffers(threading.local):

@@ -1,0 +1,218 @@
+"""A loss whose class weights, offsets and start are numbers: parameters met class counts."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.kernels import cpu
+from boost_imbalance.kernels.cpu import Row
+from boost_imbalance.kernels.expressions import evaluate
+from boost_imbalance.kernels.pointwise import Curvature, Program
+from boost_imbalance.kernels.source import Formula, T, is_cross_entropy
+from boost_imbalance.losses import start, weighting
+from boost_imbalance.losses.labels import Counts, Task
+from boost_imbalance.losses.links import Link, link_of
+from boost_imbalance.losses.parameters import DEFAULT_HESSIAN
+
+Array = npt.NDArray[Any]
+
+CURVATURES = {
+    "exact": Curvature(2),
+    "expected": Curvature(2, expected=True),
+    "positive_terms": Curvature(3, smooth=True),
+    "absolute": Curvature(2, absolute=True),
+    "reweighted": Curvature(4),
+}
+"""What each value of ``hessian=`` means."""
+
+SMALLEST_HESSIAN = 1e-16
+"""The floor that XGBoost's own objectives put under their Hessian."""
+
+
+@dataclass(frozen=True, eq=False)
+class FittedLoss:
+    """A loss for the labels of one training."""
+
+    loss: Any
+    counts: Counts
+    coefficients: Array
+    """Float64, as the kernels take them; scales are 1 and there is no floor under the Hessian."""
+
+    @property
+    def task(self) -> Task:
+        """Binary, multi-class or multi-label."""
+        return self.counts.task
+
+    @functools.cached_property
+    def link(self) -> Link:
+        """Sigmoid or softmax."""
+        return link_of(self.counts.task)
+
+    @property
+    def softmax(self) -> bool:
+        """Whether the link is a softmax; else a sigmoid per column."""
+        return self.link.is_softmax
+
+    @functools.cached_property
+    def formula(self) -> Formula:
+        """What the kernels run."""
+        formula: Formula = self.loss.formula
+        return formula
+
+    @functools.cached_property
+    def program(self) -> Program:
+        """What the kernels are compiled for, with the Hessian that was asked for; all are one for plain cross-entropy."""
+        shape = self.shape
+        half = len(shape) // 2
+        soft = self.counts.soft or bool(self.loss.smoothing)
+        return Program(self.formula, self._curvature, bool((shape[:half] == shape[half:]).all()), soft)
+
+    @property
+    def _curvature(self) -> Curvature:
+        if self.is_built_in:
+            return CURVATURES["exact"]
+        curvature = CURVATURES[self.loss.hessian or DEFAULT_HESSIAN]
+        # The mean of equal weights costs time.
+        return curvature._replace(smooth=False) if self.link.equal_weights(*self.class_weights) else curvature
+
+    @property
+    def shape(self) -> Array:
+        """The formula's parameters as a positive sees them, then as a negative does, one row each."""
+        return np.asarray(self.coefficients[Row.SHAPE :])
+
+    @property
+    def class_weights(self) -> tuple[Array, Array]:
+        """Weights of label 1 and 0 of each column; of a softmax, of each class, and ones."""
+        return self.coefficients[Row.POSITIVE_WEIGHT], self.coefficients[Row.NEGATIVE_WEIGHT]
+
+    @property
+    def offset(self) -> Array:
+        """What training adds to the margins of each column."""
+        return np.asarray(self.coefficients[Row.OFFSET])
+
+    @property
+    def is_cross_entropy(self) -> bool:
+        """Whether this is cross-entropy but for class weights and offsets."""
+        return is_cross_entropy(self.formula)
+
+    @functools.cached_property
+    def is_built_in(self) -> bool:
+        """Whether this is the cross-entropy that the libraries have themselves."""
+        return (
+            self.is_cross_entropy
+            and not self.offset.any()
+            and not self.loss.smoothing
+            and self.link.unit_weights(*self.class_weights)
+        )
+
+    @functools.cached_property
+    def priors(self) -> Array:
+        """Weighted share of label 1 in each column, or of each class, smoothed as the labels are, and away from 0 and 1."""
+        priors = self.counts.priors
+        smoothing = self.loss.smoothing
+        if smoothing:
+            priors = priors + smoothing * (1.0 / (len(priors) if self.softmax else 2) - priors)
+        return start.clip_prior(priors)
+
+    @functools.cached_property
+    def start(self) -> Array:
+        """The constant margin of each column that minimises the loss, float64 of shape (columns,)."""
+        if self.is_cross_entropy:
+            u = self.link.start_of_cross_entropy(self.priors, *self.class_weights)
+        else:
+            u = self.link.start(self.sides, self.priors, *self.class_weights, self.formula.all_classes)
+        return np.asarray(u - self.offset)
+
+    @functools.cached_property
+    def calibrating_shift(self) -> Array | None:
+        """What to add to the margins of each column so that their plain link is calibrated; None if no constant does it."""
+        return self.link.calibrating_shift(self.offset, *self.class_weights) if self.is_cross_entropy else None
+
+    def sides(self, column: int, t: Array) -> tuple[Array, Array, Array, Array]:
+        """Loss and slope at log-odds ``t`` (n,) of a positive, and at ``-t`` of a negative, without class weights."""
+        half = len(self.shape) // 2
+        found = []
+        for terms, rows, sign in (
+            (self.formula.positive, slice(0, half), 1.0),
+            (self.formula.negative, slice(half, None), -1.0),
+        ):
+            values = dict(zip(self.formula.shape, self.shape[rows, column], strict=False))
+            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+                found += evaluate(terms[:2], {**values, T: sign * np.asarray(t, np.float64)})
+        return tuple(np.broadcast_to(value, np.shape(t)) for value in found)  # type: ignore[return-value]
+
+    def served(self, hessian_factor: float, margin_type: Any) -> Array:
+        """Coefficients with what only serves a booster: scale, a library's own Hessian factor, floor."""
+        table: Array = self.coefficients.copy()
+        table[Row.HESSIAN_FLOOR] = SMALLEST_HESSIAN
+        scale = self._scale()
+        table[Row.GRADIENT_SCALE] *= scale
+        table[Row.HESSIAN_SCALE] *= scale * hessian_factor
+        # A booster takes float32 gradients, so float32 arithmetic serves it, except where the built-in objective of a
+        # library with float64 margins is to be met to the last bit.
+        return table.astype(margin_type if self.is_built_in else np.float32)
+
+    def _scale(self) -> Array | float:
+        """What gradient and Hessian are multiplied by; see the constructors."""
+        scale = self.loss.scale
+        if not isinstance(scale, str):
+            return float(scale)
+        if self.is_built_in:
+            return 1.0
+        # Cross-entropy under the same class weights at mean 1 has, at its own start, the mean Hessian share (1 - share).
+        priors, (w1, w0) = self.priors, self.class_weights
+        mean_weight = self.link.mean_weight(priors, w1, w0)
+        share = priors * w1 / mean_weight
+        plain = self.link.totals(share * (1.0 - share))
+        label, mass = self.link.one_of_each(priors)
+        margin = np.repeat(self.start[None, :], len(label), axis=0).astype(np.float32)
+        gradient, hessian = np.empty_like(margin), np.empty_like(margin)
+        cpu.gradient_hessian(
+            self.program._replace(soft=False), margin, label, None, self.coefficients.astype(np.float32), (gradient, hessian),
+            softmax=self.softmax, n_threads=1,
+        )  # fmt: skip
+        own = self.link.totals((mass * np.maximum(hessian, 0.0)).sum(axis=0))
+        with np.errstate(divide="ignore"):
+            matched = plain / own
+        matched = np.where(np.isfinite(matched) & (matched > 0), matched, 1.0)
+        return matched if scale == "start" else np.maximum(matched, 1.0 / mean_weight)
+
+
+def fitted_loss(loss: Any, counts: Counts) -> FittedLoss:
+    """The loss for labels with these counts."""
+    return FittedLoss(loss, counts, _coefficients(loss, counts))
+
+
+def _coefficients(loss: Any, counts: Counts) -> Array:
+    formula: Formula = loss.formula
+    columns, n_shape = counts.columns, len(formula.shape)
+    table = np.zeros((Row.SHAPE + 2 * n_shape, columns))
+    weight = loss.class_weights(counts)
+    if loss.clip_weights is not None:
+        weight = np.clip(weight, *loss.clip_weights)
+    if counts.task is Task.MULTICLASS:
+        table[Row.POSITIVE_WEIGHT], table[Row.NEGATIVE_WEIGHT] = weight[:, 0], 1.0
+    else:
+        table[Row.NEGATIVE_WEIGHT], table[Row.POSITIVE_WEIGHT] = weight
+    table[Row.OFFSET] = loss.offset(counts)
+    table[Row.GRADIENT_SCALE] = table[Row.HESSIAN_SCALE] = 1.0
+    table[Row.HESSIAN_FLOOR] = -np.inf
+    table[Row.SMOOTHING] = loss.smoothing
+    by_class: Mapping[str, Any] = loss.class_parameters(counts)
+    for i, name in enumerate(formula.shape):
+        rows = Row.SHAPE + i, Row.SHAPE + n_shape + i
+        if name in by_class:
+            value = np.asarray(by_class[name], dtype=np.float64)
+            if counts.task is Task.MULTICLASS:
+                table[rows[0]] = table[rows[1]] = value.reshape(columns)
+            else:
+                table[rows[1]], table[rows[0]] = value.reshape(2, columns)
+        else:
+            table[rows[0]] = table[rows[1]] = weighting.per_column(name, getattr(loss, name), counts)
+    return table

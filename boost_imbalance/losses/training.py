@@ -1,0 +1,146 @@
+"""One training of a loss: labels, weights and a library, and what has to be kept from round to round."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.kernels import cpu
+from boost_imbalance.kernels.cpu import Row
+from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.losses import backend, labels, weighting
+from boost_imbalance.losses.buffers import Buffers
+from boost_imbalance.losses.device import Copies, DeviceBuffers
+from boost_imbalance.losses.fitted import FittedLoss, fitted_loss
+from boost_imbalance.losses.labels import Task
+from boost_imbalance.losses.protocol import Library
+
+Array = npt.NDArray[Any]
+
+
+class Training:
+    """A loss bound to the labels and sample weights of one training. ``Loss.bind`` makes one.
+
+    Call it with margins: it gives gradient and Hessian as its library wants them. It is the only object here that changes
+    from round to round: class weights that follow a model's errors, and memory that is used again.
+    """
+
+    def __init__(self, loss: Any, label: Any, weight: Any, task: Task, columns: int, library: Library | None) -> None:
+        self.loss, self.library = loss, library
+        self.label, self.weight = label, weight
+        self.buffers = Buffers()
+        self.device_buffers: dict[int, DeviceBuffers] = {}
+        self.copies = Copies()
+        self.moving: Array | None = None
+        self._task, self._columns = task, columns
+        self._bind(label, weight)
+
+    def __deepcopy__(self, memo: Any) -> Training:
+        """The training itself, which is one and the same wherever its library copies it to."""
+        return self
+
+    def _bind(self, label: Any, weight: Any) -> None:
+        self.local = labels.count(label, weight, self._task, self._columns)
+        add = None if self.library is None else self.library.sum_over_workers()
+        counts = self.local if add is None else self.local.summed(add)
+        fitted = self.loss.counts
+        if fitted is None:
+            self.fitted = fitted_loss(self.loss, counts)
+        elif (fitted.task, fitted.columns) == (counts.task, counts.columns):
+            # The labels at hand set the scale and are what later rounds must agree with; fit() set the loss.
+            self.fitted = FittedLoss(self.loss, counts, self.loss.fitted.coefficients)
+        else:
+            raise ValueError(
+                f"this training is {counts.task.value} with {counts.columns} columns, but fit() saw {fitted.task.value} "
+                f"labels with {fitted.columns}; make a new objective for it."
+            )
+        self._served: dict[Any, Array] = {}
+
+    def __call__(self, margin: Any) -> tuple[Array, Array]:
+        """Gradient and Hessian at these margins, for the labels and weights that the training is bound to.
+
+        Parameters
+        ----------
+        margin : array_like, shape (n,) or (n, columns)
+
+        Returns
+        -------
+        gradient, hessian : ndarray of float32
+            Shape of the margins; see :meth:`Loss.__call__`.
+        """
+        gpu = backend.use_gpu(self.loss.device, margin, self.label)
+        return self.round(labels.as_margin(margin, gpu), self.label, self.weight, gpu)
+
+    def suits(self, margin: Array, label: Array) -> bool:
+        """Whether these could be a round of this training."""
+        columns = margin.shape[1] if margin.ndim == 2 else 1
+        several = label.ndim == 2 and self._task is not Task.MULTICLASS
+        return self._columns == columns and self.local.rows == len(margin) and several == (self._task is Task.MULTILABEL)
+
+    def round(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[Array, Array]:
+        """Gradient and Hessian of one round; labels that changed since the last one are noticed."""
+        if self.moving is None and self.loss.weights_move:
+            self.moving = np.ones((1 if self.fitted.softmax else 2, self.fitted.counts.columns))
+        checks, out = self._pass(m, y, w, gpu)
+        if checks.wrong or not self.local.agrees(checks.counts, checks.totals):
+            raise_if_wrong(checks, m, y, w, self.fitted)
+            self._bind(y, w)
+            checks, out = self._pass(m, y, w, gpu)
+            raise_if_wrong(checks, m, y, w, self.fitted)
+        return out
+
+    def _pass(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[cpu.Checks, tuple[Array, Array]]:
+        fitted, threads = self.fitted, self.loss.threads
+        if gpu:
+            buffers = self.device_buffers.setdefault(arrays.current_gpu(), DeviceBuffers())
+            m = m if arrays.is_on_device(m) else buffers.margin(m)
+            y, w = self.copies.of("label", y), self.copies.of("weight", w)
+            out = buffers.take(m.shape)
+        else:
+            out = self.buffers.take(
+                m.shape, "F" if m.ndim == 2 and m.flags.f_contiguous and not m.flags.c_contiguous else "C"
+            )
+        engine = backend.backend(gpu)
+        table = self._served.get(m.dtype)
+        if table is None:
+            softmax = fitted.softmax and self.library is not None
+            factor = self.library.hessian_factor(fitted.counts.columns) if softmax and self.library is not None else 1.0
+            table = self._served[m.dtype] = fitted.served(factor, m.dtype)
+        if self.moving is not None:
+            table = self._moved(table, m, y, w, engine)
+        return engine.gradient_hessian(fitted.program, m, y, w, table, out, softmax=fitted.softmax, n_threads=threads), out
+
+    def _moved(self, table: Array, m: Array, y: Array, w: Array | None, engine: Any) -> Array:
+        """The coefficients after one step of the class weights, by each class's false-negative rate at these margins."""
+        fitted = self.fitted
+        missed = engine.misses(m, y, w, fitted.coefficients, softmax=fitted.softmax, n_threads=self.loss.threads)
+        add = None if self.library is None else self.library.sum_over_workers()
+        missed = missed if add is None else add(missed)
+        mass = weighting.class_counts(fitted.counts).reshape(missed.shape)
+        with np.errstate(invalid="ignore"):
+            self.moving = self.loss.moved_weights(self.moving, np.where(mass > 0, missed / mass, 0.0))
+        table = table.copy()
+        if fitted.softmax:
+            table[Row.POSITIVE_WEIGHT] *= self.moving[0]
+        else:
+            table[Row.NEGATIVE_WEIGHT] *= self.moving[0]
+            table[Row.POSITIVE_WEIGHT] *= self.moving[1]
+        return table
+
+
+def raise_if_wrong(checks: cpu.Checks, m: Array, y: Array, w: Array | None, fitted: FittedLoss) -> None:
+    """Turn what a loop noticed into an error that names the value."""
+    if not checks.wrong and (w is None or 0 < checks.totals.max() < np.inf):
+        return
+    m, y, w = arrays.to_host(m), arrays.to_host(y), None if w is None else arrays.to_host(w)
+    if checks.wrong & cpu.BAD_LABEL:
+        if not (fitted.softmax and y.ndim == 1):
+            labels.check_soft(y)
+        else:
+            labels.check_label(y, fitted.counts.columns)
+    if checks.wrong & cpu.BAD_MARGIN:
+        labels.check_margin(m)
+    if w is not None and (checks.wrong & cpu.BAD_WEIGHT or not 0 < checks.totals.max() < np.inf):
+        labels.check_weight(w)
