@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.losses.metric import Metric
 from boost_imbalance.losses import labels
+from boost_imbalance.losses.metric import Metric
 
 Array = npt.NDArray[Any]
 

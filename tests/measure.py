@@ -24,7 +24,7 @@ def assert_close(actual, expected, name, factor=1.0):
 def softmax_sizes(p, q, slope, bound):
     """Size of the terms of gradient and second derivative of a softmax, from arrays (..., class), in any arithmetic.
 
-    ``slope`` and ``positive_terms`` are of what each class adds, in its log-odds t, and 0 for one that adds nothing. dt_k/du_j is 1
+    ``slope`` and ``bound`` are of what each class adds, in its log-odds t, and 0 for one that adds nothing. dt_k/du_j is 1
     or -r, and d2t_k/du_j2 is 0 or -r (1 - r).
     """
     own = np.eye(p.shape[-1], dtype=bool)

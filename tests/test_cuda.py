@@ -10,12 +10,13 @@ import pytest
 from measure import assert_close, mean_over_labels, softmax_sizes
 
 import boost_imbalance as bi
-from boost_imbalance.kernels import cpu as runner
 from boost_imbalance.kernels.cpu import Row
 from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.kernels.expressions import evaluate
 from boost_imbalance.libraries import xgboost as adapter
-from boost_imbalance.libraries.device import Copies, DeviceBuffers
-from boost_imbalance.losses.curvature import CURVATURES
+from boost_imbalance.losses import protocol
+from boost_imbalance.losses.device import Copies, DeviceBuffers
+from boost_imbalance.losses.fitted import CURVATURES
 
 cuda = pytest.importorskip("numba.cuda")
 if not arrays.is_usable():
@@ -98,17 +99,17 @@ def close(own, expected, tolerance, cancels=False):
 
 def on_the_host(objective, mode, margin, label):
     """Loss, gradient and Hessian in float64 on the host, and the size of the terms of what can cross zero."""
-    margin, resolved = margin.astype(np.float64), objective.fitted
+    margin, fitted = margin.astype(np.float64), objective.fitted
     gradient, hessian = objective.gradient_hessian(margin, label)
     expected = {"loss": objective.loss(margin, label), "gradient": gradient, mode: hessian}
-    if mode in ("exact", "expected", "absolute") or resolved.softmax:
-        sizes = softmax_terms(resolved, margin) if resolved.softmax else sigmoid_terms(objective, margin)
+    if mode in ("exact", "expected", "absolute") or fitted.softmax:
+        sizes = softmax_terms(fitted, margin) if fitted.softmax else sigmoid_terms(objective, margin)
         gradients, curvatures, belief, slopes = sizes
         if mode == "expected":
             expected["expected size"] = mean_over_labels(curvatures, belief, slopes)
         elif mode in ("exact", "absolute"):
             expected[f"{mode} size"] = own_label(curvatures, label)
-        if resolved.softmax:
+        if fitted.softmax:
             expected["gradient size"] = own_label(gradients, label)
     return expected
 
@@ -129,16 +130,24 @@ def sigmoid_terms(objective, margin):
     return None, np.stack(bounds), np.stack([1 / (1 + e), e / (1 + e)]), np.stack(slopes)
 
 
-def softmax_terms(resolved, margin):
+def softmax_terms(fitted, margin):
     """Size of the terms of gradient and Hessian for each label, and the link's belief in it."""
-    u, classes = margin + resolved.offset, margin.shape[1]
+    u, classes = margin + fitted.offset, margin.shape[1]
     e = np.exp(u - u.max(axis=1, keepdims=True))
     p, q = e / e.sum(axis=1, keepdims=True), (e @ (1 - np.eye(classes))) / e.sum(axis=1, keepdims=True)
-    shape = resolved.coefficients[Row.POSITIVE_A : Row.NEGATIVE_B + 1]
     t = np.log(p) - np.log(q)
-    terms = np.stack([runner.evaluate(resolved.formula, t[:, k], shape[:, k]) for k in range(classes)], axis=-1)
-    if_true, if_false = terms[0, [1, 3]], terms[1, [1, 3]] * resolved.formula.negatives_in_softmax
-    weight = resolved.coefficients[Row.POSITIVE_WEIGHT]
+    half = len(fitted.shape) // 2
+
+    def slope_and_bound(terms, rows, log_odds):
+        each = []
+        for k in range(classes):
+            values = {**dict(zip(fitted.formula.shape, fitted.shape[rows, k], strict=True)), "t": log_odds[:, k]}
+            each.append(np.broadcast_arrays(*evaluate([terms.slope, terms.positive_terms], values), log_odds[:, k])[:2])
+        return np.moveaxis(np.array(each), 0, -1)
+
+    if_true = slope_and_bound(fitted.formula.positive, slice(half), t)
+    if_false = slope_and_bound(fitted.formula.negative, slice(half, None), -t) * fitted.formula.all_classes
+    weight = fitted.coefficients[Row.POSITIVE_WEIGHT]
     sizes = []
     for label in range(classes):
         slope, bound = weight[label] * np.where(np.arange(classes) == label, if_true, if_false)
@@ -201,7 +210,7 @@ def test_probability_of_many_columns(task, columns):
     margin, label, _ = inputs(task, np.float64, columns, rows=6)
     label = np.arange(columns) if task == "multi-class" else label
     for objective in (bi.focal_objective(2.0), bi.asymmetric_objective()):
-        objective.fit(label)
+        objective = objective.fit(label)
         close(objective.probability(OnDevice(margin)), objective.probability(margin), 1e-11)
 
 
@@ -241,9 +250,9 @@ def test_memory_orders_and_formats(task):
 def test_rounds_of_a_training(task, name):
     margin, label, weight = inputs(task)
     ours, theirs = CONSTRUCTORS[name](device="cuda"), CONSTRUCTORS[name](device="cpu")
+    on_device, on_host = ours.bind(label, weight), theirs.bind(label, weight)
     for step in (0.0, 0.25, 0.5):
-        for own, expected in zip(ours(label, margin + step, weight), theirs(label, margin + step, weight), strict=True):
-            assert isinstance(own, np.ndarray)
+        for own, expected in zip(on_device(margin + step), on_host(margin + step), strict=True):
             close(own, expected, 1e-5, cancels=True)
     assert ours.metric.value(margin, label, weight) == pytest.approx(theirs.metric.value(margin, label, weight), rel=1e-5)
 
@@ -303,7 +312,21 @@ def test_the_loss_as_a_metric_copies_no_labels_down(task, monkeypatch):
 
 def test_a_booster_on_a_gpu_decides(monkeypatch):
     margin, label, _ = inputs("binary")
-    monkeypatch.setattr(adapter, "booster_device", lambda: 0)
+
+    class Busy:
+        name = "xgboost"
+
+        def device(self, booster):
+            return 0
+
+        def hessian_factor(self, n_classes):
+            return 2.0
+
+        def sum_over_workers(self):
+            return None
+
+    booster = Busy()  # what a weak reference can be made to
+    monkeypatch.setattr(protocol, "calling", lambda: protocol.Call(booster, booster))
     assert arrays.is_on_device(bi.focal_objective()(label, margin)[0])
     assert isinstance(bi.focal_objective(device="cpu")(label, margin)[0], np.ndarray)
 
@@ -347,13 +370,13 @@ def test_a_changed_label_is_noticed(on_device):
 
 def test_copies_are_made_where_contents_changed():
     copies, array = Copies(), np.arange(200_000, dtype=np.float32)
-    first = copies.of("label", array, 2)
-    assert copies.of("label", array.copy(), 2) is first
+    first = copies.of("label", array)
+    assert copies.of("label", array.copy()) is first
     array[[5, 6]] = array[[6, 5]]
-    second = copies.of("label", array, 2)
+    second = copies.of("label", array)
     assert second is not first
     np.testing.assert_array_equal(arrays.to_host(second), array)
-    assert copies.of("weight", None, 2) is None
+    assert copies.of("weight", None) is None
 
 
 def test_outputs_are_used_again_when_nobody_holds_them():
@@ -387,7 +410,7 @@ def test_outputs_are_not_used_again_while_a_view_is_held(seen_as):
         ("margin", -np.inf, "margin is -inf in row 4"),
         ("label", np.nan, "label is nan in row 4"),
         ("label", -1.0, "label is -1.0 in row 4"),
-        ("label", 0.5, "label is 0.5 in row 4"),
+        ("label", 1.5, "label is 1.5 in row 4"),
         ("label", 3.0, "label is 3.0 in row 4"),
         ("weight", -1.0, "sample_weight is -1.0 in row 4"),
         ("weight", np.inf, "sample_weight is inf in row 4"),
@@ -401,9 +424,8 @@ def test_wrong_input_is_named(task, what, value, message):
         with pytest.raises(ValueError, match=message.replace(".", r"\.")):
             call(OnDevice(margin), OnDevice(label), OnDevice(weight))
     if what == "margin":
-        objective.fit(inputs(task)[1])
         with pytest.raises(ValueError, match=message):
-            objective.probability(OnDevice(margin))
+            objective.fit(inputs(task)[1]).probability(OnDevice(margin))
 
 
 def test_formats_that_a_kernel_cannot_read():
@@ -439,7 +461,8 @@ def test_the_booster_is_found_among_the_callers():
     seen = []
 
     def objective(margin, data):
-        seen.append(adapter.booster_device())
+        call = protocol.calling()
+        seen.append(call.library.device(call.booster))
         return np.zeros_like(margin), np.ones_like(margin)
 
     def sklearn_objective(label, margin):
@@ -456,7 +479,7 @@ def test_the_booster_is_found_among_the_callers():
         adapter._device_of = original
     assert on_gpu == {"device": None}  # this booster is on the host
     assert seen == [3, 3, 3]
-    assert adapter.booster_device() is None
+    assert protocol.calling() is None
 
 
 @pytest.mark.skipif(not SIMULATED, reason="this pretends that the host's memory is a GPU's")

@@ -11,14 +11,22 @@ import numpy as np
 import numba.cuda.dispatcher as dispatcher
 from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
 from numba import cuda
-from boost_imbalance.losses import formula as formulas
+import boost_imbalance as bi
 from boost_imbalance.kernels.cuda import runner
 from boost_imbalance.kernels.cpu import template_name
-from boost_imbalance.losses.curvature import CURVATURES
+from boost_imbalance.losses.fitted import CURVATURES
+from boost_imbalance.kernels.loops import DERIVATIVES, LOSS, PROBABILITY
+from boost_imbalance.kernels.pointwise import Program
 
 dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=(8, 0))  # asked for by device functions
 matrix, table = numba.float32[:, ::1], numba.float64[:, ::1]
-kinds = [getattr(formulas, name) for name in ("CROSS_ENTROPY", "FOCAL", "ASYMMETRIC", "HALF_FOCAL_ASYMMETRIC")]
+kinds = [
+    objective.formula
+    for objective in (
+        bi.focal_objective(0.0), bi.focal_objective(), bi.asymmetric_objective(1.0), bi.asymmetric_objective(),
+        bi.poly1_objective(), bi.robust_focal_objective(),
+    )
+]
 variants = set()
 try:
     for library in ("nvvm", "nvrtc"):
@@ -28,18 +36,21 @@ except DynamicLibNotFoundError:
     raise SystemExit
 for formula in kinds:
     for curvature in CURVATURES.values():
-        variants.add((template_name(formula, curvature, False), formula, curvature, 1))
-        variants |= {(template_name(formula, curvature, True), formula, curvature, lanes) for lanes in (1, 32)}
-    variants |= {("sigmoid_loss", formula, None, 1), ("softmax_loss", formula, None, 1), ("softmax_loss", formula, None, 32)}
-    variants |= {("sigmoid_probability", formula, None, 1)} | {("softmax_probability", formula, None, n) for n in (1, 32)}
-variants |= {("sigmoid_misses", None, None, 1), ("softmax_misses", None, None, 1)}
+        for program in (Program(formula, curvature), Program(formula, curvature, soft=True)):
+            variants.add((template_name(program, False), program, DERIVATIVES, 1))
+            variants |= {(template_name(program, True), program, DERIVATIVES, lanes) for lanes in (1, 32)}
+    program = Program(formula)
+    variants |= {("sigmoid", program, LOSS, 1), ("softmax_loss", program, LOSS, 1), ("softmax_loss", program, LOSS, 32)}
+    variants |= {("sigmoid", program, PROBABILITY, 1)} | {("softmax_probability", program, PROBABILITY, n) for n in (1, 32)}
+variants |= {("sigmoid_misses", Program(None), DERIVATIVES, 1), ("softmax_misses", Program(None), DERIVATIVES, 1)}
 compiled = 0
-for name, formula, curvature, lanes in variants:
-    wide = "probability" in name
+for name, program, quantity, lanes in variants:
+    wide = quantity == PROBABILITY
+    curvature = program.curvature
     kind, coefficients = (np.dtype(np.float64), table) if wide else (np.dtype(np.float32), matrix)
     inputs = (matrix, matrix, matrix, coefficients) + (() if "misses" in name else (matrix, matrix))
     for weighted in (False, True) if not wide and curvature in (None, CURVATURES["expected"]) else (False,):
-        kernel = runner._kernel(name, formula, curvature, weighted, kind, lanes)
+        kernel = runner._kernel(name, program, runner.Variant(quantity, weighted, False, lanes), kind)
         code, _ = cuda.compile(kernel.py_func, (*inputs, table), device=False, abi="numba", cc=(8, 0), output="ptx")
         operations = re.findall(r"^\\s*(?:@\\S+ )?([a-z][a-z0-9_.:]*)\\s", code, re.M)
         if wide:
@@ -49,7 +60,7 @@ for name, formula, curvature, lanes in variants:
             # What counts labels and adds up their weights.
             other, allowed = ".f64", r"(mov|selp|setp|cvt|add|(ld|st)\\.shared|(atom|red)\\.(shared|global)\\.add).*\\.f64.*"
         others = {operation for operation in operations if other in operation}
-        assert all(re.fullmatch(allowed, operation) for operation in others), (name, formula, curvature, others)
+        assert all(re.fullmatch(allowed, operation) for operation in others), (name, program, others)
         assert not [operation for operation in operations if "approx" in operation or ".ftz" in operation], name
         assert "call" not in operations, name
         compiled += 1

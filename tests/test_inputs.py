@@ -271,7 +271,7 @@ def test_parameters_that_do_not_fit_the_task_are_named(make, margin, label, mess
 BAD_LABELS = [
     ([0, 1, 2], "label is 2"),
     ([0, 1, -1], "label is -1"),
-    ([0, 1, 0.5], "label is 0.5"),
+    ([0, 1, 1.5], "label is 1.5"),
     ([0, 1, 1 + 1e-12], "label is 1.000000000001"),
     ([0, 1, NAN], "label is nan"),
     ([0, 1, INF], "label is inf"),

@@ -372,7 +372,10 @@ def test_missing_labels_travel_as_the_rest_of_the_rows(kit, task, small, tmp_pat
 
 
 PARAMETERS = [
-    ("binary", lambda: bi.focal_objective(gamma=1.5, alpha=0.25, clip_weights=(0.5, 2.0), hessian="positive_terms", scale=2.0)),
+    (
+        "binary",
+        lambda: bi.focal_objective(gamma=1.5, alpha=0.25, clip_weights=(0.5, 2.0), hessian="positive_terms", scale=2.0),
+    ),
     ("binary", lambda: bi.weighted_objective({1: 3.0}, tau=0.5)),
     ("binary", lambda: bi.logit_adjusted_objective(tau=1.0, priors=0.1, n_threads=1)),
     ("binary", lambda: bi.adaptive_objective(rate=0.1, gamma=1.0)),

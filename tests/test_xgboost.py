@@ -495,7 +495,7 @@ class Rounds(xgb.callback.TrainingCallback):
     ("change", "message"),
     [
         (lambda y: np.where(np.arange(len(y)) == 7, 2.0, y), "label is 2.0 in row 7"),
-        (lambda y: np.where(np.arange(len(y)) == 7, 0.5, y), "label is 0.5 in row 7"),
+        (lambda y: np.where(np.arange(len(y)) == 7, 1.5, y), "label is 1.5 in row 7"),
         (lambda y: 2.0 * y - 1.0, "label is -1.0 in row"),
     ],
 )

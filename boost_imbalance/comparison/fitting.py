@@ -13,9 +13,9 @@ import numpy.typing as npt
 from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 
+from boost_imbalance import losses as constructors
 from boost_imbalance.comparison.contestants import Contestant
 from boost_imbalance.comparison.problem import Part, Problem
-from boost_imbalance import losses as constructors
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]

@@ -18,9 +18,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from boost_imbalance.estimators.decisions import Decision, cheapest, decide
 from boost_imbalance.estimators.targets import Target, as_array, labelled, weights_of
-from boost_imbalance.losses.weighted import weighted_objective
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.losses.weighted import weighted_objective
 from boost_imbalance.losses.weighting import balanced, given
 
 Array = npt.NDArray[Any]

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance import losses as constructors
 from boost_imbalance.estimators.decisions import Decision
 from boost_imbalance.estimators.targets import Target
-from boost_imbalance import losses as constructors
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Counts, Task
 

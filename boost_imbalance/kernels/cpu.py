@@ -193,7 +193,7 @@ def _table_type(kind: Any) -> Any:
 
 
 def _strided(array: Array, written: bool = False) -> Strided:
-    """The array flat, or a copy of it where its memory has gaps, with strides in elements; 0 for a column that is not there."""
+    """The array flat, copied where its memory has gaps, with strides in elements; 0 for a column that is not there."""
     flags = array.flags
     if not flags.c_contiguous and not flags.f_contiguous:
         array = np.ascontiguousarray(array)

@@ -5,7 +5,7 @@ computed, and from that follow the derivatives (:mod:`boost_imbalance.kernels.de
 for a GPU (:mod:`boost_imbalance.kernels.source`), and an ONNX graph.
 
 What would lose digits is written another way on the spot: ``1 - sigmoid(t)`` becomes ``sigmoid(-t)``, ``log(sigmoid(t))``
-becomes ``log_sigmoid(t)``, ``sigmoid(t) ** c`` becomes ``exp(c * log_sigmoid(t))``, and ``1 - exp(x)`` becomes ``-expm1(x)``.
+becomes ``log_sigmoid(t)``, ``sigmoid(t) ** c`` becomes ``exp(c * log_sigmoid(t))``, and ``1 - exp(x)`` ``-expm1(x)``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Expression:
     def __neg__(self) -> Expression:
         return _negate(self)
 
-    def __abs__(self) -> Expression:
+    def __abs__(self) -> Any:
         return where(self < 0, -self, self)
 
     def __gt__(self, other: Any) -> Expression:
@@ -266,7 +266,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
         return make("where", condition, a, b, low=min(a.low, b.low), high=max(a.high, b.high))
     if isinstance(a, Expression) or isinstance(b, Expression):
         return _expression(a) if condition else _expression(b)
-    return np.where(condition, a, b)[()]
+    return NUMPY["where"](condition, a, b)
 
 
 def maximum(a: Any, b: Any) -> Any:
@@ -515,7 +515,7 @@ NUMPY: dict[str, Callable[..., Any]] = {
     "power": np.power,
     "greater": np.greater,
     "greater_equal": np.greater_equal,
-    "where": lambda condition, a, b: np.where(condition, a, b)[()],
+    "where": lambda condition, a, b: np.asarray(np.where(condition, a, b))[()],
     "exp": np.exp,
     "expm1": np.expm1,
     "log": np.log,

@@ -2,8 +2,8 @@
 
 The loops of :mod:`boost_imbalance.kernels.loops` and the kernels of :mod:`boost_imbalance.kernels.cuda` differ in how they
 go through rows; what they compute of each is here. The names in capitals and ``positive``, ``negative`` are bound by
-:func:`boost_imbalance.kernels.cache.bound`. ``s1`` and ``s0`` are tuples of the loss's own parameters, as a positive and as a
-negative sees them.
+:func:`boost_imbalance.kernels.cache.bound`. ``s1`` and ``s0`` are tuples of the loss's own parameters, as a positive and as
+a negative sees them.
 
 Of a softmax, ``below`` is a class's margin less the row's largest, ``e`` its exponential, and ``others`` the sum of ``e``
 over the other classes than the one that leads (or is true): ``largest`` of these and the ``rest``, because the total less

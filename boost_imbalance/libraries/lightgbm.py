@@ -57,7 +57,7 @@ class LightGBM:
         return n_classes / (n_classes - 1.0)
 
     def sum_over_workers(self) -> Callable[[Array], Array] | None:
-        """None: LightGBM's Python interface has no sum over workers; fix class counts with ``fit`` before a distributed training."""
+        """None: LightGBM's Python interface has no such sum; fix class counts with ``fit`` before a distributed training."""
         return None
 
     def metric_result(self, metric: Any, value: float) -> Any:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import linecache
-import traceback
-import types
 import weakref
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
@@ -14,11 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
-from boost_imbalance.kernels.derivatives import Terms, completed, terms_of
-from boost_imbalance.kernels.expressions import Expression, constant, evaluate, variable
-from boost_imbalance.kernels.source import Formula, T
+from boost_imbalance.kernels.source import Formula
 from boost_imbalance.kernels.threads import default_threads
-from boost_imbalance.losses import backend, labels, protocol, weighting
+from boost_imbalance.losses import backend, definition, labels, protocol, weighting
 from boost_imbalance.losses.fitted import FittedLoss, fitted_loss
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.metric import LossMetric
@@ -33,7 +28,6 @@ from boost_imbalance.losses.parameters import (
     check_weights,
     hashable,
     is_whole,
-    parameter,
     same,
 )
 from boost_imbalance.losses.training import Training, raise_if_wrong
@@ -72,6 +66,16 @@ device : {"auto", "cpu", "cuda"}
     (XGBoost), or where the arrays are that a function is given; else on the host. ``"cuda"`` needs the extra
     ``boost-imbalance[cuda]``.
 """
+
+
+class _ConstructorSignature:
+    """The signature of a class's constructor; its instances have the one of ``__call__``, which XGBoost looks at."""
+
+    def __get__(self, instance: Any, owner: Any) -> inspect.Signature:
+        if instance is not None:
+            raise AttributeError("__signature__")
+        signature: inspect.Signature = owner._signature
+        return signature
 
 
 class Loss:
@@ -116,35 +120,43 @@ class Loss:
     n_threads: Any = Parameter(None, check=check_threads, common=True)
     device: Any = Parameter("auto", check=check_device, common=True)
 
-    priors: ClassVar[Any] = None
+    priors: Any = None
     """Class shares for the logit adjustment; None for those of the training labels."""
     public_name: ClassVar[str | None] = None
     """What ``repr`` calls the class, where that is not its own name."""
     weights_move: ClassVar[bool] = False
     """Whether class weights follow the model's errors; see :meth:`moved_weights`."""
 
+    __signature__ = _ConstructorSignature()
+
+    counts: Counts | None
+    """Class counts that :meth:`fit` has fixed."""
+    _memory: _Memory
+
     _declared: ClassVar[dict[str, Parameter]]
+    _signature: ClassVar[inspect.Signature] = inspect.Signature()
     _by_class: ClassVar[dict[str, PerClass]]
     _formulas: ClassVar[dict[frozenset[str], Formula]]
     _tested: ClassVar[set[Any]]
+    _base: ClassVar[Any]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        _declare(cls)
+        definition.declare(cls, Loss, COMMON)
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         cls = type(self)
         if cls is Loss:
             raise TypeError("Loss has no formula; define one in a subclass, or take focal_objective() or another.")
         try:
-            bound = inspect.signature(cls).bind(*arguments, **keywords)
+            bound = cls._signature.bind(*arguments, **keywords)
         except TypeError as error:
             raise TypeError(f"{self.constructor_name}: {error}; it has {', '.join(cls._declared)}.") from None
         bound.apply_defaults()
         for name, value in bound.arguments.items():
             self.__dict__[name] = cls._declared[name].checked(value)
         self._begin(None)
-        _test(self)
+        definition.test(self)
 
     def _begin(self, counts: Counts | None) -> None:
         self.__dict__["counts"] = counts
@@ -153,7 +165,8 @@ class Loss:
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a loss does not change; make another one with replace({name}=...).")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a loss does not change; {name} cannot be deleted.")
 
     # A loss is a value ---------------------------------------------------------------------------------------------------
 
@@ -161,7 +174,7 @@ class Loss:
         return tuple((name, hashable(value)) for name, value in self.parameters.items()), self.counts
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and self._key() == other._key()  # type: ignore[attr-defined]
+        return type(other) is type(self) and self._key() == other._key()
 
     def __hash__(self) -> int:
         try:
@@ -231,7 +244,7 @@ class Loss:
         raise NotImplementedError(f"{type(self).__name__} has no formula; define positive(self, t).")
 
     def negative(self, t: Any) -> Any:
-        """What label 0 costs at the log-odds ``t`` of label 0; the same as :meth:`positive`, unless a subclass says otherwise."""
+        """What label 0 costs at its log-odds ``t``; the same as :meth:`positive`, unless a subclass says otherwise."""
         return self.positive(t)
 
     @property
@@ -245,7 +258,7 @@ class Loss:
             and self.__dict__[name] is not None
             and not np.any(self.__dict__[name])
         )
-        return _formula(type(self), zero)
+        return definition.formula_of(type(self), zero)
 
     def class_weights(self, counts: Counts) -> Array:
         """Weight of each class, shape (classes, 1), or of label 0 and 1 in each column, shape (2, columns)."""
@@ -296,12 +309,17 @@ class Loss:
                 memory.fitted = fitted_loss(self, self.counts)
             return memory.fitted
         seen = memory.trained or memory.told
-        if len(seen) > 1:
+        if len({self._distinct(counts) for counts in seen}) > 1:
             raise ValueError(
                 f"{self!r} has served trainings with different labels; use the objective that fit(label) returns, with the "
                 f"labels that belong to these margins."
             )
-        return fitted_loss(self, seen[0]) if seen else None
+        return fitted_loss(self, seen[-1]) if seen else None
+
+    def _distinct(self, counts: Counts) -> Any:
+        """What makes labels others than those of another training, as far as this loss can tell."""
+        shape = counts.task, counts.columns
+        return (*shape, counts.rows, counts.ones.tobytes()) if self.needs_counts else shape
 
     def fit_counts(self, counts: Counts) -> Any:
         """:meth:`fit` to labels that have been counted already."""
@@ -310,7 +328,7 @@ class Loss:
         return made
 
     def fit(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
-        """The same loss with everything fixed that depends on class counts: class weights, logit adjustment, scale and start.
+        """The same loss with all fixed that depends on class counts: class weights, logit adjustment, scale and start.
 
         Without it they are worked out from the training labels when a training starts.
 
@@ -545,7 +563,7 @@ class Loss:
         return None if self.counts is None else self.fitted
 
     def begin(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> FittedLoss:
-        """The loss for the given labels: by their own counts, or by those that :meth:`fit` fixed, which then set its weights."""
+        """The loss for the given labels, whose weights are by their own counts, or by those that :meth:`fit` fixed."""
         known = self.counts
         if n_classes is None and known is not None and known.task is Task.MULTICLASS:
             n_classes = known.columns
@@ -561,8 +579,8 @@ class Loss:
         if y.ndim == 2:
             if n_classes not in (None, y.shape[1]):
                 raise ValueError(
-                    f"n_classes is {n_classes}, but label has shape {y.shape}; give one column of probabilities per class, or "
-                    f"for a multi-label task leave n_classes out."
+                    f"n_classes is {n_classes}, but label has shape {y.shape}; give one column of probabilities per class, "
+                    f"or for a multi-label task leave n_classes out."
                 )
             known = self.counts is not None and self.counts.task is Task.MULTICLASS
             return (Task.MULTICLASS if n_classes is not None or known else Task.MULTILABEL), y.shape[1]
@@ -662,7 +680,7 @@ class Loss:
         return out
 
     def in_training(self, call: protocol.Call | None) -> Any:
-        """This loss, fitted to the labels of the training that a booster is in, for metrics that it calls."""
+        """The loss fitted to the labels of the training that a booster is in, for a metric that it calls."""
         if call is None or self.counts is not None:
             return self
         training = self._memory.trainings.get(call.booster)
@@ -806,12 +824,16 @@ class _Memory:
         self.fitted: FittedLoss | None = None
 
     def train(self, counts: Counts) -> None:
-        if counts not in self.trained:
-            self.trained = (*self.trained, counts)[-2:]
+        self.trained = _with(self.trained, counts)
 
     def tell(self, counts: Counts) -> None:
-        if counts not in self.told:
-            self.told = (*self.told, counts)[-2:]
+        self.told = _with(self.told, counts)
+
+
+def _with(known: tuple[Counts, ...], counts: Counts) -> tuple[Counts, ...]:
+    """The counts of two label sets at most, the last one last; the same labels under other weights take their place."""
+    others = tuple(one for one in known if (one.rows, one.ones.tobytes()) != (counts.rows, counts.ones.tobytes()))
+    return (*others, counts)[-2:]
 
 
 def _rebuilt(cls: type[Loss], parameters: dict[str, Any], counts: Counts | None, told: tuple[Counts, ...]) -> Any:
@@ -837,195 +859,6 @@ def _softened(counts: Counts) -> Counts:
     return Counts(counts.task, counts.ones, counts.totals, counts.rows, counts.weight, soft=True)
 
 
-# Definition of a loss ----------------------------------------------------------------------------------------------------
-
-
-def _declare(cls: type[Loss]) -> None:
-    """Collect the parameters of a new class, and trace its formula, so that what is wrong is said where it is defined."""
-    own = {name: value for name, value in vars(cls).items() if isinstance(value, (Parameter, PerClass))}
-    reserved = set(dir(Loss)) | {"counts", "_memory", "t"}
-    for name, value in own.items():
-        overrides = isinstance(value, Parameter) and value.common and name in Loss._declared
-        if name in reserved and not overrides and name != "priors":
-            kind = "a parameter that every loss has" if name in Loss._declared else "a name that every loss uses"
-            raise TypeError(f"{cls.__name__} has a parameter {name!r}, which is {kind}; choose another name.")
-    positional = {name: value for name, value in own.items() if isinstance(value, Parameter)}
-    inherited: dict[str, Parameter] = {}
-    for parent in cls.__mro__[1:]:
-        for name, value in getattr(parent, "_declared", {}).items():
-            if name not in positional:
-                inherited.setdefault(name, value)
-    cls._declared = {**positional, **inherited}
-    cls._by_class = {
-        name: value for parent in cls.__mro__ for name, value in vars(parent).items() if isinstance(value, PerClass)
-    }
-    cls._formulas, cls._tested = {}, set()
-    kinds = inspect.Parameter
-    cls.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            kinds(name, kinds.POSITIONAL_OR_KEYWORD if name in positional else kinds.KEYWORD_ONLY, default=value.default)
-            for name, value in cls._declared.items()
-        ]
-    )
-    _document(cls)
-    if cls.positive is not Loss.positive:
-        defaults = {name: value.default for name, value in cls._declared.items()}
-        _test(_rebuilt(cls, defaults, None, ()))
-
-
-def _document(cls: type[Loss]) -> None:
-    text = cls.__doc__ or ""
-    for line in text.splitlines():
-        if line.strip() == "{common}":
-            indent = line[: len(line) - len(line.lstrip())]
-            common = "\n".join(indent + one if one else one for one in _common_lines(cls))
-            cls.__doc__ = text.replace(line, common)
-            return
-
-
-def _common_lines(cls: type[Loss]) -> list[str]:
-    """The documentation of the common parameters, without those that the class documents itself."""
-    own = {name for name, value in vars(cls).items() if isinstance(value, Parameter)} if cls is not Loss else set()
-    lines: list[str] = []
-    keep = True
-    for line in COMMON.splitlines():
-        if not line.startswith(" "):
-            keep = line.partition(" ")[0] not in own
-        if keep:
-            lines.append(line)
-    return lines
-
-
-def _formula(cls: type[Loss], zero: frozenset[str]) -> Formula:
-    found = cls._formulas.get(zero)
-    if found is None:
-        try:
-            found = _trace(cls, zero)
-        except ZeroDivisionError:  # the formula has a limit there, but does not say so
-            found = _trace(cls, frozenset()) if zero else None
-            if found is None:
-                raise
-        cls._formulas[zero] = found
-    return found
-
-
-def _trace(cls: type[Loss], zero: frozenset[str]) -> Formula:
-    stand_in = object.__new__(cls)
-    for name, declared in {**cls._declared, **cls._by_class}.items():
-        if isinstance(declared, PerClass) or (declared.is_number and not declared.common):
-            symbol = constant(0.0) if name in zero else variable(name, declared.low, declared.high)
-            stand_in.__dict__[name] = symbol
-        else:
-            stand_in.__dict__[name] = declared.default
-    t = variable(T)
-    positive = _side(stand_in, "positive", t)
-    two_sided = cls.negative is not Loss.negative
-    negative = _side(stand_in, "negative", t) if two_sided else positive
-    used = {one.arguments[0] for terms in (positive, negative) for one in _variables(terms)} - {T}
-    shape = tuple(name for name in (*cls._declared, *cls._by_class) if name in used)
-    return Formula(positive, negative, shape, all_classes=two_sided)
-
-
-def _variables(terms: Terms) -> list[Expression]:
-    from boost_imbalance.kernels.expressions import ordered
-
-    return [one for one in ordered(terms) if one.operation == "variable"]
-
-
-def _side(stand_in: Any, side: str, t: Expression) -> Terms:
-    """Trace one side; a loss that has its derivatives at hand gives them as ``positive_derivatives``, ``negative_derivatives``."""
-    cls = type(stand_in)
-    by_hand = getattr(stand_in, f"{side}_derivatives", None)
-    name = side if by_hand is None else f"{side}_derivatives"
-    try:
-        known = None if by_hand is None else by_hand(t)
-        if known is not None:
-            return completed(*known, t)
-        result = getattr(stand_in, side)(t)
-        if not isinstance(result, Expression):
-            raise TypeError(f"it gives {result!r}, which does not depend on t")
-        return terms_of(result, t)
-    except ZeroDivisionError:
-        raise
-    except Exception as error:
-        raise TypeError(f"{cls.__name__}.{name} cannot be compiled{_line_of(error, cls)}: {error}") from error
-
-
-def _line_of(error: BaseException, cls: type[Loss]) -> str:
-    """Where in the user's class an error came about."""
-    files = {function.__code__.co_filename for function in vars(cls).values() if isinstance(function, types.FunctionType)}
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if frame.filename in files:
-            text = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
-            return f", line {frame.lineno}" + (f" ({text})" if text else "")
-    return ""
-
-
-_GRID = np.linspace(-80.0, 80.0, 641)
-
-
-def _test(loss: Any) -> None:
-    """Refuse a formula that is not finite, or rises with the log-odds of what is true, for these parameters."""
-    cls = type(loss)
-    formula = loss.formula
-    values = {name: loss.__dict__.get(name) for name in formula.shape if name not in cls._by_class}
-    values |= {
-        name: np.clip(1.0, cls._by_class[name].low, cls._by_class[name].high) for name in formula.shape if name not in values
-    }
-    key = tuple(hashable(value) for value in values.values())
-    try:
-        if key in cls._tested:
-            return
-        if len(cls._tested) > 1000:
-            cls._tested.clear()
-        cls._tested.add(key)
-    except TypeError:
-        pass
-    columns = max([1, *(np.size(value) for value in values.values())])
-    numbers = {
-        name: np.broadcast_to(np.asarray(value, np.float64).reshape(-1, 1), (columns, 1))
-        for name, value in values.items()
-        if np.size(value) in (1, columns)
-    }
-    if len(numbers) < len(values):
-        return  # fit() says which has the wrong number of entries
-    for side, terms in (("positive", formula.positive), ("negative", formula.negative)):
-        with np.errstate(all="ignore"):
-            cost, slope, exact = (
-                np.broadcast_to(value, (columns, len(_GRID))) for value in evaluate(terms[:3], {**numbers, T: _GRID[None]})
-            )
-        try:
-            _test_side(loss, side, cost, slope, exact)
-        except ValueError:
-            cls._tested.discard(key)
-            raise
-
-
-def _test_side(loss: Any, side: str, cost: Array, slope: Array, exact: Array) -> None:
-    name = f"{type(loss).__name__}.{side}"
-    for what, value in (("loss", cost), ("first derivative", slope), ("second derivative", exact)):
-        if not np.isfinite(value).all():
-            row, i = np.argwhere(~np.isfinite(value))[0]
-            raise ValueError(
-                f"{name} of {loss!r} has the {what} {value[row, i]} at t = {_GRID[i]:g}; a loss must be finite from -80 to 80."
-            )
-    rising = slope > 1e-12 * np.maximum(1.0, np.abs(cost))
-    if rising.any():
-        row, i = np.argwhere(rising)[0]
-        raise ValueError(
-            f"{name} of {loss!r} rises at t = {_GRID[i]:g}, with slope {slope[row, i]:g}; t is the log-odds of what is true, so "
-            f"a loss must fall."
-        )
-    flat = ~(cost[:, 0] > cost[:, -1])
-    if flat.any():
-        row = int(np.argmax(flat))
-        raise ValueError(
-            f"{name} of {loss!r} costs {cost[row, 0]:g} at t = -80 and {cost[row, -1]:g} at t = 80; a loss must fall."
-        )
-
-
 Loss._declared = {name: value for name, value in vars(Loss).items() if isinstance(value, Parameter)}
 Loss._by_class = {}
-_document(Loss)
-
-__all__ = ["Loss", "Training", "parameter"]
+definition.document(Loss, COMMON)

@@ -174,8 +174,8 @@ class FittedLoss:
         margin = np.repeat(self.start[None, :], len(label), axis=0).astype(np.float32)
         gradient, hessian = np.empty_like(margin), np.empty_like(margin)
         cpu.gradient_hessian(
-            self.program._replace(soft=False), margin, label, None, self.coefficients.astype(np.float32), (gradient, hessian),
-            softmax=self.softmax, n_threads=1,
+            self.program._replace(soft=False), margin, label, None, self.coefficients.astype(np.float32),
+            (gradient, hessian), softmax=self.softmax, n_threads=1,
         )  # fmt: skip
         own = self.link.totals((mass * np.maximum(hessian, 0.0)).sum(axis=0))
         with np.errstate(divide="ignore"):

@@ -40,9 +40,11 @@ class Parameter:
         self.low, self.high, self.scalar, self.common = low, high, scalar, common
         self._allowed, self._wanted, self._check = allowed, wanted, check
         self.name = ""
+        self.is_base = False
+        """Whether this is the declaration that all losses inherit."""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+        self.name, self.is_base = name, owner.__name__ == "Loss"
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self.default
@@ -129,7 +131,9 @@ class PerClass:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        raise AttributeError(f"{self.name} is known once there are class counts; it is for positive() and negative() to read.")
+        raise AttributeError(
+            f"{self.name} is known once there are class counts; it is for positive() and negative() to read."
+        )
 
 
 def per_class(*, low: float = -math.inf, high: float = math.inf) -> Any:

@@ -1,7 +1,7 @@
 """What a gradient boosting library has to say to a loss, and which libraries there are.
 
-A library is known by its data sets and by the code that calls an objective, never by the shape or format of arrays. One module
-of :mod:`boost_imbalance.libraries` holds each; another library is one more object given to :func:`register`.
+A library is known by its data sets and by the code that calls an objective, never by the shape or format of arrays. Each has
+a module in :mod:`boost_imbalance.libraries`; another library is one more object given to :func:`register`.
 """
 
 from __future__ import annotations

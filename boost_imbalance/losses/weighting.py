@@ -129,7 +129,8 @@ def per_column(name: str, value: Any, counts: Counts) -> Array:
     array = np.asarray(value, dtype=np.float64)
     if array.shape not in ((), (1,), (counts.columns,)):
         raise ValueError(
-            f"{name} has shape {array.shape}; give one number, or {counts.columns} of them for this {counts.task.value} task."
+            f"{name} has shape {array.shape}; give one number, or {counts.columns} of them for this {counts.task.value} "
+            f"task."
         )
     return np.broadcast_to(array, counts.columns)
 

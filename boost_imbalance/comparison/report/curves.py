@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
+from boost_imbalance import losses as constructors
 from boost_imbalance import plots
 from boost_imbalance.comparison.contestants import BASELINE
 from boost_imbalance.comparison.report import figures
 from boost_imbalance.comparison.report.figures import Series
 from boost_imbalance.comparison.report.series import few, ranked, ranks_as_built_in, series
 from boost_imbalance.estimators import portable
-from boost_imbalance import losses as constructors
 from boost_imbalance.losses.labels import Task
 
 if TYPE_CHECKING:

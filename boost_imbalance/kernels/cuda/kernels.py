@@ -18,16 +18,17 @@ import numpy as np
 from numba import cuda
 
 from boost_imbalance.kernels.loops import (
+    DERIVATIVES,
     GRADIENT_SCALE,
     HESSIAN_FLOOR,
     HESSIAN_SCALE,
-    NEGATIVE_A,
-    NEGATIVE_B,
+    LOSS,
     NEGATIVE_WEIGHT,
     OFFSET,
-    POSITIVE_A,
-    POSITIVE_B,
     POSITIVE_WEIGHT,
+    PROBABILITY,
+    SHAPE,
+    SMOOTHING,
 )
 
 THREADS = 128
@@ -40,12 +41,14 @@ KIND = np.float32
 LARGEST = np.float32(2.0**120)
 LIMIT = np.float32(0.98)
 LANES = 1
-EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = CROSS_ENTROPY = WEIGHTED = False
+QUANTITY = DERIVATIVES
+N_SHAPE = 0
+EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = CROSS_ENTROPY = WEIGHTED = SOFT = MATRIX = False
 
-exponential = None
-sigmoid_derivatives = sigmoid_cost = sigmoid_probabilities = true_class_cost = true_class_terms = None
+exponential = shape_of = None
+sigmoid_derivatives = sigmoid_cost = true_class_cost = true_class_terms = None
 cross_entropy_derivatives = class_log_odds = class_balance = class_level = class_share = None
-class_cost = class_terms = class_derivatives = log_weight = mean_weight = None
+class_cost = class_terms = class_derivatives = log_weight = mean_weight = sigmoid_probabilities = None
 
 
 def count_column(ones, total, column, columns, checks):
@@ -64,88 +67,55 @@ def count_column(ones, total, column, columns, checks):
         cuda.atomic.add(checks, (TOTALS, column), total)
 
 
-def sigmoid_gradient_hessian(margin, label, weight, coefficients, gradient, hessian, checks):
-    """Gradient and Hessian of a sigmoid per column: binary (one column) or multi-label."""
+def sigmoid(margin, label, weight, coefficients, first_out, second_out, checks):
+    """A sigmoid per column, binary (one column) or multi-label: what ``QUANTITY`` says, of every row and column.
+
+    Gradient and Hessian, the loss, or the calibrated probability of label 1, for which labels and weights are not read.
+    """
     columns = coefficients.shape[1]
     first, step = cuda.grid(1), cuda.gridsize(1)
     column = first % columns
-    a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
-    a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
+    s1, s0 = shape_of(coefficients, SHAPE, column), shape_of(coefficients, SHAPE + N_SHAPE, column)
     w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
     offset = coefficients[OFFSET, column]
+    smoothing = coefficients[SMOOTHING, column]
     gradient_scale = coefficients[GRADIENT_SCALE, column]
     hessian_scale = coefficients[HESSIAN_SCALE, column]
     floor = coefficients[HESSIAN_FLOOR, column]
     weight_column = column if weight.shape[1] > 1 else 0
-    ones, total = 0, np.float64(0)
-    for row in range(first // columns, margin.shape[0], step // columns):
-        m, y = KIND(margin[row, column]), np.float32(label[row, column])
-        if not abs(m) <= LARGEST:
-            checks[MARGINS, 0] = 1
-        if y != np.float32(0) and y != np.float32(1):
-            checks[LABELS, 0] = 1
-        is_positive = y > np.float32(0)
-        slope, curvature = sigmoid_derivatives(m + offset, is_positive, a1, b1, a0, b0, w1, w0)
-        curvature = curvature * hessian_scale
-        curvature = curvature if curvature > floor else floor
-        slope = slope * gradient_scale
-        ones += 1 if is_positive else 0
-        if WEIGHTED:
-            w = KIND(weight[row, weight_column])
-            if not KIND(0) <= w <= LARGEST:
-                checks[WEIGHTS, 0] = 1
-            slope = slope * w
-            curvature = curvature * w
-            total += np.float64(w) if is_positive else np.float64(0)
-        gradient[row, column] = slope
-        hessian[row, column] = curvature
-    count_column(np.float64(ones), total if WEIGHTED else np.float64(ones), column, columns, checks)
-
-
-def sigmoid_loss(margin, label, weight, coefficients, loss, unused, checks):
-    """Loss of a sigmoid per row and column."""
-    columns = coefficients.shape[1]
-    first, step = cuda.grid(1), cuda.gridsize(1)
-    column = first % columns
-    a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
-    a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
-    w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
-    offset = coefficients[OFFSET, column]
-    weight_column = column if weight.shape[1] > 1 else 0
-    ones, total = 0, np.float64(0)
-    for row in range(first // columns, margin.shape[0], step // columns):
-        m, y = KIND(margin[row, column]), np.float32(label[row, column])
-        if not abs(m) <= LARGEST:
-            checks[MARGINS, 0] = 1
-        if y != np.float32(0) and y != np.float32(1):
-            checks[LABELS, 0] = 1
-        is_positive = y > np.float32(0)
-        cost = sigmoid_cost(m + offset, is_positive, a1, b1, a0, b0, w1, w0)
-        ones += 1 if is_positive else 0
-        if WEIGHTED:
-            w = KIND(weight[row, weight_column])
-            if not KIND(0) <= w <= LARGEST:
-                checks[WEIGHTS, 0] = 1
-            cost = cost * w
-            total += np.float64(w) if is_positive else np.float64(0)
-        loss[row, column] = cost
-    count_column(np.float64(ones), total if WEIGHTED else np.float64(ones), column, columns, checks)
-
-
-def sigmoid_probability(margin, label, weight, coefficients, probability, unused, checks):
-    """Calibrated probability of label 1 of a sigmoid per row and column; labels and weights are not read."""
-    columns = coefficients.shape[1]
-    first, step = cuda.grid(1), cuda.gridsize(1)
-    column = first % columns
-    a1, b1 = coefficients[POSITIVE_A, column], coefficients[POSITIVE_B, column]
-    a0, b0 = coefficients[NEGATIVE_A, column], coefficients[NEGATIVE_B, column]
-    w1, w0 = coefficients[POSITIVE_WEIGHT, column], coefficients[NEGATIVE_WEIGHT, column]
-    offset = coefficients[OFFSET, column]
+    ones, total = np.float64(0), np.float64(0)
     for row in range(first // columns, margin.shape[0], step // columns):
         m = KIND(margin[row, column])
         if not abs(m) <= LARGEST:
             checks[MARGINS, 0] = 1
-        _, probability[row, column] = sigmoid_probabilities(m + offset, a1, b1, a0, b0, w1, w0)
+        if QUANTITY == PROBABILITY:
+            _, first_out[row, column] = sigmoid_probabilities(m + offset, s1, s0, w1, w0)
+        else:
+            y = KIND(label[row, column])
+            if SOFT:
+                if not KIND(0) <= y <= KIND(1):
+                    checks[LABELS, 0] = 1
+            elif y != KIND(0) and y != KIND(1):
+                checks[LABELS, 0] = 1
+            share = np.float64(y) if SOFT else np.float64(1) if y > KIND(0) else np.float64(0)
+            ones += share
+            w = KIND(weight[row, weight_column]) if WEIGHTED else KIND(1)
+            if WEIGHTED:
+                if not KIND(0) <= w <= LARGEST:
+                    checks[WEIGHTS, 0] = 1
+                total += np.float64(w) * share if SOFT else np.float64(w) if y > KIND(0) else np.float64(0)
+            if QUANTITY == LOSS:
+                cost = sigmoid_cost(m + offset, y, smoothing, s1, s0, w1, w0)
+                first_out[row, column] = cost * w if WEIGHTED else cost
+            else:
+                slope, curvature = sigmoid_derivatives(m + offset, y, smoothing, s1, s0, w1, w0)
+                curvature = curvature * hessian_scale
+                curvature = curvature if curvature > floor else floor
+                slope = slope * gradient_scale
+                first_out[row, column] = slope * w if WEIGHTED else slope
+                second_out[row, column] = curvature * w if WEIGHTED else curvature
+    if QUANTITY != PROBABILITY:
+        count_column(ones, total if WEIGHTED else ones, column, columns, checks)
 
 
 def sigmoid_misses(margin, label, weight, coefficients, misses):
@@ -158,10 +128,10 @@ def sigmoid_misses(margin, label, weight, coefficients, misses):
     of_zero, of_one = np.float64(0), np.float64(0)
     for row in range(first // columns, margin.shape[0], step // columns):
         up = KIND(margin[row, column]) + offset > KIND(0)
-        truth = np.float32(label[row, column]) > np.float32(0)
+        y = np.float64(label[row, column])
         w = np.float64(weight[row, weight_column]) if WEIGHTED else np.float64(1)
-        of_zero += w if up and not truth else np.float64(0)
-        of_one += w if truth and not up else np.float64(0)
+        of_zero += w * (np.float64(1) - y) if up else np.float64(0)
+        of_one += np.float64(0) if up else w * y
     count_column(of_zero, of_one, column, columns, misses)
 
 
@@ -253,9 +223,39 @@ def find_top(margin, coefficients, row, lane, scratch, checks):
     return largest_of_lanes(top, scratch)
 
 
+def share_of(label, coefficients, row, k, truth):
+    """How much a row's label is for class ``k``: its entry of a matrix, or 1 for the true class; smoothed."""
+    share = KIND(label[row, k]) if MATRIX else KIND(1) if k == truth else KIND(0)
+    if SOFT:
+        share += coefficients[SMOOTHING, k] * (KIND(1) / KIND(coefficients.shape[1]) - share)
+    return share
+
+
+def weight_of_class(label, coefficients, row, lane, truth, scratch):
+    """A row's class weight: of its true class, or the mean by its shares."""
+    if not SOFT:
+        return coefficients[POSITIVE_WEIGHT, truth]
+    total = KIND(0)
+    for k in range(lane, coefficients.shape[1], LANES):
+        total += coefficients[POSITIVE_WEIGHT, k] * share_of(label, coefficients, row, k, truth)
+    return sum_of_lanes(total, scratch)
+
+
 def check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks):
     """The true class of a row, its largest margin and its weight; counts it, and marks what is wrong."""
     columns = coefficients.shape[1]
+    if MATRIX:
+        w = KIND(weight[row, 0]) if WEIGHTED else KIND(1)
+        if not KIND(0) <= w <= LARGEST:
+            checks[WEIGHTS, 0] = 1
+        for k in range(lane, columns, LANES):
+            share = KIND(label[row, k])
+            if not KIND(0) <= share <= KIND(1):
+                checks[LABELS, 0] = 1
+            if active:
+                cuda.atomic.add(checks, (ONES, k), np.float64(share))
+                cuda.atomic.add(checks, (TOTALS, k), np.float64(share) * np.float64(w))
+        return np.int32(0), find_top(margin, coefficients, row, lane, scratch, checks), w
     y = np.float32(label[row, 0])
     truth = np.int32(y) if np.float32(0) <= y < np.float32(columns) else np.int32(0)
     if np.float32(truth) != y:
@@ -322,8 +322,7 @@ def balance(margin, coefficients, row, k, top, leader, second, largest, rest, ot
     """What one class adds to the sums over its row."""
     below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
     t = class_log_odds(below, k == leader, second, largest, rest, others)
-    a, b = coefficients[POSITIVE_A, k], coefficients[POSITIVE_B, k]
-    return class_balance(t, a, b, coefficients[NEGATIVE_A, k], coefficients[NEGATIVE_B, k])
+    return class_balance(t, shape_of(coefficients, SHAPE, k), shape_of(coefficients, SHAPE + N_SHAPE, k))
 
 
 def softmax_loss(margin, label, weight, coefficients, loss, unused, checks):
@@ -341,20 +340,24 @@ def softmax_loss(margin, label, weight, coefficients, loss, unused, checks):
         active = row < n
         row = row if active else n - 1  # all threads of a block must meet at its barriers
         truth, top, w = check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks)
-        a, b = coefficients[POSITIVE_A, truth], coefficients[POSITIVE_B, truth]
-        if NEGATIVES:
+        class_weight = weight_of_class(label, coefficients, row, lane, truth, scratch)
+        if NEGATIVES or SOFT:
             leader, _, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
             total = KIND(0)
             for k in range(lane, columns, LANES):
                 below = KIND(margin[row, k]) + coefficients[OFFSET, k] - top
-                a0, b0 = coefficients[NEGATIVE_A, k], coefficients[NEGATIVE_B, k]
-                total += class_cost(below, k == leader, k == truth, second, largest, rest, others, a, b, a0, b0)
+                s1, s0 = shape_of(coefficients, SHAPE, k), shape_of(coefficients, SHAPE + N_SHAPE, k)
+                true = class_weight if k == truth else KIND(0)
+                if SOFT:
+                    true = coefficients[POSITIVE_WEIGHT, k] * share_of(label, coefficients, row, k, truth)
+                total += class_cost(below, k == leader, true, class_weight - true, second, largest, rest, others, s1, s0)
             total = sum_of_lanes(total, scratch)
         else:
             largest, rest, _ = true_class(margin, coefficients, row, lane, truth, top, scratch, more)
-            total = true_class_cost(KIND(margin[row, truth]) + coefficients[OFFSET, truth] - top, largest + rest, a, b)
+            own = KIND(margin[row, truth]) + coefficients[OFFSET, truth] - top
+            total = true_class_cost(own, largest + rest, shape_of(coefficients, SHAPE, truth)) * class_weight
         if active and lane == 0:
-            loss[row, 0] = total * coefficients[POSITIVE_WEIGHT, truth] * w
+            loss[row, 0] = total * w
     end_counting(ones, totals, columns, checks)
 
 
@@ -416,8 +419,7 @@ def softmax_gradient_hessian(margin, label, weight, coefficients, gradient, hess
             own, per = exponential(own), KIND(1) / total
         else:
             per = KIND(1) / others
-            a, b = coefficients[POSITIVE_A, truth], coefficients[POSITIVE_B, truth]
-            own_slope, own_curvature = true_class_terms(own, others, a, b)
+            own_slope, own_curvature = true_class_terms(own, others, shape_of(coefficients, SHAPE, truth))
             bend = -own_slope * hessian_weight * hessian_scale
             own_slope = own_slope * class_weight * gradient_scale
             own_curvature = own_curvature * hessian_weight * hessian_scale
@@ -441,6 +443,23 @@ def softmax_gradient_hessian(margin, label, weight, coefficients, gradient, hess
     end_counting(ones, totals, columns, checks)
 
 
+def terms_of_class(
+    below, label, coefficients, row, k, leader, truth, class_weight, hessian_weight,
+    second, largest, rest, others, lead_weight, others_weight,
+):  # fmt: skip
+    """What class ``k`` contributes to its row."""
+    share = share_of(label, coefficients, row, k, truth)
+    true = coefficients[POSITIVE_WEIGHT, k] * share if SOFT else class_weight if k == truth else KIND(0)
+    false = class_weight - true
+    hessian_true = hessian_weight * share if SMOOTH else true
+    hessian_false = hessian_weight - hessian_true if SMOOTH else false
+    s1, s0 = shape_of(coefficients, SHAPE, k), shape_of(coefficients, SHAPE + N_SHAPE, k)
+    return class_terms(
+        below, k == leader, true, false, hessian_true, hessian_false, s1, s0, coefficients[POSITIVE_WEIGHT, k],
+        second, largest, rest, others, lead_weight, others_weight,
+    )  # fmt: skip
+
+
 def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients, gradient, hessian, checks):
     """Gradient and Hessian diagonal of a softmax to which every class contributes.
 
@@ -462,7 +481,7 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
         active = row < n
         row = row if active else n - 1
         truth, top, w = check_softmax(margin, label, weight, coefficients, row, active, lane, ones, totals, scratch, checks)
-        class_weight = coefficients[POSITIVE_WEIGHT, truth]
+        class_weight = weight_of_class(label, coefficients, row, lane, truth, scratch)
         hessian_weight = weight_of_hessian(margin, coefficients, row, lane, truth, top, scratch)
         leader, runner_up, second, largest, rest, others = rank(margin, coefficients, row, lane, top, scratch, more)
         lead_weight, others_weight = coefficients[POSITIVE_WEIGHT, leader], KIND(0)
@@ -474,11 +493,9 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
         lead_slope, lead_curving, lead_curvature = KIND(0), KIND(0), KIND(0)
         sum_slope, sum_curving, sum_curvature, sum_unshared = KIND(0), KIND(0), KIND(0), KIND(0)
         for k in range(lane, columns, LANES):
-            slope, curving, curvature, over, to_leader = class_terms(
-                KIND(margin[row, k]) + coefficients[OFFSET, k] - top, k == leader, k == truth,
-                coefficients[POSITIVE_A, k], coefficients[POSITIVE_B, k], coefficients[NEGATIVE_A, k],
-                coefficients[NEGATIVE_B, k], coefficients[POSITIVE_WEIGHT, k], class_weight, hessian_weight,
-                second, largest, rest, others, lead_weight, others_weight,
+            slope, curving, curvature, over, to_leader = terms_of_class(
+                KIND(margin[row, k]) + coefficients[OFFSET, k] - top, label, coefficients, row, k, leader, truth,
+                class_weight, hessian_weight, second, largest, rest, others, lead_weight, others_weight,
             )  # fmt: skip
             if k == leader:
                 lead_slope, lead_curving, lead_curvature = slope, curving, curvature
@@ -496,11 +513,9 @@ def softmax_gradient_hessian_of_all_classes(margin, label, weight, coefficients,
         sum_unshared = sum_of_lanes(sum_unshared, scratch)
         for k in range(lane, columns, LANES):
             m = KIND(margin[row, k]) + coefficients[OFFSET, k]
-            slope, curving, curvature, _, _ = class_terms(
-                m - top, k == leader, k == truth,
-                coefficients[POSITIVE_A, k], coefficients[POSITIVE_B, k], coefficients[NEGATIVE_A, k],
-                coefficients[NEGATIVE_B, k], coefficients[POSITIVE_WEIGHT, k], class_weight, hessian_weight,
-                second, largest, rest, others, lead_weight, others_weight,
+            slope, curving, curvature, _, _ = terms_of_class(
+                m - top, label, coefficients, row, k, leader, truth, class_weight,
+                hessian_weight, second, largest, rest, others, lead_weight, others_weight,
             )  # fmt: skip
             g, h = class_derivatives(
                 m - top, k == leader, slope, curving, curvature, exponential(m - runner_up), largest, rest, others,
@@ -547,6 +562,6 @@ def total(values, sums):
 
 HELPERS = (
     count_column, count_class, begin_counting, end_counting, largest_of_lanes, sum_of_lanes, merge_lanes, true_class, rank,
-    find_top, check_softmax, weight_of_hessian, balance,
+    find_top, share_of, weight_of_class, check_softmax, weight_of_hessian, balance, terms_of_class,
 )  # fmt: skip
 """Functions that the kernels call, each after those that it calls itself."""

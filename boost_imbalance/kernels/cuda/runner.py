@@ -6,7 +6,7 @@ import functools
 import math
 import types
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -17,8 +17,8 @@ from boost_imbalance.kernels.cache import bound, inlined
 from boost_imbalance.kernels.cpu import Checks, template_name
 from boost_imbalance.kernels.cuda import kernels
 from boost_imbalance.kernels.cuda.arrays import as_matrix
-from boost_imbalance.kernels.loops import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT
-from boost_imbalance.kernels.pointwise import bindings_of
+from boost_imbalance.kernels.loops import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, DERIVATIVES, LOSS, PROBABILITY
+from boost_imbalance.kernels.pointwise import Program, bindings_of
 
 Array = npt.NDArray[Any]
 
@@ -30,8 +30,7 @@ _ONE_LANE = 32
 
 
 def gradient_hessian(
-    formula: Any,
-    curvature: Any,
+    program: Program,
     margin: Any,
     label: Any,
     weight: Any,
@@ -42,12 +41,12 @@ def gradient_hessian(
     n_threads: int,
 ) -> Checks:
     """Write gradient and Hessian of ``margin`` (n,) or (n, columns) into the two arrays ``out`` of the same shape."""
-    name = template_name(formula, curvature, softmax)
-    return _run(name, formula, curvature, margin, label, weight, coefficients, out, softmax)
+    name = template_name(program, softmax)
+    return _run(name, program, DERIVATIVES, margin, label, weight, coefficients, out, softmax)
 
 
 def loss(
-    formula: Any,
+    program: Program,
     margin: Any,
     label: Any,
     weight: Any,
@@ -58,21 +57,21 @@ def loss(
     n_threads: int,
 ) -> Checks:
     """Write the loss into ``out``: per row (binary, softmax) or per row and column (multi-label)."""
-    name = "softmax_loss" if softmax else "sigmoid_loss"
-    return _run(name, formula, None, margin, label, weight, coefficients, (out, out), softmax)
+    name = "softmax_loss" if softmax else "sigmoid"
+    return _run(name, program, LOSS, margin, label, weight, coefficients, (out, out), softmax)
 
 
-def probability(formula: Any, margin: Any, coefficients: Array, out: Any, *, softmax: bool, n_threads: int) -> Checks:
+def probability(program: Program, margin: Any, coefficients: Array, out: Any, *, softmax: bool, n_threads: int) -> Checks:
     """Write the calibrated probability of label 1, or of each class, into ``out``, of the shape of ``margin``."""
-    name = "softmax_probability" if softmax else "sigmoid_probability"
-    return _run(name, formula, None, margin, margin, None, coefficients, (out, out), softmax)
+    name = "softmax_probability" if softmax else "sigmoid"
+    return _run(name, program, PROBABILITY, margin, margin, None, coefficients, (out, out), softmax)
 
 
 def misses(margin: Any, label: Any, weight: Any, coefficients: Array, *, softmax: bool, n_threads: int) -> Array:
     """Summed weight of misclassified rows: per class (1, classes) for a softmax, of label 0 and 1 (2, columns) else."""
     columns = coefficients.shape[1]
     name = "softmax_misses" if softmax else "sigmoid_misses"
-    kernel = _kernel(name, None, None, weight is not None, coefficients.dtype, 1)
+    kernel = _kernel(name, Program(None), Variant(DERIVATIVES, weight is not None, False, 1), coefficients.dtype)
     found = cuda.to_device(np.zeros((2, columns)))
     blocks = _blocks(len(margin) if softmax else len(margin) * columns, 1 if softmax else columns)
     _started(kernel, blocks)(*_inputs(margin, label, weight, coefficients), found)
@@ -88,15 +87,15 @@ def empty_like(array: Any) -> Any:
 def total(array: Any) -> float:
     """The sum of all elements, in float64."""
     sums = cuda.to_device(np.zeros((2, 1)))
-    kernel = _kernel("total", None, None, False, np.dtype(np.float64), 1)
+    kernel = _kernel("total", Program(None), Variant(DERIVATIVES, False, False, 1), np.dtype(np.float64))
     _started(kernel, _blocks(array.size, 1))(as_matrix(array), sums)
     return float(sums.copy_to_host()[kernels.TOTALS, 0])
 
 
 def _run(
     name: str,
-    formula: Any,
-    curvature: Any,
+    program: Program,
+    quantity: int,
     margin: Any,
     label: Any,
     weight: Any,
@@ -106,7 +105,8 @@ def _run(
 ) -> Checks:
     columns = coefficients.shape[1]
     lanes = 1 if columns <= _ONE_LANE or not softmax else 32
-    kernel = _kernel(name, formula, curvature, weight is not None, coefficients.dtype, lanes)
+    matrix = softmax and quantity != PROBABILITY and label.ndim == 2
+    kernel = _kernel(name, program, Variant(quantity, weight is not None, matrix, lanes), coefficients.dtype)
     checks = cuda.to_device(np.zeros((5, columns)))
     blocks = _blocks(len(margin) * (lanes if softmax else columns), 1 if softmax else columns)
     _started(kernel, blocks)(*_inputs(margin, label, weight, coefficients), as_matrix(out[0]), as_matrix(out[1]), checks)
@@ -139,15 +139,25 @@ def _blocks(threads: int, columns: int) -> int:
     return -(-wanted // multiple) * multiple
 
 
+class Variant(NamedTuple):
+    """What a kernel is compiled for, beside its program."""
+
+    quantity: int
+    weighted: bool
+    matrix: bool
+    """Whether the labels of a softmax are a share for each class."""
+    lanes: int
+
+
 @functools.cache
-def _kernel(name: str, formula: Any, curvature: Any, weighted: bool, format: Any, lanes: int) -> Any:
-    """The kernel of this name with its formula bound; numba compiles it for the types that it meets."""
+def _kernel(name: str, program: Program, variant: Variant, format: Any) -> Any:
+    """The kernel of this name with its program bound; numba compiles it for the types that it meets."""
     kind = np.dtype(format).type
     names: dict[str, Any] = {
-        "KIND": kind, "LARGEST": kind(2.0**120), "LIMIT": kind(98) / kind(100), "WEIGHTED": weighted, "LANES": lanes,
+        "KIND": kind, "LARGEST": kind(2.0**120), "LIMIT": kind(98) / kind(100), "QUANTITY": variant.quantity,
+        "WEIGHTED": variant.weighted, "MATRIX": variant.matrix, "LANES": variant.lanes,
     }  # fmt: skip
-    if formula is not None:
-        names |= bindings_of(formula, curvature, _on_device)
+    names |= bindings_of(program, _on_device)
     for helper in kernels.HELPERS:
         names[helper.__name__] = _device_function(bound(helper, helper.__name__, names))
     return cuda.jit(bound(getattr(kernels, name), name, names))
