@@ -17,6 +17,7 @@ from boost_imbalance.losses import (
     logit_adjusted_objective,
     poly1_objective,
     robust_focal_objective,
+    vector_scaling_objective,
     weighted_objective,
 )
 from boost_imbalance.losses.parameters import parameter, per_class
@@ -62,6 +63,7 @@ __all__ = [
     "poly1_objective",
     "robust_focal_objective",
     "sigmoid",
+    "vector_scaling_objective",
     "weighted_objective",
     "where",
 ]

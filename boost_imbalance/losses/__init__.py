@@ -10,6 +10,7 @@ from boost_imbalance.losses.ldam import ldam_objective
 from boost_imbalance.losses.logit_adjusted import logit_adjusted_objective
 from boost_imbalance.losses.poly1 import poly1_objective
 from boost_imbalance.losses.robust_focal import robust_focal_objective
+from boost_imbalance.losses.vector_scaling import vector_scaling_objective
 from boost_imbalance.losses.weighted import weighted_objective
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "logit_adjusted_objective",
     "poly1_objective",
     "robust_focal_objective",
+    "vector_scaling_objective",
     "weighted_objective",
 ]
