@@ -26,7 +26,7 @@ import peers
 from datasets import Dataset, keel, load
 
 import boost_imbalance as bi
-from boost_imbalance.comparison.contestants import BASELINE, BASELINES
+from boost_imbalance.comparison.candidates import BASELINE, BASELINES
 from boost_imbalance.comparison.measures import MEASURES
 from boost_imbalance.comparison.statistics import Difference, paired
 
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
             for library in options.library:
                 begun = time.perf_counter()
                 params = PARAMS.get(task, {})
-                others = peers.contestants(library, params) if data.y.ndim == 1 and data.y.max() == 1 else {}
+                others = peers.candidates(library, params) if data.y.ndim == 1 and data.y.max() == 1 else {}
                 warnings.filterwarnings("ignore", category=RuntimeWarning)  # of other packages' logarithms of 0
                 study = {name: make() for name, make in STUDIES[options.study].items()} if options.study else None
                 bi.compare(
@@ -109,36 +109,36 @@ class Collection:
         self.found = [one for one in self.found if one.complete]
 
     @property
-    def contestants(self) -> list[str]:
+    def candidates(self) -> list[str]:
         """All but the one that is compared with."""
-        return [name for name in self.found[0].contestants if name != BASELINE]
+        return [name for name in self.found[0].candidates if name != BASELINE]
 
-    def difference(self, contestant: str, measure: str) -> Difference:
+    def difference(self, candidate: str, measure: str) -> Difference:
         """A mean over sets; the sets are independent of each other."""
         base = np.array([one.mean(BASELINE, measure, self.library) for one in self.found])
-        own = np.array([one.mean(contestant, measure, self.library) for one in self.found])
+        own = np.array([one.mean(candidate, measure, self.library) for one in self.found])
         return paired(own, base, test_share=0.0, confidence=0.95)
 
-    def record(self, contestant: str, measure: str) -> str:
+    def record(self, candidate: str, measure: str) -> str:
         """On how many sets it is better, equal within the interval, or worse."""
         larger = MEASURES[measure].larger_is_better
-        said = [one.difference(contestant, measure, self.library).verdict(larger) for one in self.found]
+        said = [one.difference(candidate, measure, self.library).verdict(larger) for one in self.found]
         return f"{said.count('better')}/{said.count('tie')}/{said.count('worse')}"
 
-    def rounds(self, contestant: str) -> str:
+    def rounds(self, candidate: str) -> str:
         """How many times as many as the built-in objective took, in the middle of the sets."""
         ratios = []
         for one in self.found:
             base, own = (
-                np.mean([record["rounds"] for record in one.records if record["contestant"] == name])
-                for name in (BASELINE, contestant)
+                np.mean([record["rounds"] for record in one.records if record["candidate"] == name])
+                for name in (BASELINE, candidate)
             )
             ratios.append(own / base)
         return f"{np.median(ratios):.1f}"
 
-    def failed(self, contestant: str) -> int:
+    def failed(self, candidate: str) -> int:
         """On how many sets."""
-        return sum(contestant == failed["contestant"] for one in self.found for failed in one.errors)
+        return sum(candidate == failed["candidate"] for one in self.found for failed in one.errors)
 
 
 def tables(folder: pathlib.Path) -> list[str]:
@@ -170,7 +170,7 @@ def _summary(found: Collection, task: str) -> list[str]:
     ]
     base = [np.mean([one.mean(BASELINE, name, found.library) for one in found.found]) for name in SHOWN]
     lines.append(f"| built-in | {' | '.join(f'{value:.4f}' for value in base)} | | | |")
-    for name in found.contestants:
+    for name in found.candidates:
         cells = [_cell(found.difference(name, measure), measure) for measure in SHOWN]
         failed = f" (failed on {found.failed(name)})" if found.failed(name) else ""
         record = [found.record(name, measure) for measure in BY_SET]
@@ -179,8 +179,8 @@ def _summary(found: Collection, task: str) -> list[str]:
 
 
 def _by_set(found: Collection) -> list[str]:
-    """Average precision and log loss of each set, every contestant beside the built-in objective."""
-    names = [name for name in found.contestants if name not in BASELINES or BASELINES[name].source == name]
+    """Average precision and log loss of each set, every candidate beside the built-in objective."""
+    names = [name for name in found.candidates if name not in BASELINES or BASELINES[name].source == name]
     lines = ["", f"<details><summary>{found.library}, set by set</summary>"]
     for measure in BY_SET:
         lines += ["", f"| {MEASURES[measure].title} | built-in | {' | '.join(names)} |"]

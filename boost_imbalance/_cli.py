@@ -66,7 +66,7 @@ def compare(
     baseline: Annotated[list[str] | None, typer.Option(help="Beside built-in; 'none': no other. Default: all.")] = None,
     folds: Annotated[int, typer.Option(min=2)] = 5,
     repeats: Annotated[int, typer.Option(min=1)] = 2,
-    tune: Annotated[int, typer.Option(min=0, help="Trials of a study for each contestant in each fold.")] = 0,
+    tune: Annotated[int, typer.Option(min=0, help="Trials of a study for each candidate in each fold.")] = 0,
     tune_for: Annotated[Goal, typer.Option(help="What a study is after.")] = Goal.average_precision,
     precision: Annotated[float, typer.Option(help="Of 'recall at precision'.")] = 0.5,
     confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
@@ -162,7 +162,7 @@ def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -
     terminal.show(result, console)
     for library in result.libraries:
         name = result.recommended(library)
-        if any((r["library"], r["contestant"]) == (library, name) for r in result.records):
+        if any((r["library"], r["candidate"]) == (library, name) for r in result.records):
             console.print(f"\n{name}, {library}:", style="bold", markup=False, highlight=False)
             print(result.code(library=library))
     console.print(f"Written: {folder / 'report.html' if report else folder}", markup=False, highlight=False)
@@ -170,7 +170,7 @@ def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -
 
 def _losses(given: list[str] | None) -> Any:
     """``focal:gamma=1`` as an objective, by its text."""
-    from boost_imbalance.comparison.contestants import losses
+    from boost_imbalance.comparison.candidates import losses
 
     if given is None:
         return None

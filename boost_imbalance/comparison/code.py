@@ -1,4 +1,4 @@
-"""A contestant as a classifier to train on all rows, and as the Python that makes it."""
+"""A candidate as a classifier to train on all rows, and as the Python that makes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from boost_imbalance.comparison.contestants import BASELINES
+from boost_imbalance.comparison.candidates import BASELINES
 from boost_imbalance.comparison.fitting import LIBRARIES, Library
 from boost_imbalance.estimators import portable
 from boost_imbalance.libraries.objective import Objective
@@ -30,12 +30,12 @@ class Recipe(NamedTuple):
 
 
 def recipe(comparison: Comparison, name: str, library: str) -> Recipe:
-    """Of one contestant."""
+    """Of one candidate."""
     if name not in BASELINES and name not in comparison.settings["losses"]:
-        raise ValueError(f"contestant is {name!r}, a model of your own; take it as you gave it.")
+        raise ValueError(f"candidate is {name!r}, a model of your own; take it as you gave it.")
     records = comparison.tuned_on_all(name, library) or _typical(comparison, name, library)
     if not records:
-        raise ValueError(f"contestant is {name!r}, of which nothing was trained with {library}; run the comparison first.")
+        raise ValueError(f"candidate is {name!r}, of which nothing was trained with {library}; run the comparison first.")
     params = {**records[0]["params"], "n_estimators": max(1, round(float(np.mean([r["rounds"] for r in records]))))}
     changes = {key.removeprefix("loss__"): params.pop(key) for key in list(params) if key.startswith("loss__")}
     state = comparison.settings["losses"].get(name)
@@ -119,7 +119,7 @@ def _rows(comparison: Comparison, labels: list[str]) -> list[str]:
 
 def _typical(comparison: Comparison, name: str, library: str) -> list[dict[str, Any]]:
     """All folds; if they were tuned, the one whose result is in the middle."""
-    records = [r for r in comparison.records if (r["library"], r["contestant"]) == (library, name)]
+    records = [r for r in comparison.records if (r["library"], r["candidate"]) == (library, name)]
     if comparison.settings["tune"] and records:
         records = sorted(records, key=lambda r: float(r[comparison.settings["tune_for"]]))
         return [records[len(records) // 2]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.comparison.contestants import BASELINE
+from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.measures import MEASURES
 from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.store import Store
@@ -30,9 +30,9 @@ class Comparison:
     Attributes
     ----------
     settings : dict
-        What was compared: data, contestants, folds, parameters.
+        What was compared: data, candidates, folds, parameters.
     records : list of dict
-        One for each library, contestant, repeat and fold.
+        One for each library, candidate, repeat and fold.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class Comparison:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """One for each library, contestant, repeat and fold that was measured."""
+        """One for each library, candidate, repeat and fold that was measured."""
         return [r for r in self._store.records if "error" not in r and r["repeat"] != ALL_ROWS]
 
     def to_html(self, path: Any) -> None:
@@ -82,20 +82,20 @@ class Comparison:
             sentence for library in self.libraries for sentence in self.conclusion(library)
         )
 
-    def tuned_on_all(self, contestant: str, library: str | None = None) -> list[dict[str, Any]]:
-        """What a study on all rows chose: one record, of the recommended contestant of a tuned comparison, or none."""
-        key = (self._library(library), contestant, ALL_ROWS)
-        return [r for r in self._store.records if (r["library"], r["contestant"], r["repeat"]) == key]
+    def tuned_on_all(self, candidate: str, library: str | None = None) -> list[dict[str, Any]]:
+        """What a study on all rows chose: one record, of the recommended candidate of a tuned comparison, or none."""
+        key = (self._library(library), candidate, ALL_ROWS)
+        return [r for r in self._store.records if (r["library"], r["candidate"], r["repeat"]) == key]
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """Of each contestant that failed: ``library``, ``contestant``, in how many ``folds``, and the last ``error``."""
+        """Of each candidate that failed: ``library``, ``candidate``, in how many ``folds``, and the last ``error``."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for r in self._store.records:
             if "error" in r:
-                key = r["library"], r["contestant"]
+                key = r["library"], r["candidate"]
                 folds = found[key]["folds"] + 1 if key in found else 1
-                found[key] = {"library": key[0], "contestant": key[1], "folds": folds, "error": r["error"]}
+                found[key] = {"library": key[0], "candidate": key[1], "folds": folds, "error": r["error"]}
         return list(found.values())
 
     @property
@@ -109,24 +109,24 @@ class Comparison:
         return list(self.settings["libraries"])
 
     @property
-    def contestants(self) -> list[str]:
+    def candidates(self) -> list[str]:
         """Baselines first."""
-        return list(self.settings["contestants"])
+        return list(self.settings["candidates"])
 
     @property
     def losses(self) -> list[str]:
-        """The contestants with a loss of this package."""
+        """The candidates with a loss of this package."""
         return list(self.settings["losses"])
 
     @property
     def planned(self) -> int:
         """How many records a complete comparison has."""
         s = self.settings
-        return int(len(s["libraries"]) * len(s["contestants"]) * s["repeats"] * s["folds"])
+        return int(len(s["libraries"]) * len(s["candidates"]) * s["repeats"] * s["folds"])
 
     @property
     def complete(self) -> bool:
-        """Whether every contestant was trained on every fold."""
+        """Whether every candidate was trained on every fold."""
         return len(self.records) + sum("error" in r for r in self._store.records) >= self.planned
 
     @property
@@ -134,7 +134,7 @@ class Comparison:
         """Codes, int64 of shape (n,), or float64 of shape (n, labels) with NaN for missing ones."""
         return self._store.label
 
-    def out_of_fold(self, contestant: str, library: str | None = None) -> dict[str, Array]:
+    def out_of_fold(self, candidate: str, library: str | None = None) -> dict[str, Array]:
         """Predictions of each row by the model of the first repeat that had not seen it.
 
         Returns
@@ -143,31 +143,31 @@ class Comparison:
             ``rows`` (row numbers, among those with a label), ``probability`` (calibrated, float32 of shape (m,),
             (m, classes) or (m, labels)) and ``decided`` (codes).
         """
-        return self._store.out_of_fold(self._library(library), self._contestant(contestant))
+        return self._store.out_of_fold(self._library(library), self._candidate(candidate))
 
-    def values(self, contestant: str, measure: str, library: str | None = None) -> Array:
+    def values(self, candidate: str, measure: str, library: str | None = None) -> Array:
         """One number for each fold of each repeat, float64 of shape (repeats * folds,); NaN where there is none."""
-        library, contestant = self._library(library), self._contestant(contestant)
+        library, candidate = self._library(library), self._candidate(candidate)
         if measure not in MEASURES:
             raise ValueError(f"measure is {measure!r}; give one of {', '.join(map(repr, MEASURES))}.")
         found = np.full((self.settings["repeats"], self.settings["folds"]), np.nan)
         for r in self.records:
-            if (r["library"], r["contestant"]) == (library, contestant):
+            if (r["library"], r["candidate"]) == (library, candidate):
                 found[r["repeat"], r["fold"]] = r[measure]
         return found.ravel()
 
-    def mean(self, contestant: str, measure: str, library: str | None = None) -> float:
+    def mean(self, candidate: str, measure: str, library: str | None = None) -> float:
         """Of the folds that were measured."""
-        values = self.values(contestant, measure, library)
+        values = self.values(candidate, measure, library)
         values = values[np.isfinite(values)]
         return float(values.mean()) if len(values) else float("nan")
 
-    def difference(self, contestant: str, measure: str, library: str | None = None, baseline: str = BASELINE) -> Difference:
+    def difference(self, candidate: str, measure: str, library: str | None = None, baseline: str = BASELINE) -> Difference:
         """To the baseline on the same folds, with the interval.
 
         Parameters
         ----------
-        contestant, measure : str
+        candidate, measure : str
         library : str, optional
             Needed if both were compared.
         baseline : str
@@ -177,37 +177,37 @@ class Comparison:
         Difference
             With ``mean``, ``half``, ``low``, ``high`` and ``verdict``.
         """
-        own, base = self.values(contestant, measure, library), self.values(baseline, measure, library)
+        own, base = self.values(candidate, measure, library), self.values(baseline, measure, library)
         sizes = [r["n_test"] / r["n_train"] for r in self.records]
         share = float(np.mean(sizes)) if sizes else np.nan
-        return paired(own, base, share, self.settings["confidence"], max(1, len(self.contestants) - 1))
+        return paired(own, base, share, self.settings["confidence"], max(1, len(self.candidates) - 1))
 
     def table(self, baseline: str = BASELINE) -> pandas.DataFrame:
-        """One row for each library, contestant and measure.
+        """One row for each library, candidate and measure.
 
         Parameters
         ----------
         baseline : str
-            The contestant that differences are taken to.
+            The candidate that differences are taken to.
 
         Returns
         -------
         pandas.DataFrame
-            Columns ``library``, ``contestant`` and, for each measure, ``<measure>``, its mean, and ``<measure>_difference``,
+            Columns ``library``, ``candidate`` and, for each measure, ``<measure>``, its mean, and ``<measure>_difference``,
             ``_low``, ``_high`` and ``_verdict``.
         """
         import pandas
 
         rows = []
         for library in self.libraries:
-            for contestant in self.contestants:
-                row: dict[str, Any] = {"library": library, "contestant": contestant}
+            for candidate in self.candidates:
+                row: dict[str, Any] = {"library": library, "candidate": candidate}
                 for name, measure in MEASURES.items():
-                    row[name] = self.mean(contestant, name, library)
-                    difference = self.difference(contestant, name, library, baseline)
+                    row[name] = self.mean(candidate, name, library)
+                    difference = self.difference(candidate, name, library, baseline)
                     row |= {f"{name}_difference": difference.mean, f"{name}_low": difference.low}
                     row |= {f"{name}_high": difference.high}
-                    row[f"{name}_verdict"] = "" if contestant == baseline else difference.verdict(measure.larger_is_better)
+                    row[f"{name}_verdict"] = "" if candidate == baseline else difference.verdict(measure.larger_is_better)
                 rows.append(row)
         return pandas.DataFrame(rows)
 
@@ -257,12 +257,12 @@ class Comparison:
             said.append("No weighting or sampling of rows is a baseline here: they apply to one label at a time.")
         return said
 
-    def estimator(self, contestant: str | None = None, library: str | None = None) -> Any:
+    def estimator(self, candidate: str | None = None, library: str | None = None) -> Any:
         """A classifier to train on all rows: the parameters compared, and as many rounds as the folds needed.
 
         Parameters
         ----------
-        contestant : str, optional
+        candidate : str, optional
             Default: the recommended one.
         library : str, optional
 
@@ -273,16 +273,16 @@ class Comparison:
         """
         from boost_imbalance.comparison.code import estimator
 
-        return estimator(self, self._contestant(contestant or self.recommended(library)), self._library(library))
+        return estimator(self, self._candidate(candidate or self.recommended(library)), self._library(library))
 
-    def code(self, contestant: str | None = None, library: str | None = None) -> str:
+    def code(self, candidate: str | None = None, library: str | None = None) -> str:
         """Python that makes :meth:`estimator`, to copy.
 
         Of two classes it writes the labels as 0 and 1, as the losses saw them.
         """
         from boost_imbalance.comparison.code import code
 
-        return code(self, self._contestant(contestant or self.recommended(library)), self._library(library))
+        return code(self, self._candidate(candidate or self.recommended(library)), self._library(library))
 
     def to_dict(self) -> dict[str, Any]:
         """Settings, table and records, as JSON can hold them."""
@@ -311,11 +311,11 @@ class Comparison:
 
         rows = []
         for library in self.libraries:
-            for contestant in self.contestants:
+            for candidate in self.candidates:
                 row = {"library": library} if len(self.libraries) > 1 else {}
-                row["contestant"] = contestant
+                row["candidate"] = candidate
                 for name, measure in MEASURES.items():
-                    mean, found = self.mean(contestant, name, library), self.difference(contestant, name, library)
+                    mean, found = self.mean(candidate, name, library), self.difference(candidate, name, library)
                     mark = {"better": " +", "worse": " -", "tie": ""}[found.verdict(measure.larger_is_better)]
                     row[measure.title] = f"{mean:.4f}{mark}"
                 rows.append(row)
@@ -335,10 +335,10 @@ class Comparison:
             raise ValueError(f"library is {library!r}; give {' or '.join(map(repr, known))}.")
         return str(library)
 
-    def _contestant(self, contestant: str) -> str:
-        if contestant not in self.contestants:
-            raise ValueError(f"contestant is {contestant!r}; give one of {', '.join(map(repr, self.contestants))}.")
-        return contestant
+    def _candidate(self, candidate: str) -> str:
+        if candidate not in self.candidates:
+            raise ValueError(f"candidate is {candidate!r}; give one of {', '.join(map(repr, self.candidates))}.")
+        return candidate
 
 
 def _signed(difference: Difference) -> str:

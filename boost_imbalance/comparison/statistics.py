@@ -42,7 +42,7 @@ def paired(values: Array, base: Array, test_share: float, confidence: float, com
 
     Trainings of one cross-validation share most of their rows, so their results vary less than those of independent
     samples would. The variance is corrected for it (Nadeau and Bengio, Inference for the generalization error, Machine
-    Learning 2003): ``(1 / J + n_test / n_train) s^2`` for J folds. With ``compared`` contestants in a column the intervals
+    Learning 2003): ``(1 / J + n_test / n_train) s^2`` for J folds. With ``compared`` candidates in a column the intervals
     hold together with at least this confidence (Bonferroni).
 
     Parameters

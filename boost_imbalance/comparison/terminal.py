@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from boost_imbalance.comparison.contestants import BASELINE
+from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.measures import MEASURES, Measure
 from boost_imbalance.losses.labels import Task
 
@@ -28,7 +28,7 @@ def show(comparison: Comparison, console: Any) -> None:
         console.print()
     for failed in comparison.errors:
         first = failed["error"].partition("\n")[0]
-        where = f"{failed['contestant']} failed in {failed['folds']} folds with {failed['library']}"
+        where = f"{failed['candidate']} failed in {failed['folds']} folds with {failed['library']}"
         console.print(f"{where}: {first}", style="red", highlight=False, markup=False)
     confidence = f"{comparison.settings['confidence']:.0%}"
     console.print(
@@ -63,27 +63,27 @@ def _table(comparison: Comparison, library: str, measures: list[Measure]) -> Any
     table.add_column("", no_wrap=True)
     for measure in measures:
         table.add_column(measure.title, justify="right", min_width=15, max_width=15)
-    for contestant in comparison.contestants:
-        cells = [_cell(comparison, contestant, measure, library) for measure in measures]
-        table.add_row(escape(contestant), *cells, end_section=contestant == _last_baseline(comparison))
+    for candidate in comparison.candidates:
+        cells = [_cell(comparison, candidate, measure, library) for measure in measures]
+        table.add_row(escape(candidate), *cells, end_section=candidate == _last_baseline(comparison))
     return table
 
 
-def _cell(comparison: Comparison, contestant: str, measure: Measure, library: str) -> str:
-    mean = comparison.mean(contestant, measure.name, library)
-    if np.isnan(mean) or np.isnan(comparison.difference(contestant, measure.name, library).mean):
+def _cell(comparison: Comparison, candidate: str, measure: Measure, library: str) -> str:
+    mean = comparison.mean(candidate, measure.name, library)
+    if np.isnan(mean) or np.isnan(comparison.difference(candidate, measure.name, library).mean):
         return "-"
     digits = 2 if measure.name == "seconds" else 4
-    if contestant == BASELINE:
+    if candidate == BASELINE:
         return f"{mean:.{digits}f}"
-    difference = comparison.difference(contestant, measure.name, library)
+    difference = comparison.difference(candidate, measure.name, library)
     style = _STYLES[difference.verdict(measure.larger_is_better)]
     half = "" if np.isnan(difference.half) else f" ±{difference.half:.{digits}f}"
     return f"[{style}]{difference.mean:+.{digits}f}{half}[/]"
 
 
 def _last_baseline(comparison: Comparison) -> str:
-    return [name for name in comparison.contestants if name not in comparison.losses][-1]
+    return [name for name in comparison.candidates if name not in comparison.losses][-1]
 
 
 def _chunks(values: list[Any], size: int) -> list[list[Any]]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from markupsafe import Markup
 
 from boost_imbalance import plots
-from boost_imbalance.comparison.contestants import BASELINE
+from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.report import figures
 from boost_imbalance.comparison.report.figures import Series
 from boost_imbalance.comparison.report.series import few, ranked, ranks_as_built_in, series
@@ -129,9 +129,9 @@ def _kinds_of_rows(comparison: Comparison) -> list[tuple[int, int, str]]:
 
 
 def _predictions(comparison: Comparison, library: str) -> tuple[list[str], Array, dict[str, Array]]:
-    """The contestants with probabilities, the rows that all of them have predicted, and these predictions."""
+    """The candidates with probabilities, the rows that all of them have predicted, and these predictions."""
     found = {}
-    for name in comparison.contestants:
+    for name in comparison.candidates:
         if not ranks_as_built_in(name):
             one = comparison.out_of_fold(name, library)
             if len(one["rows"]) and np.isfinite(one["probability"]).all():

@@ -39,11 +39,11 @@ _LOOK = {
 
 
 class Series(NamedTuple):
-    """A contestant, as it looks in every figure."""
+    """A candidate, as it looks in every figure."""
 
     name: str
     number: int
-    """Among all contestants."""
+    """Among all candidates."""
     css: str
     """Its colour on the page."""
     linestyle: str

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from boost_imbalance import __version__
-from boost_imbalance.comparison.contestants import BASELINE
+from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.measures import MEASURES, SMALLEST
 from boost_imbalance.comparison.report import curves, tables
 from boost_imbalance.comparison.report.series import DASHES, few, ranked
@@ -24,9 +24,9 @@ _EXPLAINED = {
     "average_precision": "How far the rows of a class are ranked before others: the area under its precision-recall curve.",
     "log_loss": "How surprising the truth was given the calibrated probabilities, none counted as less than {smallest}.",
     "brier": "The mean squared distance of the calibrated probabilities from what happened.",
-    "balanced_accuracy": "The mean recall of the classes, each decided by the contestant's own rule.",
-    "macro_f1": "The mean F1 of the classes (harmonic mean of precision and recall), decided by the contestant's own rule.",
-    "mcc": "The correlation of what was decided, by the contestant's own rule, with what was true.",
+    "balanced_accuracy": "The mean recall of the classes, each decided by the candidate's own rule.",
+    "macro_f1": "The mean F1 of the classes (harmonic mean of precision and recall), decided by the candidate's own rule.",
+    "mcc": "The correlation of what was decided, by the candidate's own rule, with what was true.",
     "balanced_accuracy_tuned": "Balanced accuracy with thresholds that were tuned for it on held-out training rows.",
     "macro_f1_tuned": "Macro F1 with thresholds that were tuned for F1 on held-out training rows.",
     "recall_at_precision": "The largest recall at which precision is at least {precision}.",
@@ -80,7 +80,7 @@ def content(comparison: Comparison) -> dict[str, Any]:
         "errors": comparison.errors,
         "measures": MEASURES,
         "baseline": BASELINE,
-        "about": [(name, _loss(comparison, name), s["about"].get(name, "")) for name in comparison.contestants],
+        "about": [(name, _loss(comparison, name), s["about"].get(name, "")) for name in comparison.candidates],
         "composition": _composition(comparison),
         "tuning": _tuning(comparison),
         "versions": [f"{TITLES.get(name, name)} {s['versions'].get(name, '')}" for name in comparison.libraries],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.comparison.contestants import BASELINE
+from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.measures import MEASURES, Measure
 from boost_imbalance.losses.labels import Task
 
@@ -29,7 +29,7 @@ MINUS, UNKNOWN = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
 class Cell(NamedTuple):
-    """One measure of one contestant."""
+    """One measure of one candidate."""
 
     measure: str
     value: float
@@ -39,7 +39,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One contestant."""
+    """One candidate."""
 
     name: str
     loss: bool
@@ -78,18 +78,18 @@ class Share(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """What a contestant decided, by true class; or, of several labels, by label."""
+    """What a candidate decided, by true class; or, of several labels, by label."""
 
-    contestant: str
+    candidate: str
     names: list[str]
     totals: list[int]
     rows: list[list[Share]]
 
 
 class Recalls(NamedTuple):
-    """Of each class or label, how much of it was found, by contestant."""
+    """Of each class or label, how much of it was found, by candidate."""
 
-    contestants: list[str]
+    candidates: list[str]
     rows: list[tuple[str, int, list[Share]]]
     left_out: int
 
@@ -122,13 +122,13 @@ def difference(comparison: Comparison, name: str, measure: str, library: str) ->
 def rows(comparison: Comparison, library: str) -> list[Row]:
     """The table."""
     found = []
-    for name in comparison.contestants:
+    for name in comparison.candidates:
         cells = []
         for measure in MEASURES:
             mean = comparison.mean(name, measure, library)
             text, verdict = ("", "") if name == BASELINE else difference(comparison, name, measure, library)
             cells.append(Cell(measure, mean, number(mean, measure), text, verdict))
-        folds = sum((r["library"], r["contestant"]) == (library, name) for r in comparison.records)
+        folds = sum((r["library"], r["candidate"]) == (library, name) for r in comparison.records)
         found.append(Row(name, name in comparison.losses, folds, cells))
     return found
 
@@ -137,7 +137,7 @@ def forests(comparison: Comparison, library: str) -> list[Forest]:
     """Differences with their intervals, for the measures that say most."""
     found = []
     for measure in FORESTS:
-        names = [name for name in comparison.contestants if name != BASELINE]
+        names = [name for name in comparison.candidates if name != BASELINE]
         differences = {name: comparison.difference(name, measure, library) for name in names}
         reach = [abs(d.mean) + np.nan_to_num(d.half) for d in differences.values() if np.isfinite(d.mean)]
         if not reach:
@@ -167,20 +167,20 @@ def classes(comparison: Comparison) -> list[Class]:
 
 
 def decisions(comparison: Comparison, library: str) -> dict[str, tuple[Array, Array]]:
-    """By contestant the true and the decided codes, of rows that its models had not seen."""
+    """By candidate the true and the decided codes, of rows that its models had not seen."""
     found = {}
-    for name in comparison.contestants:
+    for name in comparison.candidates:
         one = comparison.out_of_fold(name, library)
         if len(one["rows"]):
             found[name] = comparison.label[one["rows"]], one["decided"]
     return found
 
 
-def matrix(comparison: Comparison, contestant: str, truth: Array, decided: Array) -> Matrix:
+def matrix(comparison: Comparison, candidate: str, truth: Array, decided: Array) -> Matrix:
     """Confusions: of classes true against decided, of labels one line each."""
     names, order = _order(comparison)
     if comparison.settings["task"] == Task.MULTILABEL.value:
-        return _by_label(contestant, names, order[:CONFUSED], truth, decided)
+        return _by_label(candidate, names, order[:CONFUSED], truth, decided)
     if len(order) > CONFUSED + 1:
         order = order[:CONFUSED]
     else:
@@ -198,7 +198,7 @@ def matrix(comparison: Comparison, contestant: str, truth: Array, decided: Array
         [_share(count, total, i == j and parts[i] != rest.tolist()) for j, count in enumerate(line)]
         for i, (line, total) in enumerate(zip(table, totals, strict=True))
     ]
-    return Matrix(contestant, shown, totals.tolist(), shares)
+    return Matrix(candidate, shown, totals.tolist(), shares)
 
 
 def recalls(comparison: Comparison, decided: dict[str, tuple[Array, Array]]) -> Recalls:
@@ -216,7 +216,7 @@ def recalls(comparison: Comparison, decided: dict[str, tuple[Array, Array]]) -> 
     return Recalls(list(decided), lines, max(len(order) - LISTED, 0))
 
 
-def _by_label(contestant: str, names: list[str], order: Array, truth: Array, decided: Array) -> Matrix:
+def _by_label(candidate: str, names: list[str], order: Array, truth: Array, decided: Array) -> Matrix:
     lines, totals = [], []
     for k in order:
         t, d = truth[:, k], decided[:, k] == 1
@@ -230,7 +230,7 @@ def _by_label(contestant: str, names: list[str], order: Array, truth: Array, dec
             ]
         )
         totals.append(positives + negatives)
-    return Matrix(contestant, [names[k] for k in order], totals, lines)
+    return Matrix(candidate, [names[k] for k in order], totals, lines)
 
 
 def _order(comparison: Comparison) -> tuple[list[str], Array]:
