@@ -21,7 +21,7 @@ from sklearn import metrics as sk
 from sklearn.datasets import make_classification
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from boost_imbalance.comparison import candidates, experiment, fitting, measures, sources
+from boost_imbalance.comparison import candidates, experiment, fitting, metrics, sources
 from boost_imbalance.comparison.problem import Problem
 from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.tuning import tuned
@@ -97,14 +97,14 @@ def test_folds_that_all_differ_by_the_same_show_no_noise():
     assert paired(np.array([0.6, 0.7]), np.array([0.6, 0.7]), 0.5, 0.95) == (0.0, 0.0)
 
 
-# Measures
+# Metrics
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_measures_are_those_of_scikit_learn(make_data, task):
+def test_metrics_are_those_of_scikit_learn(make_data, task):
     data = make_data(task, 400)
     y, p = data.y.astype(int), data.posterior
-    found = measures.of_probabilities(Task[task.upper()], y, p, 0.4)
+    found = metrics.of_probabilities(Task[task.upper()], y, p, 0.4)
     if task == "multiclass":
         decided = p.argmax(axis=1)
         expected = {
@@ -134,33 +134,33 @@ def test_measures_are_those_of_scikit_learn(make_data, task):
             "mcc": np.mean([sk.matthews_corrcoef(t, d) for t, d in pairs]),
         }
     assert {name: found[name] for name in expected} == pytest.approx(expected)
-    assert measures.of_decisions(Task[task.upper()], y, decided) == pytest.approx(decisions)
+    assert metrics.of_decisions(Task[task.upper()], y, decided) == pytest.approx(decisions)
 
 
 def test_recall_at_a_precision_tries_every_threshold(make_data):
     data = make_data("binary", 300)
     y, p = data.y.astype(int), data.posterior
     reached = [sk.recall_score(y, p >= t) for t in np.unique(p) if sk.precision_score(y, p >= t) >= 0.6]
-    assert measures.of_probabilities(Task.BINARY, y, p, 0.6)["recall_at_precision"] == pytest.approx(max(reached))
-    assert measures.of_probabilities(Task.BINARY, y, 1 - p, 0.99)["recall_at_precision"] == 0.0
+    assert metrics.of_probabilities(Task.BINARY, y, p, 0.6)["recall_at_precision"] == pytest.approx(max(reached))
+    assert metrics.of_probabilities(Task.BINARY, y, 1 - p, 0.99)["recall_at_precision"] == 0.0
 
 
 def test_missing_labels_are_not_measured(make_data):
     data = make_data("multilabel", 400)
     seen = np.random.default_rng(0).random(data.y.shape) < 0.6
     y = np.where(seen, data.y, np.nan)
-    found = measures.of_probabilities(Task.MULTILABEL, y, data.posterior, 0.5)
+    found = metrics.of_probabilities(Task.MULTILABEL, y, data.posterior, 0.5)
     expected = [sk.average_precision_score(data.y[seen[:, k], k], data.posterior[seen[:, k], k]) for k in range(3)]
     assert found["average_precision"] == pytest.approx(np.mean(expected))
     assert found["log_loss"] == pytest.approx(sk.log_loss(data.y[seen], data.posterior[seen]))
     decided = data.posterior > 0.5
     by_hand = [sk.matthews_corrcoef(data.y[seen[:, k], k], decided[seen[:, k], k]) for k in range(3)]
-    assert measures.of_decisions(Task.MULTILABEL, y, decided)["mcc"] == pytest.approx(np.mean(by_hand))
+    assert metrics.of_decisions(Task.MULTILABEL, y, decided)["mcc"] == pytest.approx(np.mean(by_hand))
 
 
 def test_one_certain_error_does_not_make_the_log_loss_infinite():
-    found = measures.of_probabilities(Task.BINARY, np.array([0, 1, 1]), np.array([0.1, 0.0, 0.9]), 0.5)
-    assert found["log_loss"] == pytest.approx(-np.log([0.9, measures.SMALLEST, 0.9]).mean())
+    found = metrics.of_probabilities(Task.BINARY, np.array([0, 1, 1]), np.array([0.1, 0.0, 0.9]), 0.5)
+    assert found["log_loss"] == pytest.approx(-np.log([0.9, metrics.SMALLEST, 0.9]).mean())
 
 
 # Data
@@ -466,7 +466,7 @@ def test_every_candidate_on_every_task(library, make_data, task):
     table = found.table()
     assert table["candidate"].tolist() == found.candidates
     assert len(found.candidates) == (8 if task == "multilabel" else 11)
-    assert np.isfinite(table[list(measures.MEASURES)].to_numpy()).all()
+    assert np.isfinite(table[list(metrics.METRICS)].to_numpy()).all()
     for name in found.candidates:
         kept = found.out_of_fold(name)
         assert np.array_equal(kept["rows"], np.arange(500))
@@ -532,9 +532,9 @@ def test_stopped_and_continued_is_as_if_never_stopped(library, rare, tmp_path, m
     assert rest.complete
     assert len(calls) - 10 == 3 * 3 * 2 - 4
     again = bi.Comparison.read(tmp_path)
-    for name, measure in itertools.product(whole.candidates, RATES):
-        assert np.array_equal(whole.values(name, measure), rest.values(name, measure))
-        assert np.array_equal(whole.values(name, measure), again.values(name, measure))
+    for name, metric in itertools.product(whole.candidates, RATES):
+        assert np.array_equal(whole.values(name, metric), rest.values(name, metric))
+        assert np.array_equal(whole.values(name, metric), again.values(name, metric))
         np.testing.assert_array_equal(whole.out_of_fold(name)["probability"], again.out_of_fold(name)["probability"])
     assert again.to_dict() == rest.to_dict()
 
@@ -666,7 +666,7 @@ def test_names_that_are_not_there(rare):
     found = compared(*rare, losses=["focal"])
     with pytest.raises(ValueError, match="candidate is 'fokal'"):
         found.difference("fokal", "log_loss")
-    with pytest.raises(ValueError, match="measure is 'auc'"):
+    with pytest.raises(ValueError, match="metric is 'auc'"):
         found.values("focal", "auc")
     with pytest.raises(ValueError, match="library is 'catboost'"):
         found.mean("focal", "log_loss", "catboost")

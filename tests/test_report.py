@@ -21,7 +21,7 @@ pytest.importorskip("xgboost")
 import boost_imbalance as bi
 from boost_imbalance.comparison.candidates import chosen
 from boost_imbalance.comparison.comparison import Comparison
-from boost_imbalance.comparison.measures import MEASURES
+from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.report import html
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.estimators import portable
@@ -145,7 +145,7 @@ def invented(task, label, classes, probability, folds=3, **changes):
                 "n_train": 2,
                 "n_test": 1,
             }
-            record |= {"rounds": 3, "params": {}, **{measure: rng.random() for measure in MEASURES}}
+            record |= {"rounds": 3, "params": {}, **{metric: rng.random() for metric in METRICS}}
             p = probability(rows, rng)
             decided = p.argmax(axis=1) if task is Task.MULTICLASS else (p > 0.5).astype(int)
             store.add(record, {"rows": rows, "probability": p.astype(np.float32), "decided": decided})
@@ -194,20 +194,20 @@ def test_figures_take_the_colours_of_the_page(pages, task):
         assert "var(--ink)" in figure
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-def test_every_number_is_there(found, pages, task, measure):
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_number_is_there(found, pages, task, metric):
     comparison = found[task]
-    (table,) = Page(pages[task]).of_class("measures")
-    column = list(MEASURES).index(measure) + 1
-    assert table[0][column]["text"].split("\n")[0].strip().startswith(MEASURES[measure].title)
+    (table,) = Page(pages[task]).of_class("metrics")
+    column = list(METRICS).index(metric) + 1
+    assert table[0][column]["text"].split("\n")[0].strip().startswith(METRICS[metric].title)
     assert [row[0]["text"].strip() for row in table[1:]] == comparison.candidates
-    digits = 2 if measure == "seconds" else 4
+    digits = 2 if metric == "seconds" else 4
     for name, row in zip(comparison.candidates, table[1:], strict=True):
         cell = row[column]["text"].replace("\N{MINUS SIGN}", "-")
-        mean = f"{comparison.mean(name, measure):.{digits}f}"
+        mean = f"{comparison.mean(name, metric):.{digits}f}"
         assert cell.startswith(mean)
-        difference = comparison.difference(name, measure)
-        verdict = difference.verdict(MEASURES[measure].larger_is_better)
+        difference = comparison.difference(name, metric)
+        verdict = difference.verdict(METRICS[metric].larger_is_better)
         if name == "built-in":
             assert "±" not in cell
             continue
@@ -296,7 +296,7 @@ def test_a_comparison_that_was_stopped(found):
     assert BAD not in text
     assert page.plain.count("1 of 6 folds") == len(stopped.candidates) - 2
     assert page.plain.count("Nothing can be said yet") == 1
-    (table,) = page.of_class("measures")
+    (table,) = page.of_class("metrics")
     unknown = next(row for row in table if row[0]["text"].startswith("focal"))
     assert {cell["text"] for cell in unknown[1:]} == {"\N{EN DASH}"}
     assert not any("nan" in cell["text"] for table in page.tables for row in table for cell in row)
@@ -306,7 +306,7 @@ def test_a_baseline_that_failed(found):
     comparison = without(found["multiclass"], lambda r: r["candidate"] in ("built-in", "tuned threshold"))
     page = Page(html(comparison))
     assert "Nothing can be said yet" in page.plain
-    (table,) = page.of_class("measures")
+    (table,) = page.of_class("metrics")
     assert table[-1][1]["text"] == f"{comparison.mean('focal', 'average_precision'):.4f}"
     assert not page.of_class("forest")
 
@@ -418,7 +418,7 @@ LOOK = """
 const shown = element => element.ownerDocument.defaultView.getComputedStyle(element).display !== "none";
 const facts = (view) => {
   const page = view.document, root = page.documentElement;
-  const table = page.querySelector("table.measures"), box = table.parentElement;
+  const table = page.querySelector("table.metrics"), box = table.parentElement;
   const names = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent.trim());
   const numbers = () => [...table.tBodies[0].rows].map(row => Number(row.cells[2].dataset.value));
   const head = table.tHead.rows[0].cells[2], button = head.querySelector("button");

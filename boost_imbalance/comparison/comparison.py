@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.comparison.candidates import BASELINE
-from boost_imbalance.comparison.measures import MEASURES
+from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.losses.labels import Task
@@ -145,29 +145,29 @@ class Comparison:
         """
         return self._store.out_of_fold(self._library(library), self._candidate(candidate))
 
-    def values(self, candidate: str, measure: str, library: str | None = None) -> Array:
+    def values(self, candidate: str, metric: str, library: str | None = None) -> Array:
         """One number for each fold of each repeat, float64 of shape (repeats * folds,); NaN where there is none."""
         library, candidate = self._library(library), self._candidate(candidate)
-        if measure not in MEASURES:
-            raise ValueError(f"measure is {measure!r}; give one of {', '.join(map(repr, MEASURES))}.")
+        if metric not in METRICS:
+            raise ValueError(f"metric is {metric!r}; give one of {', '.join(map(repr, METRICS))}.")
         found = np.full((self.settings["repeats"], self.settings["folds"]), np.nan)
         for r in self.records:
             if (r["library"], r["candidate"]) == (library, candidate):
-                found[r["repeat"], r["fold"]] = r[measure]
+                found[r["repeat"], r["fold"]] = r[metric]
         return found.ravel()
 
-    def mean(self, candidate: str, measure: str, library: str | None = None) -> float:
+    def mean(self, candidate: str, metric: str, library: str | None = None) -> float:
         """Of the folds that were measured."""
-        values = self.values(candidate, measure, library)
+        values = self.values(candidate, metric, library)
         values = values[np.isfinite(values)]
         return float(values.mean()) if len(values) else float("nan")
 
-    def difference(self, candidate: str, measure: str, library: str | None = None, baseline: str = BASELINE) -> Difference:
+    def difference(self, candidate: str, metric: str, library: str | None = None, baseline: str = BASELINE) -> Difference:
         """To the baseline on the same folds, with the interval.
 
         Parameters
         ----------
-        candidate, measure : str
+        candidate, metric : str
         library : str, optional
             Needed if both were compared.
         baseline : str
@@ -177,13 +177,13 @@ class Comparison:
         Difference
             With ``mean``, ``half``, ``low``, ``high`` and ``verdict``.
         """
-        own, base = self.values(candidate, measure, library), self.values(baseline, measure, library)
+        own, base = self.values(candidate, metric, library), self.values(baseline, metric, library)
         sizes = [r["n_test"] / r["n_train"] for r in self.records]
         share = float(np.mean(sizes)) if sizes else np.nan
         return paired(own, base, share, self.settings["confidence"], max(1, len(self.candidates) - 1))
 
     def table(self, baseline: str = BASELINE) -> pandas.DataFrame:
-        """One row for each library, candidate and measure.
+        """One row for each library, candidate and metric.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class Comparison:
         Returns
         -------
         pandas.DataFrame
-            Columns ``library``, ``candidate`` and, for each measure, ``<measure>``, its mean, and ``<measure>_difference``,
+            Columns ``library``, ``candidate`` and, for each metric, ``<metric>``, its mean, and ``<metric>_difference``,
             ``_low``, ``_high`` and ``_verdict``.
         """
         import pandas
@@ -202,20 +202,20 @@ class Comparison:
         for library in self.libraries:
             for candidate in self.candidates:
                 row: dict[str, Any] = {"library": library, "candidate": candidate}
-                for name, measure in MEASURES.items():
+                for name, metric in METRICS.items():
                     row[name] = self.mean(candidate, name, library)
                     difference = self.difference(candidate, name, library, baseline)
                     row |= {f"{name}_difference": difference.mean, f"{name}_low": difference.low}
                     row |= {f"{name}_high": difference.high}
-                    row[f"{name}_verdict"] = "" if candidate == baseline else difference.verdict(measure.larger_is_better)
+                    row[f"{name}_verdict"] = "" if candidate == baseline else difference.verdict(metric.larger_is_better)
                 rows.append(row)
         return pandas.DataFrame(rows)
 
-    def wins(self, measure: str, library: str | None = None, baseline: str = BASELINE) -> list[str]:
+    def wins(self, metric: str, library: str | None = None, baseline: str = BASELINE) -> list[str]:
         """The losses that are better than the baseline beyond noise, the best first."""
-        larger = MEASURES[measure].larger_is_better
-        won = [name for name in self.losses if self.difference(name, measure, library, baseline).verdict(larger) == "better"]
-        return sorted(won, key=lambda name: self.difference(name, measure, library, baseline).mean, reverse=larger)
+        larger = METRICS[metric].larger_is_better
+        won = [name for name in self.losses if self.difference(name, metric, library, baseline).verdict(larger) == "better"]
+        return sorted(won, key=lambda name: self.difference(name, metric, library, baseline).mean, reverse=larger)
 
     def recommended(self, library: str | None = None) -> str:
         """The best by ``tune_for`` of the losses that beat the built-in objective beyond noise; if none does, that one."""
@@ -233,12 +233,12 @@ class Comparison:
         if all(np.isnan(self.difference(name, "log_loss", library).half) for name in self.losses):
             return ["No loss was measured on two folds beside the built-in objective; nothing can be said of the losses."]
         said = []
-        for measure in ("average_precision", "log_loss"):
-            title, won = MEASURES[measure].title, self.wins(measure, library)
+        for metric in ("average_precision", "log_loss"):
+            title, won = METRICS[metric].title, self.wins(metric, library)
             if not won:
                 said.append(f"No loss beats the built-in objective in {title} beyond noise.")
                 continue
-            difference = self.difference(won[0], measure, library)
+            difference = self.difference(won[0], metric, library)
             others = f" So do {', '.join(won[1:])}." if len(won) > 1 else ""
             said.append(f"{won[0]} beats the built-in objective in {title}: {_signed(difference)}.{others}")
         thresholds = [("macro_f1", "macro_f1_tuned"), ("balanced_accuracy", "balanced_accuracy_tuned")]
@@ -247,7 +247,7 @@ class Comparison:
                 continue
             gained = self._gain(plain, tuned, library)
             won = self.wins(tuned, library)
-            moved = f"Moving the built-in objective's threshold changes its {MEASURES[plain].title} by {_signed(gained)}"
+            moved = f"Moving the built-in objective's threshold changes its {METRICS[plain].title} by {_signed(gained)}"
             if won:
                 best = self.difference(won[0], tuned, library)
                 said.append(f"{moved}; {won[0]} with a threshold moved likewise adds {_signed(best)}.")
@@ -314,15 +314,15 @@ class Comparison:
             for candidate in self.candidates:
                 row = {"library": library} if len(self.libraries) > 1 else {}
                 row["candidate"] = candidate
-                for name, measure in MEASURES.items():
+                for name, metric in METRICS.items():
                     mean, found = self.mean(candidate, name, library), self.difference(candidate, name, library)
-                    mark = {"better": " +", "worse": " -", "tie": ""}[found.verdict(measure.larger_is_better)]
-                    row[measure.title] = f"{mean:.4f}{mark}"
+                    mark = {"better": " +", "worse": " -", "tie": ""}[found.verdict(metric.larger_is_better)]
+                    row[metric.title] = f"{mean:.4f}{mark}"
                 rows.append(row)
         return pandas.DataFrame(rows)
 
     def _gain(self, before: str, after: str, library: str) -> Difference:
-        """Of the built-in objective, from one measure to another."""
+        """Of the built-in objective, from one metric to another."""
         sizes = [r["n_test"] / r["n_train"] for r in self.records]
         own, base = self.values(BASELINE, after, library), self.values(BASELINE, before, library)
         return paired(own, base, float(np.mean(sizes)), self.settings["confidence"])

@@ -12,7 +12,7 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.comparison import measures
+from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.candidates import Candidate, chosen
 from boost_imbalance.comparison.comparison import ALL_ROWS, Comparison
 from boost_imbalance.comparison.fitting import LIBRARIES, Library, Predicted, predict, train
@@ -110,7 +110,7 @@ def compare(
     tune_for : {"average_precision", "log_loss", "brier"}
         What a study is after.
     precision : float
-        Of the measure "recall at precision".
+        Of the metric "recall at precision".
     confidence : float
         Of the intervals. Those of one column hold together with at least this confidence.
     params : dict, optional
@@ -303,11 +303,11 @@ class Study:
         }
         decided = by_rule[candidate.thresholds] if candidate.thresholds else tested.decided
         found: dict[str, Any] = {
-            **measures.of_probabilities(task, test.label, tested.probability, self.store.settings["precision"]),
-            **measures.of_decisions(task, test.label, decided),
-            "macro_f1_tuned": measures.of_decisions(task, test.label, by_rule["f1"])["macro_f1"],
+            **metrics.of_probabilities(task, test.label, tested.probability, self.store.settings["precision"]),
+            **metrics.of_decisions(task, test.label, decided),
+            "macro_f1_tuned": metrics.of_decisions(task, test.label, by_rule["f1"])["macro_f1"],
         }
-        by_recall = measures.of_decisions(task, test.label, by_rule["balanced_accuracy"])
+        by_recall = metrics.of_decisions(task, test.label, by_rule["balanced_accuracy"])
         return {**found, "balanced_accuracy_tuned": by_recall["balanced_accuracy"], "decided": decided.astype(np.int16)}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from boost_imbalance.comparison.candidates import BASELINE
-from boost_imbalance.comparison.measures import MEASURES, Measure
+from boost_imbalance.comparison.metrics import METRICS, Metric
 from boost_imbalance.losses.labels import Task
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ def show(comparison: Comparison, console: Any) -> None:
     """Print tables, what follows from them, and what failed."""
     console.print(heading(comparison), highlight=False, markup=False)
     for library in comparison.libraries:
-        for measures in _chunks(list(MEASURES.values()), max(1, (console.width - _FIRST) // _CELL)):
-            console.print(_table(comparison, library, measures))
+        for metrics in _chunks(list(METRICS.values()), max(1, (console.width - _FIRST) // _CELL)):
+            console.print(_table(comparison, library, metrics))
         for sentence in comparison.conclusion(library):
             console.print(f"- {sentence}", highlight=False, markup=False)
         console.print()
@@ -48,36 +48,36 @@ def heading(comparison: Comparison) -> str:
         classes = f"{len(s['classes'])} classes, the rarest {min(s['counts']) / s['rows']:.2%}"
     else:
         classes = f"{len(s['classes'])} labels, the rarest {min(s['counts']) / s['rows']:.2%}"
-    tuned = f", tuned with {s['tune']} trials for {MEASURES[s['tune_for']].title}" if s["tune"] else ""
+    tuned = f", tuned with {s['tune']} trials for {METRICS[s['tune_for']].title}" if s["tune"] else ""
     missing = "" if comparison.complete else f"; stopped after {len(comparison.records)} of {comparison.planned} results"
     folds = f"{s['repeats']} x {s['folds']} folds{tuned}{missing}"
     return f"{s['name']}: {s['rows']} rows, {s['features']} features, {classes}; {folds}"
 
 
-def _table(comparison: Comparison, library: str, measures: list[Measure]) -> Any:
+def _table(comparison: Comparison, library: str, metrics: list[Metric]) -> Any:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=f"{library}, difference to {BASELINE}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
-    for measure in measures:
-        table.add_column(measure.title, justify="right", min_width=15, max_width=15)
+    for metric in metrics:
+        table.add_column(metric.title, justify="right", min_width=15, max_width=15)
     for candidate in comparison.candidates:
-        cells = [_cell(comparison, candidate, measure, library) for measure in measures]
+        cells = [_cell(comparison, candidate, metric, library) for metric in metrics]
         table.add_row(escape(candidate), *cells, end_section=candidate == _last_baseline(comparison))
     return table
 
 
-def _cell(comparison: Comparison, candidate: str, measure: Measure, library: str) -> str:
-    mean = comparison.mean(candidate, measure.name, library)
-    if np.isnan(mean) or np.isnan(comparison.difference(candidate, measure.name, library).mean):
+def _cell(comparison: Comparison, candidate: str, metric: Metric, library: str) -> str:
+    mean = comparison.mean(candidate, metric.name, library)
+    if np.isnan(mean) or np.isnan(comparison.difference(candidate, metric.name, library).mean):
         return "-"
-    digits = 2 if measure.name == "seconds" else 4
+    digits = 2 if metric.name == "seconds" else 4
     if candidate == BASELINE:
         return f"{mean:.{digits}f}"
-    difference = comparison.difference(candidate, measure.name, library)
-    style = _STYLES[difference.verdict(measure.larger_is_better)]
+    difference = comparison.difference(candidate, metric.name, library)
+    style = _STYLES[difference.verdict(metric.larger_is_better)]
     half = "" if np.isnan(difference.half) else f" ±{difference.half:.{digits}f}"
     return f"[{style}]{difference.mean:+.{digits}f}{half}[/]"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.comparison import measures
+from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.candidates import Candidate
 from boost_imbalance.comparison.fitting import Library, predict, train
 from boost_imbalance.comparison.problem import Problem
@@ -27,7 +27,7 @@ def tuned(
     rows: Array,
     params: dict[str, Any],
     trials: int,
-    measure: str,
+    metric: str,
     seed: int,
 ) -> dict[str, Any]:
     """The best parameters for some rows, by cross-validation among them.
@@ -38,7 +38,7 @@ def tuned(
     """
     import optuna
 
-    larger = measures.MEASURES[measure].larger_is_better
+    larger = metrics.METRICS[metric].larger_is_better
     folds = list(problem.inner(rows, INNER_FOLDS, seed))
     if candidate.loss is not None:
         given = candidate.loss.parameters
@@ -54,7 +54,7 @@ def tuned(
             part = problem.part(score)
             trained = train(library, candidate, problem, problem.part(fit), part, settings, seed)
             found = predict(trained, candidate, problem.task, part.X)
-            scores.append(measures.of_probabilities(problem.task, part.label, found.probability, 0.5)[measure])
+            scores.append(metrics.of_probabilities(problem.task, part.label, found.probability, 0.5)[metric])
             if not np.isfinite(scores[-1]):  # a part without the positive class
                 scores.pop()
                 continue

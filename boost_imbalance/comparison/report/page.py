@@ -8,7 +8,7 @@ import numpy as np
 
 from boost_imbalance import __version__
 from boost_imbalance.comparison.candidates import BASELINE
-from boost_imbalance.comparison.measures import MEASURES, SMALLEST
+from boost_imbalance.comparison.metrics import METRICS, SMALLEST
 from boost_imbalance.comparison.report import curves, tables
 from boost_imbalance.comparison.report.series import DASHES, few, ranked
 from boost_imbalance.estimators import portable
@@ -32,7 +32,7 @@ _EXPLAINED = {
     "recall_at_precision": "The largest recall at which precision is at least {precision}.",
     "seconds": "How long one training took, early stopping included.",
 }
-"""Each measure in a sentence."""
+"""Each metric in a sentence."""
 
 _PER_CLASS = ("average_precision", "recall_at_precision")
 _PER_LABEL = (*_PER_CLASS, "balanced_accuracy", "macro_f1", "mcc", "balanced_accuracy_tuned", "macro_f1_tuned")
@@ -78,7 +78,7 @@ def content(comparison: Comparison) -> dict[str, Any]:
         "measured": len(comparison.records),
         "planned": comparison.planned,
         "errors": comparison.errors,
-        "measures": MEASURES,
+        "metrics": METRICS,
         "baseline": BASELINE,
         "about": [(name, _loss(comparison, name), s["about"].get(name, "")) for name in comparison.candidates],
         "composition": _composition(comparison),
@@ -86,7 +86,7 @@ def content(comparison: Comparison) -> dict[str, Any]:
         "versions": [f"{TITLES.get(name, name)} {s['versions'].get(name, '')}" for name in comparison.libraries],
         "explained": _explained(comparison),
         "confidence": f"{100 * s['confidence']:g}%",
-        "tuned_for": MEASURES[s["tune_for"]].title,
+        "tuned_for": METRICS[s["tune_for"]].title,
         "parts": [part(comparison, library) for library in comparison.libraries],
         "dashes": DASHES,
         "loss_lines": lines,
@@ -142,17 +142,17 @@ def _tuning(comparison: Comparison) -> str:
     s = comparison.settings
     if not s["tune"]:
         return "Nothing was tuned: trees and losses have the parameters given below."
-    return f"Each was tuned in each fold with {s['tune']} trials for {MEASURES[s['tune_for']].title}."
+    return f"Each was tuned in each fold with {s['tune']} trials for {METRICS[s['tune_for']].title}."
 
 
 def _explained(comparison: Comparison) -> dict[str, str]:
-    """Each measure in a sentence."""
+    """Each metric in a sentence."""
     several = comparison.settings["task"] != Task.BINARY.value
     whole = "The mean over labels." if comparison.settings["task"] == Task.MULTILABEL.value else "The mean over classes."
     averaged = _PER_CLASS if whole.endswith("classes.") else _PER_LABEL
     found = {}
-    for name, measure in MEASURES.items():
-        text = _EXPLAINED.get(name, f"{measure.about[0].upper()}{measure.about[1:]}.")
+    for name, metric in METRICS.items():
+        text = _EXPLAINED.get(name, f"{metric.about[0].upper()}{metric.about[1:]}.")
         text = text.format(smallest=f"{SMALLEST:g}", precision=f"{comparison.settings['precision']:g}")
         found[name] = f"{text} {whole}" if several and name in averaged else text
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from boost_imbalance.comparison.candidates import BASELINE, BASELINES
-from boost_imbalance.comparison.measures import MEASURES
+from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.report.figures import COLORS, Series
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ def series(comparison: Comparison, names: list[str], shown: list[str]) -> list[S
     return found
 
 
-def ranked(comparison: Comparison, measure: str, library: str) -> list[str]:
+def ranked(comparison: Comparison, metric: str, library: str) -> list[str]:
     """The candidates that were measured, the best first."""
-    means = {name: comparison.mean(name, measure, library) for name in comparison.candidates}
-    sign = -1.0 if MEASURES[measure].larger_is_better else 1.0
+    means = {name: comparison.mean(name, metric, library) for name in comparison.candidates}
+    sign = -1.0 if METRICS[metric].larger_is_better else 1.0
     return sorted((name for name, mean in means.items() if np.isfinite(mean)), key=lambda name: sign * means[name])
 
 

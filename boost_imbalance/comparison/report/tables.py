@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.comparison.candidates import BASELINE
-from boost_imbalance.comparison.measures import MEASURES, Measure
+from boost_imbalance.comparison.metrics import METRICS, Metric
 from boost_imbalance.losses.labels import Task
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ MINUS, UNKNOWN = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
 class Cell(NamedTuple):
-    """One measure of one candidate."""
+    """One metric of one candidate."""
 
-    measure: str
+    metric: str
     value: float
     mean: str
     difference: str
@@ -62,9 +62,9 @@ class Interval(NamedTuple):
 
 
 class Forest(NamedTuple):
-    """The differences of one measure."""
+    """The differences of one metric."""
 
-    measure: Measure
+    metric: Metric
     limit: str
     rows: list[Interval]
 
@@ -102,20 +102,20 @@ class Class(NamedTuple):
     percent: float
 
 
-def number(value: float, measure: str) -> str:
+def number(value: float, metric: str) -> str:
     """Four digits; a dash where there is none."""
-    return f"{value:.{_DIGITS.get(measure, 4)}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
+    return f"{value:.{_DIGITS.get(metric, 4)}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
 
 
-def difference(comparison: Comparison, name: str, measure: str, library: str) -> tuple[str, str]:
+def difference(comparison: Comparison, name: str, metric: str, library: str) -> tuple[str, str]:
     """To the baseline, as text, and the verdict."""
-    found = comparison.difference(name, measure, library)
+    found = comparison.difference(name, metric, library)
     if not np.isfinite(found.mean):
         return "", ""
-    amount = number(abs(found.mean), measure)
+    amount = number(abs(found.mean), metric)
     sign = "" if not float(amount) else "+" if found.mean > 0 else MINUS
-    half = f" ± {number(found.half, measure)}" if np.isfinite(found.half) else ""
-    verdict = found.verdict(MEASURES[measure].larger_is_better) if half else ""
+    half = f" ± {number(found.half, metric)}" if np.isfinite(found.half) else ""
+    verdict = found.verdict(METRICS[metric].larger_is_better) if half else ""
     return f"{sign}{amount}{half}", verdict
 
 
@@ -124,32 +124,32 @@ def rows(comparison: Comparison, library: str) -> list[Row]:
     found = []
     for name in comparison.candidates:
         cells = []
-        for measure in MEASURES:
-            mean = comparison.mean(name, measure, library)
-            text, verdict = ("", "") if name == BASELINE else difference(comparison, name, measure, library)
-            cells.append(Cell(measure, mean, number(mean, measure), text, verdict))
+        for metric in METRICS:
+            mean = comparison.mean(name, metric, library)
+            text, verdict = ("", "") if name == BASELINE else difference(comparison, name, metric, library)
+            cells.append(Cell(metric, mean, number(mean, metric), text, verdict))
         folds = sum((r["library"], r["candidate"]) == (library, name) for r in comparison.records)
         found.append(Row(name, name in comparison.losses, folds, cells))
     return found
 
 
 def forests(comparison: Comparison, library: str) -> list[Forest]:
-    """Differences with their intervals, for the measures that say most."""
+    """Differences with their intervals, for the metrics that say most."""
     found = []
-    for measure in FORESTS:
+    for metric in FORESTS:
         names = [name for name in comparison.candidates if name != BASELINE]
-        differences = {name: comparison.difference(name, measure, library) for name in names}
+        differences = {name: comparison.difference(name, metric, library) for name in names}
         reach = [abs(d.mean) + np.nan_to_num(d.half) for d in differences.values() if np.isfinite(d.mean)]
         if not reach:
             continue
         limit = float(min(max(reach), _WIDEST * np.median(reach))) or float(max(reach)) or 1.0
         drawn = []
         for name, d in differences.items():
-            text, verdict = difference(comparison, name, measure, library)
+            text, verdict = difference(comparison, name, metric, library)
             at, start, end = (_place(value, limit) for value in (d.mean, d.low, d.high))
             beyond = "right" if d.mean > limit else "left" if d.mean < -limit else ""
             drawn.append(Interval(name, name in comparison.losses, text or UNKNOWN, verdict, at, start, end, beyond))
-        found.append(Forest(MEASURES[measure], f"{limit:.2g}", drawn))
+        found.append(Forest(METRICS[metric], f"{limit:.2g}", drawn))
     return found
 
 

@@ -24,7 +24,7 @@ SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """One number of a fold."""
 
     name: str
@@ -33,25 +33,25 @@ class Measure:
     about: str
 
 
-MEASURES = {
-    measure.name: measure
-    for measure in (
-        Measure("average_precision", "average precision", True, "of the positive class; mean over classes or labels"),
-        Measure("log_loss", "log loss", False, f"of the calibrated probabilities, none counted as less than {SMALLEST:g}"),
-        Measure("brier", "Brier score", False, "squared error of the calibrated probabilities; of classes, their sum"),
-        Measure("balanced_accuracy", "balanced accuracy", True, "mean recall of the classes; mean over labels"),
-        Measure("macro_f1", "macro F1", True, "mean F1 of the classes, or of the labels"),
-        Measure("mcc", "Matthews corr.", True, "Matthews correlation; mean over labels"),
-        Measure("balanced_accuracy_tuned", "balanced acc., tuned", True, "with thresholds tuned for it on held-out rows"),
-        Measure("macro_f1_tuned", "macro F1, tuned", True, "with thresholds tuned for F1 on held-out rows"),
-        Measure("recall_at_precision", "recall at precision", True, "largest recall whose precision is at least as asked"),
-        Measure("seconds", "seconds", False, "of one fit, early stopping included"),
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("average_precision", "average precision", True, "of the positive class; mean over classes or labels"),
+        Metric("log_loss", "log loss", False, f"of the calibrated probabilities, none counted as less than {SMALLEST:g}"),
+        Metric("brier", "Brier score", False, "squared error of the calibrated probabilities; of classes, their sum"),
+        Metric("balanced_accuracy", "balanced accuracy", True, "mean recall of the classes; mean over labels"),
+        Metric("macro_f1", "macro F1", True, "mean F1 of the classes, or of the labels"),
+        Metric("mcc", "Matthews corr.", True, "Matthews correlation; mean over labels"),
+        Metric("balanced_accuracy_tuned", "balanced acc., tuned", True, "with thresholds tuned for it on held-out rows"),
+        Metric("macro_f1_tuned", "macro F1, tuned", True, "with thresholds tuned for F1 on held-out rows"),
+        Metric("recall_at_precision", "recall at precision", True, "largest recall whose precision is at least as asked"),
+        Metric("seconds", "seconds", False, "of one fit, early stopping included"),
     )
 }
 
 
 def of_probabilities(task: Task, label: Array, probability: Array, precision: float) -> dict[str, float]:
-    """Measures that need no decision.
+    """Metrics that need no decision.
 
     ``label`` are codes (n,), or (n, labels) with NaN for missing ones; ``probability`` has shape (n,), (n, classes) or
     (n, labels).
@@ -74,7 +74,7 @@ def of_probabilities(task: Task, label: Array, probability: Array, precision: fl
 
 
 def of_decisions(task: Task, label: Array, decided: Array) -> dict[str, float]:
-    """Measures of predicted codes, of the same shape as the labels."""
+    """Metrics of predicted codes, of the same shape as the labels."""
     if task is not Task.MULTILABEL:
         known = list(np.unique(label))
         return {
