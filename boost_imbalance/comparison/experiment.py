@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.candidates import Candidate, chosen
-from boost_imbalance.comparison.comparison import ALL_ROWS, Comparison
+from boost_imbalance.comparison.comparison import Comparison
 from boost_imbalance.comparison.fitting import LIBRARIES, Library, Predicted, predict, train
 from boost_imbalance.comparison.interrupt import interruptible
 from boost_imbalance.comparison.problem import Fold, Part, Problem
 from boost_imbalance.comparison.progress import progress_bar
+from boost_imbalance.comparison.results import ALL_ROWS
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.comparison.tuning import INNER_FOLDS, tuned
 from boost_imbalance.estimators import portable

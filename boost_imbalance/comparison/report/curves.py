@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,12 +14,10 @@ from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.report import figures
 from boost_imbalance.comparison.report.figures import Series
 from boost_imbalance.comparison.report.series import few, ranked, ranks_as_built_in, series
+from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
 from boost_imbalance.libraries import constructors
 from boost_imbalance.losses.labels import Task
-
-if TYPE_CHECKING:
-    from boost_imbalance.comparison.comparison import Comparison
 
 Array = npt.NDArray[Any]
 
@@ -80,24 +78,24 @@ class _Shown(NamedTuple):
     lines: list[Series]
 
 
-def curves(comparison: Comparison, library: str) -> Curves | None:
+def curves(results: Results, library: str) -> Curves | None:
     """Precision-recall and reliability; None without predictions."""
-    names, rows, predicted = _predictions(comparison, library)
+    names, rows, predicted = _predictions(results, library)
     if not names:
         return None
-    lines = series(comparison, names, few(names, ranked(comparison, comparison.settings["tune_for"], library)))
+    lines = series(results, names, few(names, ranked(results, results.settings["tune_for"], library)))
     judged = []
-    for k in _rarest(comparison, rows):
-        target = _target(comparison, rows, k)
+    for k in _rarest(results, rows):
+        target = _target(results, rows, k)
         known = np.isfinite(target)
         scores = {name: (one if one.ndim == 1 else one[:, k])[known] for name, one in predicted.items()}
-        name = str(comparison.settings["classes"][k])
+        name = str(results.settings["classes"][k])
         judged.append(_judged(_Shown(f"{library}-{k}", name, target[known].astype(np.int64), scores, lines)))
-    return Curves(lines, len(rows), judged, _chosen(comparison, len(judged)))
+    return Curves(lines, len(rows), judged, _chosen(results, len(judged)))
 
 
-def _chosen(comparison: Comparison, drawn: int) -> str:
-    task, known = comparison.settings["task"], len(comparison.settings["classes"])
+def _chosen(results: Results, drawn: int) -> str:
+    task, known = results.settings["task"], len(results.settings["classes"])
     if task == Task.BINARY.value:
         return ""
     what = "labels" if task == Task.MULTILABEL.value else "classes"
@@ -105,20 +103,20 @@ def _chosen(comparison: Comparison, drawn: int) -> str:
     return f"Drawn are {which}{'' if task == Task.MULTILABEL.value else ', each against the rest'}."
 
 
-def losses(comparison: Comparison) -> tuple[list[Series], list[LossFigure]]:
+def losses(results: Results) -> tuple[list[Series], list[LossFigure]]:
     """Loss, gradient and curvature of the losses that took part, beside cross-entropy."""
-    objectives = _objectives(comparison)
-    lines = series(comparison, list(objectives), list(objectives))
+    objectives = _objectives(results)
+    lines = series(results, list(objectives), list(objectives))
     found = []
-    for label, column, row in _kinds_of_rows(comparison):
+    for label, column, row in _kinds_of_rows(results):
         for quantity, (title, _) in _QUANTITIES.items():
             found.append(LossFigure(title, row, _loss(objectives, quantity, label, column, lines, row)))
     return lines, found
 
 
-def _kinds_of_rows(comparison: Comparison) -> list[tuple[int, int, str]]:
+def _kinds_of_rows(results: Results) -> list[tuple[int, int, str]]:
     """Two, with their class, the column of the label in question, and what to call them."""
-    task, classes, counts = (comparison.settings[name] for name in ("task", "classes", "counts"))
+    task, classes, counts = (results.settings[name] for name in ("task", "classes", "counts"))
     if task == Task.BINARY.value:
         return [(k, 0, f"a row of class {classes[k]}") for k in (1, 0)]
     rare, common = int(np.argmin(counts)), int(np.argmax(counts))
@@ -128,12 +126,12 @@ def _kinds_of_rows(comparison: Comparison) -> list[tuple[int, int, str]]:
     return [(1, rare, f"a row with the rarest label, {classes[rare]}"), (0, rare, f"a row without {classes[rare]}")]
 
 
-def _predictions(comparison: Comparison, library: str) -> tuple[list[str], Array, dict[str, Array]]:
+def _predictions(results: Results, library: str) -> tuple[list[str], Array, dict[str, Array]]:
     """The candidates with probabilities, the rows that all of them have predicted, and these predictions."""
     found = {}
-    for name in comparison.candidates:
+    for name in results.candidates:
         if not ranks_as_built_in(name):
-            one = comparison.out_of_fold(name, library)
+            one = results.out_of_fold(name, library)
             if len(one["rows"]) and np.isfinite(one["probability"]).all():
                 found[name] = one
     most = max((len(one["rows"]) for one in found.values()), default=0)
@@ -152,21 +150,21 @@ def _predictions(comparison: Comparison, library: str) -> tuple[list[str], Array
     return list(found), rows, predicted
 
 
-def _target(comparison: Comparison, rows: Array, k: int) -> Array:
+def _target(results: Results, rows: Array, k: int) -> Array:
     """Of each row 1 or 0, or NaN if its label is missing."""
-    label = comparison.label[rows]
+    label = results.label[rows]
     return label[:, k] if label.ndim == 2 else (label == k).astype(np.float64)
 
 
-def _rarest(comparison: Comparison, rows: Array) -> list[int]:
+def _rarest(results: Results, rows: Array) -> list[int]:
     """The classes to draw that have rows on both sides."""
-    if comparison.settings["task"] == Task.BINARY.value:
+    if results.settings["task"] == Task.BINARY.value:
         wanted = [1]
     else:
-        wanted = np.argsort(comparison.settings["counts"], kind="stable").tolist()
+        wanted = np.argsort(results.settings["counts"], kind="stable").tolist()
     usable = []
     for k in wanted:
-        target = _target(comparison, rows, k)
+        target = _target(results, rows, k)
         if np.any(target == 1) and np.any(target == 0):
             usable.append(k)
         if len(usable) == CLASSES:
@@ -230,11 +228,11 @@ def _plain(axis: Any) -> None:
     axis.set_minor_formatter(ticker.NullFormatter())
 
 
-def _objectives(comparison: Comparison) -> dict[str, Any]:
+def _objectives(results: Results) -> dict[str, Any]:
     """The losses by name, with the class weights of these labels."""
     made = {BASELINE: constructors.weighted_objective(weights=None)}
-    made |= {name: portable.loss_from(state) for name, state in comparison.settings["losses"].items()}
-    label = comparison.label
+    made |= {name: portable.loss_from(state) for name, state in results.settings["losses"].items()}
+    label = results.label
     known = np.isfinite(label)
     weight = None if label.ndim == 1 else known.astype(np.float64)
     label = label if label.ndim == 1 else np.where(known, label, 0.0)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.metrics import METRICS, Metric
+from boost_imbalance.comparison.results import Results
 from boost_imbalance.losses.labels import Task
-
-if TYPE_CHECKING:
-    from boost_imbalance.comparison.comparison import Comparison
 
 Array = npt.NDArray[Any]
 
@@ -107,9 +105,9 @@ def number(value: float, metric: str) -> str:
     return f"{value:.{_DIGITS.get(metric, 4)}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
 
 
-def difference(comparison: Comparison, name: str, metric: str, library: str) -> tuple[str, str]:
+def difference(results: Results, name: str, metric: str, library: str) -> tuple[str, str]:
     """To the baseline, as text, and the verdict."""
-    found = comparison.difference(name, metric, library)
+    found = results.difference(name, metric, library)
     if not np.isfinite(found.mean):
         return "", ""
     amount = number(abs(found.mean), metric)
@@ -119,36 +117,36 @@ def difference(comparison: Comparison, name: str, metric: str, library: str) -> 
     return f"{sign}{amount}{half}", verdict
 
 
-def rows(comparison: Comparison, library: str) -> list[Row]:
+def rows(results: Results, library: str) -> list[Row]:
     """The table."""
     found = []
-    for name in comparison.candidates:
+    for name in results.candidates:
         cells = []
         for metric in METRICS:
-            mean = comparison.mean(name, metric, library)
-            text, verdict = ("", "") if name == BASELINE else difference(comparison, name, metric, library)
+            mean = results.mean(name, metric, library)
+            text, verdict = ("", "") if name == BASELINE else difference(results, name, metric, library)
             cells.append(Cell(metric, mean, number(mean, metric), text, verdict))
-        folds = sum((r["library"], r["candidate"]) == (library, name) for r in comparison.records)
-        found.append(Row(name, name in comparison.losses, folds, cells))
+        folds = sum((r["library"], r["candidate"]) == (library, name) for r in results.records)
+        found.append(Row(name, name in results.losses, folds, cells))
     return found
 
 
-def forests(comparison: Comparison, library: str) -> list[Forest]:
+def forests(results: Results, library: str) -> list[Forest]:
     """Differences with their intervals, for the metrics that say most."""
     found = []
     for metric in FORESTS:
-        names = [name for name in comparison.candidates if name != BASELINE]
-        differences = {name: comparison.difference(name, metric, library) for name in names}
+        names = [name for name in results.candidates if name != BASELINE]
+        differences = {name: results.difference(name, metric, library) for name in names}
         reach = [abs(d.mean) + np.nan_to_num(d.half) for d in differences.values() if np.isfinite(d.mean)]
         if not reach:
             continue
         limit = float(min(max(reach), _WIDEST * np.median(reach))) or float(max(reach)) or 1.0
         drawn = []
         for name, d in differences.items():
-            text, verdict = difference(comparison, name, metric, library)
+            text, verdict = difference(results, name, metric, library)
             at, start, end = (_place(value, limit) for value in (d.mean, d.low, d.high))
             beyond = "right" if d.mean > limit else "left" if d.mean < -limit else ""
-            drawn.append(Interval(name, name in comparison.losses, text or UNKNOWN, verdict, at, start, end, beyond))
+            drawn.append(Interval(name, name in results.losses, text or UNKNOWN, verdict, at, start, end, beyond))
         found.append(Forest(METRICS[metric], f"{limit:.2g}", drawn))
     return found
 
@@ -157,29 +155,29 @@ def _place(value: float, limit: float) -> float | None:
     return round(50.0 + 50.0 * float(np.clip(value / limit, -1.0, 1.0)), 2) if np.isfinite(value) else None
 
 
-def classes(comparison: Comparison) -> list[Class]:
+def classes(results: Results) -> list[Class]:
     """The rarest first."""
-    s = comparison.settings
-    label = comparison.label
+    s = results.settings
+    label = results.label
     known = np.isfinite(label).sum(axis=0) if label.ndim == 2 else np.full(len(s["classes"]), s["rows"])
     order = np.argsort(s["counts"], kind="stable")
     return [Class(str(s["classes"][k]), int(s["counts"][k]), 100.0 * s["counts"][k] / max(int(known[k]), 1)) for k in order]
 
 
-def decisions(comparison: Comparison, library: str) -> dict[str, tuple[Array, Array]]:
+def decisions(results: Results, library: str) -> dict[str, tuple[Array, Array]]:
     """By candidate the true and the decided codes, of rows that its models had not seen."""
     found = {}
-    for name in comparison.candidates:
-        one = comparison.out_of_fold(name, library)
+    for name in results.candidates:
+        one = results.out_of_fold(name, library)
         if len(one["rows"]):
-            found[name] = comparison.label[one["rows"]], one["decided"]
+            found[name] = results.label[one["rows"]], one["decided"]
     return found
 
 
-def matrix(comparison: Comparison, candidate: str, truth: Array, decided: Array) -> Matrix:
+def matrix(results: Results, candidate: str, truth: Array, decided: Array) -> Matrix:
     """Confusions: of classes true against decided, of labels one line each."""
-    names, order = _order(comparison)
-    if comparison.settings["task"] == Task.MULTILABEL.value:
+    names, order = _order(results)
+    if results.settings["task"] == Task.MULTILABEL.value:
         return _by_label(candidate, names, order[:CONFUSED], truth, decided)
     if len(order) > CONFUSED + 1:
         order = order[:CONFUSED]
@@ -201,10 +199,10 @@ def matrix(comparison: Comparison, candidate: str, truth: Array, decided: Array)
     return Matrix(candidate, shown, totals.tolist(), shares)
 
 
-def recalls(comparison: Comparison, decided: dict[str, tuple[Array, Array]]) -> Recalls:
+def recalls(results: Results, decided: dict[str, tuple[Array, Array]]) -> Recalls:
     """Of each class, the share of its rows that is found."""
-    names, order = _order(comparison)
-    several = comparison.settings["task"] == Task.MULTILABEL.value
+    names, order = _order(results)
+    several = results.settings["task"] == Task.MULTILABEL.value
     lines = []
     for k in order[:LISTED]:
         shares = []
@@ -212,7 +210,7 @@ def recalls(comparison: Comparison, decided: dict[str, tuple[Array, Array]]) -> 
             own = truth[:, k] == 1 if several else truth == k
             hit = (found[:, k] == 1) & own if several else (found == k) & own
             shares.append(_share(hit.sum(), own.sum()))
-        lines.append((names[k], int(comparison.settings["counts"][k]), shares))
+        lines.append((names[k], int(results.settings["counts"][k]), shares))
     return Recalls(list(decided), lines, max(len(order) - LISTED, 0))
 
 
@@ -233,9 +231,9 @@ def _by_label(candidate: str, names: list[str], order: Array, truth: Array, deci
     return Matrix(candidate, [names[k] for k in order], totals, lines)
 
 
-def _order(comparison: Comparison) -> tuple[list[str], Array]:
+def _order(results: Results) -> tuple[list[str], Array]:
     """Names, and the rarest first."""
-    s = comparison.settings
+    s = results.settings
     return [str(one) for one in s["classes"]], np.argsort(s["counts"], kind="stable")
 
 
