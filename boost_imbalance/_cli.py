@@ -152,17 +152,14 @@ def _write(result: Comparison, folder: pathlib.Path, report: bool) -> None:
 def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -> None:
     from boost_imbalance.comparison import terminal
 
-    if form is Form.json:
-        print((folder / "comparison.json").read_text(encoding="utf-8"), end="")
-        return
-    if form is Form.csv:
-        print((folder / "comparison.csv").read_text(encoding="utf-8"), end="")
+    if form is not Form.table:
+        print((folder / f"comparison.{form.value}").read_text(encoding="utf-8"), end="")
         return
     console = Console()
     terminal.show(result, console)
     for library in result.libraries:
         name = result.recommended(library)
-        if any((r["library"], r["candidate"]) == (library, name) for r in result.records):
+        if result.records_of(name, library):
             console.print(f"\n{name}, {library}:", style="bold", markup=False, highlight=False)
             print(result.code(library=library))
     console.print(f"Written: {folder / 'report.html' if report else folder}", markup=False, highlight=False)

@@ -117,7 +117,7 @@ def _rows(results: Results, labels: list[str]) -> list[str]:
 
 def _typical(results: Results, name: str, library: str) -> list[dict[str, Any]]:
     """All folds; if they were tuned, the one whose result is in the middle."""
-    records = [r for r in results.records if (r["library"], r["candidate"]) == (library, name)]
+    records = results.records_of(name, library)
     if results.settings["tune"] and records:
         records = sorted(records, key=lambda r: float(r[results.settings["tune_for"]]))
         return [records[len(records) // 2]]

@@ -263,8 +263,8 @@ class Study:
         """Tune the candidate to recommend on all rows."""
         comparison = self.comparison()
         name = comparison.recommended(library.name)
-        source = next(candidate for candidate in self.candidates if candidate.name == name)
-        source = next(candidate for candidate in self.candidates if candidate.name == source.source)
+        by_name = {candidate.name: candidate for candidate in self.candidates}
+        source = by_name[by_name[name].source]
         if self.store.has(library.name, name, ALL_ROWS, 0):
             return
         rows = np.arange(self.problem.rows)

@@ -31,21 +31,69 @@ class Metric:
     title: str
     larger_is_better: bool
     about: str
+    """A sentence; ``{precision}`` in it is the precision that a comparison asks for."""
+    digits: int = 4
+    """After the decimal point, where the number is shown."""
 
 
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("average_precision", "average precision", True, "of the positive class; mean over classes or labels"),
-        Metric("log_loss", "log loss", False, f"of the calibrated probabilities, none counted as less than {SMALLEST:g}"),
-        Metric("brier", "Brier score", False, "squared error of the calibrated probabilities; of classes, their sum"),
-        Metric("balanced_accuracy", "balanced accuracy", True, "mean recall of the classes; mean over labels"),
-        Metric("macro_f1", "macro F1", True, "mean F1 of the classes, or of the labels"),
-        Metric("mcc", "Matthews corr.", True, "Matthews correlation; mean over labels"),
-        Metric("balanced_accuracy_tuned", "balanced acc., tuned", True, "with thresholds tuned for it on held-out rows"),
-        Metric("macro_f1_tuned", "macro F1, tuned", True, "with thresholds tuned for F1 on held-out rows"),
-        Metric("recall_at_precision", "recall at precision", True, "largest recall whose precision is at least as asked"),
-        Metric("seconds", "seconds", False, "of one fit, early stopping included"),
+        Metric(
+            "average_precision",
+            "average precision",
+            True,
+            "How far the rows of a class are ranked before others: the area under its precision-recall curve.",
+        ),
+        Metric(
+            "log_loss",
+            "log loss",
+            False,
+            f"How surprising the truth was given the calibrated probabilities, none counted as less than {SMALLEST:g}.",
+        ),
+        Metric(
+            "brier",
+            "Brier score",
+            False,
+            "The mean squared distance of the calibrated probabilities from what happened.",
+        ),
+        Metric(
+            "balanced_accuracy",
+            "balanced accuracy",
+            True,
+            "The mean recall of the classes, each decided by the candidate's own rule.",
+        ),
+        Metric(
+            "macro_f1",
+            "macro F1",
+            True,
+            "The mean F1 of the classes (harmonic mean of precision and recall), decided by the candidate's own rule.",
+        ),
+        Metric(
+            "mcc",
+            "Matthews corr.",
+            True,
+            "The correlation of what was decided, by the candidate's own rule, with what was true.",
+        ),
+        Metric(
+            "balanced_accuracy_tuned",
+            "balanced acc., tuned",
+            True,
+            "Balanced accuracy with thresholds that were tuned for it on held-out training rows.",
+        ),
+        Metric(
+            "macro_f1_tuned",
+            "macro F1, tuned",
+            True,
+            "Macro F1 with thresholds that were tuned for F1 on held-out training rows.",
+        ),
+        Metric(
+            "recall_at_precision",
+            "recall at precision",
+            True,
+            "The largest recall at which precision is at least {precision}.",
+        ),
+        Metric("seconds", "seconds", False, "How long one training took, early stopping included.", digits=2),
     )
 }
 

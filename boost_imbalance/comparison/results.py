@@ -40,6 +40,11 @@ class Results:
         """One for each library, candidate, repeat and fold that was measured."""
         return [r for r in self._store.records if "error" not in r and r["repeat"] != ALL_ROWS]
 
+    def records_of(self, candidate: str, library: str | None = None) -> list[dict[str, Any]]:
+        """The :attr:`records` of one candidate with one library."""
+        key = self._library(library), candidate
+        return [r for r in self.records if (r["library"], r["candidate"]) == key]
+
     def tuned_on_all(self, candidate: str, library: str | None = None) -> list[dict[str, Any]]:
         """What a study on all rows chose: one record, of the recommended candidate of a tuned comparison, or none."""
         key = (self._library(library), candidate, ALL_ROWS)
@@ -105,13 +110,11 @@ class Results:
 
     def values(self, candidate: str, metric: str, library: str | None = None) -> Array:
         """One number for each fold of each repeat, float64 of shape (repeats * folds,); NaN where there is none."""
-        library, candidate = self._library(library), self._candidate(candidate)
         if metric not in METRICS:
             raise ValueError(f"metric is {metric!r}; give one of {', '.join(map(repr, METRICS))}.")
         found = np.full((self.settings["repeats"], self.settings["folds"]), np.nan)
-        for r in self.records:
-            if (r["library"], r["candidate"]) == (library, candidate):
-                found[r["repeat"], r["fold"]] = r[metric]
+        for r in self.records_of(self._candidate(candidate), library):
+            found[r["repeat"], r["fold"]] = r[metric]
         return found.ravel()
 
     def mean(self, candidate: str, metric: str, library: str | None = None) -> float:
@@ -136,9 +139,7 @@ class Results:
             With ``mean``, ``half``, ``low``, ``high`` and ``verdict``.
         """
         own, base = self.values(candidate, metric, library), self.values(baseline, metric, library)
-        sizes = [r["n_test"] / r["n_train"] for r in self.records]
-        share = float(np.mean(sizes)) if sizes else np.nan
-        return paired(own, base, share, self.settings["confidence"], max(1, len(self.candidates) - 1))
+        return paired(own, base, self._test_share, self.settings["confidence"], max(1, len(self.candidates) - 1))
 
     def table(self, baseline: str = BASELINE) -> pandas.DataFrame:
         """One row for each library, candidate and metric.
@@ -217,9 +218,14 @@ class Results:
 
     def _gain(self, before: str, after: str, library: str) -> Difference:
         """Of the built-in objective, from one metric to another."""
-        sizes = [r["n_test"] / r["n_train"] for r in self.records]
         own, base = self.values(BASELINE, after, library), self.values(BASELINE, before, library)
-        return paired(own, base, float(np.mean(sizes)), self.settings["confidence"])
+        return paired(own, base, self._test_share, self.settings["confidence"])
+
+    @property
+    def _test_share(self) -> float:
+        """The mean over records of ``n_test / n_train``; NaN without records."""
+        sizes = [r["n_test"] / r["n_train"] for r in self.records]
+        return float(np.mean(sizes)) if sizes else float("nan")
 
     def _library(self, library: str | None) -> str:
         known = self.libraries

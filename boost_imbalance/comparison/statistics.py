@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 Array = npt.NDArray[Any]
 
-SMALLEST = 1e-6
+_ROUNDING = 1e-6
 """Differences below this are those of the last digits of float32."""
 
 
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
 
     def verdict(self, larger_is_better: bool) -> str:
         """``better``, ``worse``, or ``tie`` where the interval holds 0 or is not known, and below what is ever shown."""
-        if not abs(self.mean) > self.half or abs(self.mean) < SMALLEST:
+        if not abs(self.mean) > self.half or abs(self.mean) < _ROUNDING:
             return "tie"
         return "better" if (self.mean > 0) == larger_is_better else "worse"
 

@@ -69,12 +69,11 @@ def _table(results: Results, library: str, metrics: list[Metric]) -> Any:
 
 def _cell(results: Results, candidate: str, metric: Metric, library: str) -> str:
     mean = results.mean(candidate, metric.name, library)
-    if np.isnan(mean) or np.isnan(results.difference(candidate, metric.name, library).mean):
+    difference, digits = results.difference(candidate, metric.name, library), metric.digits
+    if np.isnan(mean) or np.isnan(difference.mean):
         return "-"
-    digits = 2 if metric.name == "seconds" else 4
     if candidate == BASELINE:
         return f"{mean:.{digits}f}"
-    difference = results.difference(candidate, metric.name, library)
     style = _STYLES[difference.verdict(metric.larger_is_better)]
     half = "" if np.isnan(difference.half) else f" ±{difference.half:.{digits}f}"
     return f"[{style}]{difference.mean:+.{digits}f}{half}[/]"

@@ -95,12 +95,12 @@ def curves(results: Results, library: str) -> Curves | None:
 
 
 def _chosen(results: Results, drawn: int) -> str:
-    task, known = results.settings["task"], len(results.settings["classes"])
-    if task == Task.BINARY.value:
+    task, known = results.task, len(results.settings["classes"])
+    if task is Task.BINARY:
         return ""
-    what = "labels" if task == Task.MULTILABEL.value else "classes"
+    what = "labels" if task is Task.MULTILABEL else "classes"
     which = f"all {known} {what}" if drawn == known else f"the {drawn} rarest of {known} {what}"
-    return f"Drawn are {which}{'' if task == Task.MULTILABEL.value else ', each against the rest'}."
+    return f"Drawn are {which}{'' if task is Task.MULTILABEL else ', each against the rest'}."
 
 
 def losses(results: Results) -> tuple[list[Series], list[LossFigure]]:
@@ -116,11 +116,11 @@ def losses(results: Results) -> tuple[list[Series], list[LossFigure]]:
 
 def _kinds_of_rows(results: Results) -> list[tuple[int, int, str]]:
     """Two, with their class, the column of the label in question, and what to call them."""
-    task, classes, counts = (results.settings[name] for name in ("task", "classes", "counts"))
-    if task == Task.BINARY.value:
+    task, classes, counts = results.task, results.settings["classes"], results.settings["counts"]
+    if task is Task.BINARY:
         return [(k, 0, f"a row of class {classes[k]}") for k in (1, 0)]
     rare, common = int(np.argmin(counts)), int(np.argmax(counts))
-    if task == Task.MULTICLASS.value:
+    if task is Task.MULTICLASS:
         rarest = (rare, 0, f"a row of the rarest class, {classes[rare]}")
         return [rarest, (common, 0, f"a row of the most frequent class, {classes[common]}")]
     return [(1, rare, f"a row with the rarest label, {classes[rare]}"), (0, rare, f"a row without {classes[rare]}")]
@@ -158,7 +158,7 @@ def _target(results: Results, rows: Array, k: int) -> Array:
 
 def _rarest(results: Results, rows: Array) -> list[int]:
     """The classes to draw that have rows on both sides."""
-    if results.settings["task"] == Task.BINARY.value:
+    if results.task is Task.BINARY:
         wanted = [1]
     else:
         wanted = np.argsort(results.settings["counts"], kind="stable").tolist()

@@ -9,7 +9,7 @@ import numpy as np
 from boost_imbalance import __version__
 from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.code import code
-from boost_imbalance.comparison.metrics import METRICS, SMALLEST
+from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.report import curves, tables
 from boost_imbalance.comparison.report.series import DASHES, few, ranked
 from boost_imbalance.comparison.results import Results
@@ -18,20 +18,6 @@ from boost_imbalance.losses.labels import Task
 
 TITLES = {"xgboost": "XGBoost", "lightgbm": "LightGBM"}
 _CLASSES_SHOWN = 12
-
-_EXPLAINED = {
-    "average_precision": "How far the rows of a class are ranked before others: the area under its precision-recall curve.",
-    "log_loss": "How surprising the truth was given the calibrated probabilities, none counted as less than {smallest}.",
-    "brier": "The mean squared distance of the calibrated probabilities from what happened.",
-    "balanced_accuracy": "The mean recall of the classes, each decided by the candidate's own rule.",
-    "macro_f1": "The mean F1 of the classes (harmonic mean of precision and recall), decided by the candidate's own rule.",
-    "mcc": "The correlation of what was decided, by the candidate's own rule, with what was true.",
-    "balanced_accuracy_tuned": "Balanced accuracy with thresholds that were tuned for it on held-out training rows.",
-    "macro_f1_tuned": "Macro F1 with thresholds that were tuned for F1 on held-out training rows.",
-    "recall_at_precision": "The largest recall at which precision is at least {precision}.",
-    "seconds": "How long one training took, early stopping included.",
-}
-"""Each metric in a sentence."""
 
 _PER_CLASS = ("average_precision", "recall_at_precision")
 _PER_LABEL = (*_PER_CLASS, "balanced_accuracy", "macro_f1", "mcc", "balanced_accuracy_tuned", "macro_f1_tuned")
@@ -131,9 +117,9 @@ def _composition(results: Results) -> str:
     """Which classes there are, in a few words."""
     s = results.settings
     listed = tables.classes(results)
-    if s["task"] == Task.BINARY.value:
+    if results.task is Task.BINARY:
         return f"of which {s['counts'][1] / s['rows']:.2%} are {s['classes'][1]}"
-    what = "labels" if s["task"] == Task.MULTILABEL.value else "classes"
+    what = "labels" if results.task is Task.MULTILABEL else "classes"
     return f"{len(listed)} {what}, the rarest, {listed[0].name}, with {listed[0].percent:.2f}%"
 
 
@@ -146,12 +132,13 @@ def _tuning(results: Results) -> str:
 
 def _explained(results: Results) -> dict[str, str]:
     """Each metric in a sentence."""
-    several = results.settings["task"] != Task.BINARY.value
-    whole = "The mean over labels." if results.settings["task"] == Task.MULTILABEL.value else "The mean over classes."
-    averaged = _PER_CLASS if whole.endswith("classes.") else _PER_LABEL
-    found = {}
-    for name, metric in METRICS.items():
-        text = _EXPLAINED.get(name, f"{metric.about[0].upper()}{metric.about[1:]}.")
-        text = text.format(smallest=f"{SMALLEST:g}", precision=f"{results.settings['precision']:g}")
-        found[name] = f"{text} {whole}" if several and name in averaged else text
-    return found
+    averaged, whole = {
+        Task.BINARY: ((), ""),
+        Task.MULTICLASS: (_PER_CLASS, " The mean over classes."),
+        Task.MULTILABEL: (_PER_LABEL, " The mean over labels."),
+    }[results.task]
+    precision = f"{results.settings['precision']:g}"
+    return {
+        name: metric.about.format(precision=precision) + (whole if name in averaged else "")
+        for name, metric in METRICS.items()
+    }

@@ -15,7 +15,6 @@ from boost_imbalance.losses.labels import Task
 Array = npt.NDArray[Any]
 
 FORESTS = ("average_precision", "log_loss", "macro_f1_tuned")
-_DIGITS = {"seconds": 2}
 _WIDEST = 3.0
 """Intervals that reach further than this many times the median reach are cut, or one outlier would hide the others."""
 
@@ -101,8 +100,8 @@ class Class(NamedTuple):
 
 
 def number(value: float, metric: str) -> str:
-    """Four digits; a dash where there is none."""
-    return f"{value:.{_DIGITS.get(metric, 4)}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
+    """A value with the digits of its metric; a dash where there is none."""
+    return f"{value:.{METRICS[metric].digits}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
 
 
 def difference(results: Results, name: str, metric: str, library: str) -> tuple[str, str]:
@@ -126,7 +125,7 @@ def rows(results: Results, library: str) -> list[Row]:
             mean = results.mean(name, metric, library)
             text, verdict = ("", "") if name == BASELINE else difference(results, name, metric, library)
             cells.append(Cell(metric, mean, number(mean, metric), text, verdict))
-        folds = sum((r["library"], r["candidate"]) == (library, name) for r in results.records)
+        folds = len(results.records_of(name, library))
         found.append(Row(name, name in results.losses, folds, cells))
     return found
 
@@ -160,8 +159,8 @@ def classes(results: Results) -> list[Class]:
     s = results.settings
     label = results.label
     known = np.isfinite(label).sum(axis=0) if label.ndim == 2 else np.full(len(s["classes"]), s["rows"])
-    order = np.argsort(s["counts"], kind="stable")
-    return [Class(str(s["classes"][k]), int(s["counts"][k]), 100.0 * s["counts"][k] / max(int(known[k]), 1)) for k in order]
+    names, order = _order(results)
+    return [Class(names[k], int(s["counts"][k]), 100.0 * s["counts"][k] / max(int(known[k]), 1)) for k in order]
 
 
 def decisions(results: Results, library: str) -> dict[str, tuple[Array, Array]]:
@@ -177,7 +176,7 @@ def decisions(results: Results, library: str) -> dict[str, tuple[Array, Array]]:
 def matrix(results: Results, candidate: str, truth: Array, decided: Array) -> Matrix:
     """Confusions: of classes true against decided, of labels one line each."""
     names, order = _order(results)
-    if results.settings["task"] == Task.MULTILABEL.value:
+    if results.task is Task.MULTILABEL:
         return _by_label(candidate, names, order[:CONFUSED], truth, decided)
     if len(order) > CONFUSED + 1:
         order = order[:CONFUSED]
@@ -202,7 +201,7 @@ def matrix(results: Results, candidate: str, truth: Array, decided: Array) -> Ma
 def recalls(results: Results, decided: dict[str, tuple[Array, Array]]) -> Recalls:
     """Of each class, the share of its rows that is found."""
     names, order = _order(results)
-    several = results.settings["task"] == Task.MULTILABEL.value
+    several = results.task is Task.MULTILABEL
     lines = []
     for k in order[:LISTED]:
         shares = []
