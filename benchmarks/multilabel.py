@@ -53,7 +53,7 @@ def train(candidate: str, X: object, Y: object, options: argparse.Namespace) -> 
 
 
 def largest_size() -> float:
-    """Of this process so far, in MB."""
+    """Memory of this process so far, in MB."""
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size / (2**20 if sys.platform == "darwin" else 2**10)
 

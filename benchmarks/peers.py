@@ -21,7 +21,7 @@ Loss = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def losses(library: str) -> dict[str, Loss]:
-    """Those that are installed and made for the library."""
+    """Losses of other packages that are installed and made for the library."""
     found: dict[str, Loss] = {}
     if importlib.util.find_spec("gbdtCBL"):
         from gbdtCBL.binary import ASLLoss, CBELoss, FLLoss
@@ -58,7 +58,7 @@ class Model:
         self.margin = margin
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Of both classes."""
+        """Probabilities of both classes."""
         p = expit(self.margin(X))
         if not np.isfinite(p).all():
             raise ValueError("NaN in the predictions")

@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 
 class Choice(str, Enum):
-    """Which library."""
+    """Libraries that can be chosen."""
 
     xgboost = "xgboost"
     lightgbm = "lightgbm"
@@ -30,7 +30,7 @@ class Choice(str, Enum):
 
 
 class Goal(str, Enum):
-    """What a study is after."""
+    """Metrics that a study can optimise."""
 
     average_precision = "average_precision"
     log_loss = "log_loss"
@@ -38,7 +38,7 @@ class Goal(str, Enum):
 
 
 class Form(str, Enum):
-    """What is printed."""
+    """Forms in which results can be printed."""
 
     table = "table"
     json = "json"
@@ -67,9 +67,9 @@ def compare(
     folds: Annotated[int, typer.Option(min=2)] = 5,
     repeats: Annotated[int, typer.Option(min=1)] = 2,
     tune: Annotated[int, typer.Option(min=0, help="Trials of a study for each candidate in each fold.")] = 0,
-    tune_for: Annotated[Goal, typer.Option(help="What a study is after.")] = Goal.average_precision,
-    precision: Annotated[float, typer.Option(help="Of 'recall at precision'.")] = 0.5,
-    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    tune_for: Annotated[Goal, typer.Option(help="The metric that a study optimises.")] = Goal.average_precision,
+    precision: Annotated[float, typer.Option(help="The precision that 'recall at precision' asks for.")] = 0.5,
+    confidence: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
     seed: int = 0,
     jobs: Annotated[int | None, typer.Option(help="Threads. Default: the library's.")] = None,
     output: Annotated[
@@ -166,7 +166,7 @@ def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -
 
 
 def _losses(given: list[str] | None) -> Any:
-    """``focal:gamma=1`` as an objective, by its text."""
+    """Objectives by their text, such as ``focal:gamma=1``."""
     from boost_imbalance.comparison.candidates import losses
 
     if given is None:
@@ -186,7 +186,7 @@ def _losses(given: list[str] | None) -> Any:
 
 
 def _assigned(text: str, arguments: str) -> dict[str, Any]:
-    """As Python reads them; a bare word is a string."""
+    """Keyword arguments as Python reads them; a bare word is a string."""
     try:
         call: Any = ast.parse(f"f({arguments})", mode="eval").body
         if call.args or any(one.arg is None for one in call.keywords):
@@ -211,7 +211,7 @@ def _class_named(y: Any, text: str) -> Any:
 
 
 def _or_exit(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """What the function returns; its complaint about an argument without a traceback."""
+    """Call a function; its complaint about an argument ends the command without a traceback."""
     try:
         return function(*args, **kwargs)
     except (ValueError, TypeError, ImportError, OSError, RuntimeError) as error:

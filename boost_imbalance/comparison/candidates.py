@@ -1,4 +1,4 @@
-"""Who takes part: the library as it is, what people do about imbalance with it, and the losses of this package."""
+"""Candidates: the library as it is, what people do about imbalance with it, and the losses of this package."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from boost_imbalance.libraries.objective import Objective
 from boost_imbalance.losses.labels import Task
 
 Suggest = Callable[[Any, str], Any]
-"""Of an Optuna trial and a parameter's name there, a value."""
+"""A function of an Optuna trial and a parameter's name there that suggests the parameter's value."""
 
 Train = Callable[[Any, Any, int], tuple[Any, int]]
-"""From a part to fit on, one to stop on and a seed, a model with ``predict_proba`` and its number of rounds."""
+"""A function of a part to fit on, one to stop on and a seed; it returns a model with ``predict_proba`` and its rounds."""
 
 BASELINE = "built-in"
 
@@ -29,19 +29,19 @@ class Candidate:
     name: str
     about: str
     loss: Objective | None = None
-    """None: the library's own classifier."""
+    """The loss to train; None for the library's own classifier."""
     balance: str | None = None
-    """Of a baseline: ``weights``, ``over`` or ``under``, by which the classes become equal."""
+    """How a baseline makes the classes equal: ``weights``, ``over`` or ``under``."""
     thresholds: str | None = None
-    """Of a baseline: the rule of decision that is tuned on the rows to stop on."""
+    """The rule of decision whose thresholds a baseline tunes on the rows to stop on."""
     space: Mapping[str, Suggest] | None = None
-    """What a study may choose for the loss."""
+    """Parameters of the loss that a study may choose, each with how it is suggested."""
     train: Train | None = None
-    """Of a model that is neither: how it is trained."""
+    """How a model is trained that is neither a baseline nor a loss."""
 
     @property
     def source(self) -> str:
-        """Whose fits it decides upon."""
+        """Name of the candidate whose fits this one decides upon: its own, unless it only moves thresholds."""
         return BASELINE if self.thresholds else self.name
 
 

@@ -17,18 +17,18 @@ _SAMPLERS = {"over": ("over_sampling", "RandomOverSampler"), "under": ("under_sa
 
 
 class Recipe(NamedTuple):
-    """What a classifier is made of."""
+    """Parts of a candidate's classifier: library, loss, parameters and sampler."""
 
     library: Library
     loss: Objective | None
     params: dict[str, Any]
     own: bool
-    """Whether it is a classifier of this package."""
+    """True for a classifier of this package, False for the library's."""
     sampler: str | None
 
 
 def recipe(results: Results, name: str, library: str) -> Recipe:
-    """Of one candidate."""
+    """The parts of one candidate's classifier, with the parameters and rounds that the comparison found."""
     if name not in BASELINES and name not in results.settings["losses"]:
         raise ValueError(f"candidate is {name!r}, a model of your own; take it as you gave it.")
     records = results.tuned_on_all(name, library) or _typical(results, name, library)
@@ -49,7 +49,7 @@ def recipe(results: Results, name: str, library: str) -> Recipe:
 
 
 def estimator(results: Results, name: str, library: str) -> Any:
-    """Not fitted."""
+    """A candidate's classifier, not fitted; one that samples rows is a pipeline."""
     made = recipe(results, name, library)
     model = made.library.classifier_of(made.own)(**({} if made.loss is None else {"loss": made.loss}), **made.params)
     if made.sampler is None:
@@ -63,7 +63,7 @@ def estimator(results: Results, name: str, library: str) -> Any:
 
 
 def code(results: Results, name: str, library: str) -> str:
-    """Lines to copy: imports, features and labels as they were compared, the model."""
+    """Python lines to copy: imports, features and labels as they were compared, and the model."""
     made = recipe(results, name, library)
     shown = made.library.classifier if made.own else made.library.built_in
     imported = ", ".join([shown] + ([made.loss.constructor_name] if made.loss is not None else []))
@@ -82,7 +82,7 @@ def code(results: Results, name: str, library: str) -> str:
 
 
 def _notes(made: Recipe) -> list[str]:
-    """What predicts otherwise than in the comparison."""
+    """Comments on how the classifier predicts otherwise than it did in the comparison."""
     if made.loss is not None:
         return ["# predict takes the largest calibrated probability; decision='f1' or 'balanced_accuracy' tunes thresholds."]
     if "class_weight" in made.params:
@@ -91,7 +91,7 @@ def _notes(made: Recipe) -> list[str]:
 
 
 def _labels(results: Results, made: Recipe) -> list[str]:
-    """The classes as the losses saw them, the positive one as 1; ``y`` is an array."""
+    """Lines that turn ``y``, an array, into the codes that the losses saw, the positive class as 1."""
     task, classes = results.task, results.settings["classes"]
     if task is Task.BINARY and (classes != [0, 1] or results.settings["unlabelled"]):
         return [f"y = (y == {classes[1]!r}).astype(int)"]
@@ -101,7 +101,7 @@ def _labels(results: Results, made: Recipe) -> list[str]:
 
 
 def _rows(results: Results, labels: list[str]) -> list[str]:
-    """Features and labels, without the rows that have no label."""
+    """Lines that prepare features and labels, without the rows that have no label."""
     preparation, unlabelled = results.settings["preparation"], results.settings["unlabelled"]
     imports = [line for line in preparation if line.startswith("import")]
     lines = [line for line in preparation if line not in imports]
@@ -116,7 +116,7 @@ def _rows(results: Results, labels: list[str]) -> list[str]:
 
 
 def _typical(results: Results, name: str, library: str) -> list[dict[str, Any]]:
-    """All folds; if they were tuned, the one whose result is in the middle."""
+    """A candidate's records of all folds; if they were tuned, the one record whose result is in the middle."""
     records = results.records_of(name, library)
     if results.settings["tune"] and records:
         records = sorted(records, key=lambda r: float(r[results.settings["tune_for"]]))
@@ -125,7 +125,7 @@ def _typical(results: Results, name: str, library: str) -> list[dict[str, Any]]:
 
 
 def _shown(value: Any) -> str:
-    """Numbers to five digits, which no model notices."""
+    """A parameter as Python writes it, numbers to five digits, which no model notices."""
     if isinstance(value, float):
         return repr(float(f"{value:.5g}")) if np.isfinite(value) else f"float('{value}')"
     return repr(value)

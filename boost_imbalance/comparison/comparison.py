@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Comparison(Results):
-    """What :func:`boost_imbalance.compare` found.
+    """The result of :func:`boost_imbalance.compare`.
 
     Attributes
     ----------
     settings : dict
-        What was compared: data, candidates, folds, parameters.
+        Data, candidates, folds and parameters that were compared.
     records : list of dict
-        One for each library, candidate, repeat and fold.
+        One record for each library, candidate, repeat and fold.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Comparison(Results):
     def code(self, candidate: str | None = None, library: str | None = None) -> str:
         """Python that makes :meth:`estimator`, to copy.
 
-        Of two classes it writes the labels as 0 and 1, as the losses saw them.
+        Where there are two classes, it writes the labels as 0 and 1, as the losses saw them.
         """
         return code(self, self._candidate(candidate or self.recommended(library)), self._library(library))
 
@@ -94,11 +94,11 @@ class Comparison(Results):
         }
 
     def to_json(self, path: Any) -> None:
-        """Write :meth:`to_dict`."""
+        """Write :meth:`to_dict` as JSON."""
         pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     def to_csv(self, path: Any) -> None:
-        """Write :meth:`table`."""
+        """Write :meth:`table` as CSV."""
         self.table().to_csv(path, index=False)
 
     def _repr_html_(self) -> str:
@@ -127,7 +127,7 @@ class Comparison(Results):
 
 
 def _json(value: Any) -> Any:
-    """JSON knows no NaN."""
+    """A value as JSON can hold it: None instead of NaN, text instead of objects."""
     if isinstance(value, dict):
         return {str(name): _json(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):

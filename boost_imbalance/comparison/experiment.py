@@ -43,11 +43,11 @@ _ALIASES = {
     "num_iterations": "n_estimators",
     "num_boost_round": "n_estimators",
 }
-"""Of parameters that have a usual value, which would stay beside them."""
+"""Other names of parameters that have a usual value here, which would stay beside them, with the name to write."""
 
 
 class Unit(NamedTuple):
-    """One training: whoever decides upon it shares it."""
+    """One training, of one candidate on one fold; candidates that only decide otherwise share it."""
 
     library: Library
     source: Candidate
@@ -109,11 +109,11 @@ def compare(
         Trials of an Optuna study in each fold, for each candidate alike, over the loss's own parameters and those of the
         trees. It takes about ``2 tune`` times as long. 0: everything at its defaults.
     tune_for : {"average_precision", "log_loss", "brier"}
-        What a study is after.
+        The metric that a study optimises.
     precision : float
-        Of the metric "recall at precision".
+        The precision that the metric "recall at precision" asks for.
     confidence : float
-        Of the intervals. Those of one column hold together with at least this confidence.
+        Confidence of the intervals: those of one column hold together with at least this.
     params : dict, optional
         Parameters of the library for all candidates, over the usual ones: ``learning_rate=0.1, max_depth=4`` (XGBoost),
         ``learning_rate=0.05, num_leaves=15`` (LightGBM), at most 1000 rounds. For both libraries a dict of two dicts. A
@@ -132,12 +132,12 @@ def compare(
     progress : bool
         Show a bar with the time left.
     name : str
-        Of the data, for tables and reports.
+        Name of the data, for tables and reports.
 
     Returns
     -------
     Comparison
-        Of what was done until then, if you press Ctrl-C.
+        If you press Ctrl-C, that of what was done until then.
 
     Raises
     ------
@@ -226,7 +226,7 @@ def compare(
 
 
 class Study:
-    """The trainings of one comparison."""
+    """The trainings of one comparison, and what to do with their results."""
 
     def __init__(
         self, problem: Problem, candidates: list[Candidate], params: dict[str, dict[str, Any]], store: Store
@@ -282,7 +282,7 @@ class Study:
         self.store.add({**record, "rounds": trained.rounds, "params": params}, None)
 
     def comparison(self) -> Comparison:
-        """What was found so far."""
+        """The comparison of what was found so far."""
         errors = [record["error"] for record in self.store.records if "error" in record]
         if errors and len(errors) == len(self.store.records):
             raise RuntimeError(f"no training succeeded; the first failed with {errors[0]}")
@@ -332,7 +332,7 @@ def _libraries(wanted: Any) -> list[Library]:
 
 
 def _params(libraries: list[Library], params: Any, n_jobs: int | None) -> dict[str, dict[str, Any]]:
-    """For each library its usual parameters under those of the user."""
+    """The parameters by library: its usual ones, and those of the user over them."""
     if not isinstance(params, (Mapping, type(None))):
         raise TypeError(f"params is {params!r}; give a dict, such as {{'max_depth': 3}}.")
     params = dict(params or {})
@@ -381,7 +381,7 @@ def _require(candidates: list[Candidate], tune: int, progress: bool) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON can hold it."""
+    """A setting as JSON can hold it, such that it equals itself when read again."""
     value = value.item() if isinstance(value, np.generic) else value
     finite = isinstance(value, float) and np.isfinite(value)  # NaN would differ from itself
     return value if finite or value is None or isinstance(value, (bool, int, str)) else repr(value)

@@ -24,17 +24,17 @@ ROUNDS, PATIENCE = 1000, 30
 
 
 class Library(NamedTuple):
-    """One of the two, with a configuration in which rare classes do not make training diverge."""
+    """XGBoost or LightGBM, with a configuration in which rare classes do not make training diverge."""
 
     name: str
     built_in: str
     classifier: str
     defaults: dict[str, Any]
     rounds: str
-    """Attribute of a fitted model: its best round."""
+    """Name of the attribute in which a fitted model keeps its best round."""
 
     def classifier_of(self, own: bool) -> Any:
-        """The class of this package, or the library's."""
+        """The library's class of classifiers, or for ``own`` that of this package."""
         return getattr(
             importlib.import_module("boost_imbalance" if own else self.name), self.classifier if own else self.built_in
         )
@@ -63,7 +63,7 @@ LIBRARIES = {
 
 
 class Trained(NamedTuple):
-    """A model and how it came about."""
+    """A fitted model, its number of rounds and the seconds of its training."""
 
     model: Any
     rounds: int
@@ -71,7 +71,7 @@ class Trained(NamedTuple):
 
 
 class Predicted(NamedTuple):
-    """Of some rows, calibrated probabilities (n,), (n, classes) or (n, labels), and the codes of the candidate's rule."""
+    """Calibrated probabilities of rows, (n,), (n, classes) or (n, labels), and the codes of the candidate's rule."""
 
     probability: Array
     decided: Array
@@ -144,14 +144,14 @@ def predict(trained: Trained, candidate: Candidate, task: Task, X: Any) -> Predi
 
 
 def _array(probability: Any) -> Array:
-    """Of several labels scikit-learn's own classifiers give a list, with both classes of each."""
+    """Probabilities as an array; for several labels scikit-learn's classifiers give a list, with both classes of each."""
     if isinstance(probability, list):
         return np.stack([np.asarray(one, dtype=np.float64)[:, 1] for one in probability], axis=1)
     return np.asarray(probability, dtype=np.float64)
 
 
 def _resampled(part: Part, how: str, seed: int) -> Part:
-    """Rows drawn until all classes have equally many."""
+    """A part with rows drawn at random until all classes have equally many."""
     from imblearn.over_sampling import RandomOverSampler
     from imblearn.under_sampling import RandomUnderSampler
 

@@ -1,4 +1,4 @@
-"""What is measured on the test part of a fold."""
+"""Metrics of probabilities and of decisions on the test part of a fold."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from boost_imbalance.losses.labels import Task
 Array = npt.NDArray[Any]
 
 SMALLEST = 1e-6
-"""Below this a probability counts as this in the log loss: one model says 0 and is wrong once, and no mean is left."""
+"""The least that a probability counts as in the log loss; a single wrong 0 would leave no mean."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """One number of a fold."""
+    """A number that each candidate gets on each fold: its name, title, direction and meaning."""
 
     name: str
     title: str
@@ -33,7 +33,7 @@ class Metric:
     about: str
     """A sentence; ``{precision}`` in it is the precision that a comparison asks for."""
     digits: int = 4
-    """After the decimal point, where the number is shown."""
+    """Digits after the decimal point, where the number is shown."""
 
 
 METRICS = {
@@ -143,7 +143,7 @@ def of_decisions(task: Task, label: Array, decided: Array) -> dict[str, float]:
 
 
 def _columns(task: Task, label: Array, probability: Array) -> tuple[Array, Array]:
-    """Of each row and class or label whether it holds, and how probable it was said to be."""
+    """Truths and probabilities as two matrices, with a column for each class or label."""
     p = np.asarray(probability, dtype=np.float64).reshape(len(label), -1)
     if task is Task.MULTICLASS:
         return np.eye(p.shape[1])[label], p
@@ -156,5 +156,5 @@ def _recall_at(precision: float, truth: Array, p: Array) -> float:
 
 
 def _mean(values: list[float]) -> float:
-    """NaN where no class or label could be measured."""
+    """The mean over classes or labels; NaN where none could be measured."""
     return float(np.mean(values)) if values else float("nan")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 ALL_ROWS = -1
-"""Instead of the number of a repeat: tuned on all rows."""
+"""Stands in a record for the number of a repeat where a candidate was tuned on all rows."""
 
 
 class Results:
@@ -28,7 +28,7 @@ class Results:
     Attributes
     ----------
     settings : dict
-        What was compared: data, candidates, folds, parameters.
+        Data, candidates, folds and parameters that were compared.
     """
 
     def __init__(self, store: Store) -> None:
@@ -37,7 +37,7 @@ class Results:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        """One for each library, candidate, repeat and fold that was measured."""
+        """One record for each library, candidate, repeat and fold that was measured."""
         return [r for r in self._store.records if "error" not in r and r["repeat"] != ALL_ROWS]
 
     def records_of(self, candidate: str, library: str | None = None) -> list[dict[str, Any]]:
@@ -46,13 +46,13 @@ class Results:
         return [r for r in self.records if (r["library"], r["candidate"]) == key]
 
     def tuned_on_all(self, candidate: str, library: str | None = None) -> list[dict[str, Any]]:
-        """What a study on all rows chose: one record, of the recommended candidate of a tuned comparison, or none."""
+        """The record of a study on all rows, in a list: empty but for the recommended candidate of a tuned comparison."""
         key = (self._library(library), candidate, ALL_ROWS)
         return [r for r in self._store.records if (r["library"], r["candidate"], r["repeat"]) == key]
 
     @property
     def errors(self) -> list[dict[str, Any]]:
-        """Of each candidate that failed: ``library``, ``candidate``, in how many ``folds``, and the last ``error``."""
+        """Candidates that failed: ``library``, ``candidate``, in how many ``folds``, and the last ``error``."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for r in self._store.records:
             if "error" in r:
@@ -63,22 +63,22 @@ class Results:
 
     @property
     def task(self) -> Task:
-        """Binary, multi-class or multi-label."""
+        """The task: binary, multi-class or multi-label."""
         return Task(self.settings["task"])
 
     @property
     def libraries(self) -> list[str]:
-        """Those compared."""
+        """Names of the libraries that were compared."""
         return list(self.settings["libraries"])
 
     @property
     def candidates(self) -> list[str]:
-        """Baselines first."""
+        """Names of the candidates, baselines first."""
         return list(self.settings["candidates"])
 
     @property
     def losses(self) -> list[str]:
-        """The candidates with a loss of this package."""
+        """Names of the candidates that have a loss of this package."""
         return list(self.settings["losses"])
 
     @property
@@ -89,12 +89,12 @@ class Results:
 
     @property
     def complete(self) -> bool:
-        """Whether every candidate was trained on every fold."""
+        """True if every candidate was trained on every fold."""
         return len(self.records) + sum("error" in r for r in self._store.records) >= self.planned
 
     @property
     def label(self) -> Array:
-        """Codes, int64 of shape (n,), or float64 of shape (n, labels) with NaN for missing ones."""
+        """Labels as codes, int64 of shape (n,), or float64 of shape (n, labels) with NaN for missing ones."""
         return self._store.label
 
     def out_of_fold(self, candidate: str, library: str | None = None) -> dict[str, Array]:
@@ -109,7 +109,7 @@ class Results:
         return self._store.out_of_fold(self._library(library), self._candidate(candidate))
 
     def values(self, candidate: str, metric: str, library: str | None = None) -> Array:
-        """One number for each fold of each repeat, float64 of shape (repeats * folds,); NaN where there is none."""
+        """A metric on each fold of each repeat, float64 of shape (repeats * folds,); NaN where it is not known."""
         if metric not in METRICS:
             raise ValueError(f"metric is {metric!r}; give one of {', '.join(map(repr, METRICS))}.")
         found = np.full((self.settings["repeats"], self.settings["folds"]), np.nan)
@@ -118,13 +118,13 @@ class Results:
         return found.ravel()
 
     def mean(self, candidate: str, metric: str, library: str | None = None) -> float:
-        """Of the folds that were measured."""
+        """The mean of a metric over the folds that were measured; NaN if none was."""
         values = self.values(candidate, metric, library)
         values = values[np.isfinite(values)]
         return float(values.mean()) if len(values) else float("nan")
 
     def difference(self, candidate: str, metric: str, library: str | None = None, baseline: str = BASELINE) -> Difference:
-        """To the baseline on the same folds, with the interval.
+        """The difference in a metric to the baseline on the same folds, with its interval.
 
         Parameters
         ----------
@@ -136,13 +136,13 @@ class Results:
         Returns
         -------
         Difference
-            With ``mean``, ``half``, ``low``, ``high`` and ``verdict``.
+            It has ``mean``, ``half``, ``low``, ``high`` and ``verdict``.
         """
         own, base = self.values(candidate, metric, library), self.values(baseline, metric, library)
         return paired(own, base, self._test_share, self.settings["confidence"], max(1, len(self.candidates) - 1))
 
     def table(self, baseline: str = BASELINE) -> pandas.DataFrame:
-        """One row for each library, candidate and metric.
+        """Means and differences as a data frame, one row for each library and candidate.
 
         Parameters
         ----------
@@ -182,7 +182,7 @@ class Results:
         return won[0] if won else BASELINE
 
     def conclusion(self, library: str | None = None) -> list[str]:
-        """What can be said, in a few sentences.
+        """A few sentences on what the differences say.
 
         Returns
         -------
@@ -217,7 +217,7 @@ class Results:
         return said
 
     def _gain(self, before: str, after: str, library: str) -> Difference:
-        """Of the built-in objective, from one metric to another."""
+        """The built-in objective's difference from one metric to another, such as the same with tuned thresholds."""
         own, base = self.values(BASELINE, after, library), self.values(BASELINE, before, library)
         return paired(own, base, self._test_share, self.settings["confidence"])
 

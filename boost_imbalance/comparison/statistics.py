@@ -15,19 +15,19 @@ _ROUNDING = 1e-6
 
 
 class Difference(NamedTuple):
-    """To the baseline: the mean over folds, and the half width of its interval (NaN where it is not known)."""
+    """A difference to the baseline: its mean over folds, and the half width of its interval (NaN where it is not known)."""
 
     mean: float
     half: float
 
     @property
     def low(self) -> float:
-        """Where the interval begins."""
+        """Lower end of the interval."""
         return self.mean - self.half
 
     @property
     def high(self) -> float:
-        """Where the interval ends."""
+        """Upper end of the interval."""
         return self.mean + self.half
 
     def verdict(self, larger_is_better: bool) -> str:

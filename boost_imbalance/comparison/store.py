@@ -50,7 +50,7 @@ class Store:
 
     @classmethod
     def read(cls, output: Any) -> Store:
-        """What a comparison has left in a folder."""
+        """The store that a comparison has left in a folder."""
         folder = pathlib.Path(output)
         if not (folder / _SETTINGS).exists():
             raise FileNotFoundError(f"{str(folder)!r} holds no comparison; give the folder that one was written to.")
@@ -72,7 +72,7 @@ class Store:
         return found
 
     def has(self, library: str, candidate: str, repeat: int, fold: int) -> bool:
-        """Whether that was done already."""
+        """True if a candidate was already measured on a fold, or tuned on all rows."""
         key = (library, candidate, repeat, fold)
         return any(key == _key(record) for record in self.records)
 

@@ -79,5 +79,5 @@ def _file(name: str) -> str:
 
 
 def _hash(script: str) -> str:
-    """By which a content security policy allows this script and no other."""
+    """The digest by which a content security policy allows this script and no other."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

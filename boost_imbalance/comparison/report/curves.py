@@ -22,14 +22,14 @@ from boost_imbalance.losses.labels import Task
 Array = npt.NDArray[Any]
 
 CLASSES = 3
-"""Of more than two classes, or of labels, this many have curves: the rarest."""
+"""How many classes or labels have curves, the rarest, where there are more than two."""
 
 _POINTS = 200
 _SPIKES = 0.05
-"""At a recall below this, precision is a matter of a few rows, and does not decide how high the axes are."""
+"""A recall below which precision is a matter of a few rows, and does not decide how high the axes are."""
 
 _RARE = 0.1
-"""Below this prevalence reliability is drawn in logarithmic axes: linear ones would hold all rows in a corner."""
+"""A prevalence below which reliability has logarithmic axes: linear ones would hold all rows in a corner."""
 
 _QUANTITIES = {
     "loss": ("Loss", "loss (nats)"),
@@ -51,17 +51,17 @@ class Judged(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """What a library's models predicted for rows that they had not seen."""
+    """Curves of what a library's models predicted for rows that they had not seen."""
 
     lines: list[Series]
     rows: int
     classes: list[Judged]
     chosen: str
-    """Which classes these are."""
+    """A sentence on which classes are drawn."""
 
 
 class LossFigure(NamedTuple):
-    """One quantity, for one kind of row."""
+    """A picture of one quantity of the losses, for one kind of row."""
 
     title: str
     row: str
@@ -69,7 +69,7 @@ class LossFigure(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """What the figures of one class are made of."""
+    """One class as its figures need it: its truths, the candidates' scores, and their lines."""
 
     key: str
     name: str
@@ -79,7 +79,7 @@ class _Shown(NamedTuple):
 
 
 def curves(results: Results, library: str) -> Curves | None:
-    """Precision-recall and reliability; None without predictions."""
+    """Precision-recall and reliability curves of one library; None without predictions."""
     names, rows, predicted = _predictions(results, library)
     if not names:
         return None
@@ -115,7 +115,7 @@ def losses(results: Results) -> tuple[list[Series], list[LossFigure]]:
 
 
 def _kinds_of_rows(results: Results) -> list[tuple[int, int, str]]:
-    """Two, with their class, the column of the label in question, and what to call them."""
+    """Two kinds of rows: their class, the column of the label in question, and what to call them."""
     task, classes, counts = results.task, results.settings["classes"], results.settings["counts"]
     if task is Task.BINARY:
         return [(k, 0, f"a row of class {classes[k]}") for k in (1, 0)]
@@ -151,7 +151,7 @@ def _predictions(results: Results, library: str) -> tuple[list[str], Array, dict
 
 
 def _target(results: Results, rows: Array, k: int) -> Array:
-    """Of each row 1 or 0, or NaN if its label is missing."""
+    """Truths of one class or label: 1 or 0 for each row, NaN where the label is missing."""
     label = results.label[rows]
     return label[:, k] if label.ndim == 2 else (label == k).astype(np.float64)
 
@@ -190,13 +190,13 @@ def _precision_recall(shown: _Shown) -> Markup:
 
 
 def _highest(artist: Any) -> float:
-    """Its largest precision, early spikes left aside."""
+    """The largest precision of a drawn curve, early spikes left aside."""
     recall, precision = (np.asarray(values) for values in artist.get_data())
     return float(precision[recall >= _SPIKES].max())
 
 
 def _thin(artist: Any) -> None:
-    """Leave the points whose recalls are evenly spread, which look the same."""
+    """Thin out a drawn curve to points whose recalls are evenly spread, which looks the same."""
     recall, precision = artist.get_data()
     if len(recall) <= _POINTS:
         return
@@ -221,7 +221,7 @@ def _reliability(shown: _Shown, scale: Any) -> Markup:
 
 
 def _plain(axis: Any) -> None:
-    """Powers of ten as numbers."""
+    """Label an axis with plain numbers instead of powers of ten."""
     from matplotlib import ticker
 
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.10g}"))

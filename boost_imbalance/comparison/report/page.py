@@ -24,7 +24,7 @@ _PER_LABEL = (*_PER_CLASS, "balanced_accuracy", "macro_f1", "mcc", "balanced_acc
 
 
 class Part(NamedTuple):
-    """What one library's models did."""
+    """A library's section of the report."""
 
     key: str
     title: str
@@ -33,7 +33,7 @@ class Part(NamedTuple):
     recommended: str
     code: str | None
     measured: bool
-    """Whether anything was."""
+    """True if any candidate was measured with this library."""
     rows: list[tables.Row]
     forests: list[tables.Forest]
     params: str
@@ -83,7 +83,7 @@ def content(results: Results) -> dict[str, Any]:
 
 
 def part(results: Results, library: str) -> Part:
-    """Of one library."""
+    """A library's section of the report, from its results."""
     decided = tables.decisions(results, library)
     shown = few(list(decided), ranked(results, "macro_f1", library))
     matrices = {name: tables.matrix(results, name, *decided[name]) for name in decided}
@@ -108,13 +108,13 @@ def part(results: Results, library: str) -> Part:
 
 
 def _loss(results: Results, name: str) -> str:
-    """Of a loss, the Python that makes it."""
+    """The Python that makes a candidate's loss; nothing for a baseline."""
     state = results.settings["losses"].get(name)
     return "" if state is None else repr(portable.loss_from(state))
 
 
 def _composition(results: Results) -> str:
-    """Which classes there are, in a few words."""
+    """A few words on the classes and the rarest of them."""
     s = results.settings
     listed = tables.classes(results)
     if results.task is Task.BINARY:

@@ -17,7 +17,7 @@ SHOWN = 4
 
 
 def series(results: Results, names: list[str], shown: list[str]) -> list[Series]:
-    """Of some candidates; their looks depend on all, so that they are the same everywhere.
+    """Lines of some candidates; their looks depend on all, so that they are the same everywhere.
 
     The built-in objective is broad, so that it can be seen below an equal line; others differ in colour and in dashes.
     """
@@ -47,5 +47,5 @@ def few(names: list[str], best_first: list[str]) -> list[str]:
 
 
 def ranks_as_built_in(name: str) -> bool:
-    """Whether its probabilities are those of the built-in objective, and only its decisions differ."""
+    """True if a candidate has the built-in objective's probabilities, and only its decisions differ."""
     return name in BASELINES and BASELINES[name].thresholds is not None

@@ -19,7 +19,7 @@ _WIDEST = 3.0
 """Intervals that reach further than this many times the median reach are cut, or one outlier would hide the others."""
 
 CONFUSED, LISTED = 20, 60
-"""More classes than the first are not shown as confusions, more than the second not listed: the rarest are."""
+"""How many classes have confusions, and how many are listed, the rarest of more."""
 
 OTHERS = "all others"
 MINUS, UNKNOWN = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -36,7 +36,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One candidate."""
+    """One candidate's row of the table."""
 
     name: str
     loss: bool
@@ -67,7 +67,7 @@ class Forest(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Rows of one kind among others."""
+    """A number of rows and its share of a total."""
 
     rows: int
     percent: float | None
@@ -75,7 +75,7 @@ class Share(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """What a candidate decided, by true class; or, of several labels, by label."""
+    """Confusions of one candidate by true class, or by label."""
 
     candidate: str
     names: list[str]
@@ -84,7 +84,7 @@ class Matrix(NamedTuple):
 
 
 class Recalls(NamedTuple):
-    """Of each class or label, how much of it was found, by candidate."""
+    """Recalls of each class or label, by candidate."""
 
     candidates: list[str]
     rows: list[tuple[str, int, list[Share]]]
@@ -92,7 +92,7 @@ class Recalls(NamedTuple):
 
 
 class Class(NamedTuple):
-    """A class or label."""
+    """A class or label, and how many rows it has."""
 
     name: str
     rows: int
@@ -105,7 +105,7 @@ def number(value: float, metric: str) -> str:
 
 
 def difference(results: Results, name: str, metric: str, library: str) -> tuple[str, str]:
-    """To the baseline, as text, and the verdict."""
+    """The difference to the baseline as text, and its verdict."""
     found = results.difference(name, metric, library)
     if not np.isfinite(found.mean):
         return "", ""
@@ -117,7 +117,7 @@ def difference(results: Results, name: str, metric: str, library: str) -> tuple[
 
 
 def rows(results: Results, library: str) -> list[Row]:
-    """The table."""
+    """Rows of the table of all metrics."""
     found = []
     for name in results.candidates:
         cells = []
@@ -131,7 +131,7 @@ def rows(results: Results, library: str) -> list[Row]:
 
 
 def forests(results: Results, library: str) -> list[Forest]:
-    """Differences with their intervals, for the metrics that say most."""
+    """Differences with their intervals, to draw, for the metrics that say most."""
     found = []
     for metric in FORESTS:
         names = [name for name in results.candidates if name != BASELINE]
@@ -155,7 +155,7 @@ def _place(value: float, limit: float) -> float | None:
 
 
 def classes(results: Results) -> list[Class]:
-    """The rarest first."""
+    """Classes or labels, the rarest first."""
     s = results.settings
     label = results.label
     known = np.isfinite(label).sum(axis=0) if label.ndim == 2 else np.full(len(s["classes"]), s["rows"])
@@ -164,7 +164,7 @@ def classes(results: Results) -> list[Class]:
 
 
 def decisions(results: Results, library: str) -> dict[str, tuple[Array, Array]]:
-    """By candidate the true and the decided codes, of rows that its models had not seen."""
+    """True and decided codes by candidate, for rows that its models had not seen."""
     found = {}
     for name in results.candidates:
         one = results.out_of_fold(name, library)
@@ -199,7 +199,7 @@ def matrix(results: Results, candidate: str, truth: Array, decided: Array) -> Ma
 
 
 def recalls(results: Results, decided: dict[str, tuple[Array, Array]]) -> Recalls:
-    """Of each class, the share of its rows that is found."""
+    """Recalls by class: the share of its rows that each candidate found."""
     names, order = _order(results)
     several = results.task is Task.MULTILABEL
     lines = []
@@ -231,7 +231,7 @@ def _by_label(candidate: str, names: list[str], order: Array, truth: Array, deci
 
 
 def _order(results: Results) -> tuple[list[str], Array]:
-    """Names, and the rarest first."""
+    """Names of the classes or labels, and their numbers, the rarest first."""
     s = results.settings
     return [str(one) for one in s["classes"]], np.argsort(s["counts"], kind="stable")
 
