@@ -80,11 +80,11 @@ def svg(drawn: Any, name: str, label: str, lines: Sequence[Series] = ()) -> Mark
     drawn : matplotlib.figure.Figure
         Within its :func:`figure` block.
     name : str
-        No other figure's of the page.
+        A name that no other figure of the page has.
     label : str
-        What it shows, for those who cannot see it.
+        Description of the figure, for those who cannot see it.
     lines : sequence of Series
-        What has one of their colours gets its line style and its class, and says its name under a pointer.
+        Candidates in it: what has one of their colours gets its line style and class, and says its name under a pointer.
     """
     known = {line.color: line for line in lines}
     for artist in _artists(drawn):
