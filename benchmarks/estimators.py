@@ -69,7 +69,7 @@ LOSSES = {
 }
 SMALLEST = 1e-6
 """Below this a probability counts as this, for all losses alike: one with a margin says 0, and may be wrong."""
-MEASURES = {
+METRICS = {
     "logloss": "calibrated log loss",
     "ap": "average precision",
     "link": "log loss, not calibrated",
@@ -259,30 +259,30 @@ class Comparison:
         self.losses = [name for name in dict.fromkeys(r["loss"] for r in self.records) if name != "built-in"]
         self.keys = list(dict.fromkeys((r["library"], r["config"]) for r in self.records))
 
-    def mean(self, loss: str, measure: str, key: tuple[str, str]) -> np.ndarray:
+    def mean(self, loss: str, metric: str, key: tuple[str, str]) -> np.ndarray:
         """One number for each set; NaN where it was not measured."""
-        chosen = [r for r in self.records if r["loss"] == loss and (r["library"], r["config"]) == key and measure in r]
-        values = [[r[measure] for r in chosen if r["data"] == name] for name in self.sets]
+        chosen = [r for r in self.records if r["loss"] == loss and (r["library"], r["config"]) == key and metric in r]
+        values = [[r[metric] for r in chosen if r["data"] == name] for name in self.sets]
         return np.array([np.mean(v) if v else np.nan for v in values])
 
-    def base(self, measure: str, key: tuple[str, str]) -> np.ndarray:
+    def base(self, metric: str, key: tuple[str, str]) -> np.ndarray:
         """The built-in objective; its thresholds are not tuned, and those of plain cross-entropy, which equals it, are."""
-        return self.mean("cross-entropy" if measure == "f1_tuned" else "built-in", measure, key)
+        return self.mean("cross-entropy" if metric == "f1_tuned" else "built-in", metric, key)
 
-    def difference(self, loss: str, measure: str, keys: list[tuple[str, str]]) -> tuple[float, float]:
+    def difference(self, loss: str, metric: str, keys: list[tuple[str, str]]) -> tuple[float, float]:
         """Mean over sets and half a 95 % interval; of several configurations, their mean for each set."""
-        each = np.array([self.mean(loss, measure, key) - self.base(measure, key) for key in keys])
+        each = np.array([self.mean(loss, metric, key) - self.base(metric, key) for key in keys])
         return interval(each[np.isfinite(each).any(axis=1)].mean(axis=0))
 
     def change(self, loss: str, before: str, after: str, key: tuple[str, str]) -> tuple[float, float]:
-        """From one measure to another, where both were taken."""
+        """From one metric to another, where both were taken."""
         chosen = [r for r in self.records if r["loss"] == loss and (r["library"], r["config"]) == key and after in r]
         gains = [[r[after] - r[before] for r in chosen if r["data"] == name] for name in self.sets]
         return interval(np.array([np.mean(g) if g else np.nan for g in gains]))
 
-    def cell(self, loss: str, measure: str, keys: list[tuple[str, str]]) -> str:
+    def cell(self, loss: str, metric: str, keys: list[tuple[str, str]]) -> str:
         """As Markdown, bold where the interval leaves out 0."""
-        mean, half = self.difference(loss, measure, keys)
+        mean, half = self.difference(loss, metric, keys)
         if np.isnan(mean):
             return ""
         text = f"{mean:+.4f}" if np.isnan(half) else f"{mean:+.4f} ± {half:.4f}"
@@ -291,10 +291,10 @@ class Comparison:
     def verdict(self, loss: str) -> str:
         """In how many of the configurations log loss or average precision is better, or worse, beyond the interval."""
         better = worse = 0
-        for measure, key in itertools.product(("logloss", "ap"), self.keys):
-            mean, half = self.difference(loss, measure, [key])
+        for metric, key in itertools.product(("logloss", "ap"), self.keys):
+            mean, half = self.difference(loss, metric, [key])
             if abs(mean) > half and abs(mean) >= 0.00005:
-                good = (mean < 0) == (measure in SMALLER_IS_BETTER)
+                good = (mean < 0) == (metric in SMALLER_IS_BETTER)
                 better, worse = better + good, worse + (not good)
         return f"{better} / {worse}"
 
@@ -307,18 +307,18 @@ def table(paths: list[str]) -> None:
         title = "binary, KEEL" if task == "keel" else task
         seeds = 1 + max(r["seed"] for r in compared.records)
         print(f"\n**{title}** ({len(compared.sets)} sets, {FOLDS} folds, {seeds} seed{'s' * (seeds > 1)})")
-        for measure in ("logloss", "ap"):
-            print(f"\n| {MEASURES[measure]} | {' | '.join(', '.join(key) for key in compared.keys)} |")
+        for metric in ("logloss", "ap"):
+            print(f"\n| {METRICS[metric]} | {' | '.join(', '.join(key) for key in compared.keys)} |")
             print("|---|" + "---|" * len(compared.keys))
-            print(f"| built-in | {' | '.join(f'{compared.base(measure, key).mean():.4f}' for key in compared.keys)} |")
+            print(f"| built-in | {' | '.join(f'{compared.base(metric, key).mean():.4f}' for key in compared.keys)} |")
             for name in compared.losses:
-                print(f"| {name} | {' | '.join(compared.cell(name, measure, [key]) for key in compared.keys)} |")
-        headings = [*MEASURES.values(), "better / worse of 8"]
+                print(f"| {name} | {' | '.join(compared.cell(name, metric, [key]) for key in compared.keys)} |")
+        headings = [*METRICS.values(), "better / worse of 8"]
         print(f"\n| mean of the four | {' | '.join(headings)} |\n|---|{'---|' * len(headings)}")
-        absolute = [np.nanmean([compared.base(measure, key) for key in compared.keys]) for measure in MEASURES]
+        absolute = [np.nanmean([compared.base(metric, key) for key in compared.keys]) for metric in METRICS]
         print(f"| built-in | {' | '.join(f'{value:.4f}' for value in absolute)} | |")
         for name in compared.losses:
-            cells = [compared.cell(name, measure, compared.keys) for measure in MEASURES]
+            cells = [compared.cell(name, metric, compared.keys) for metric in METRICS]
             print(f"| {name} | {' | '.join(cells)} | {compared.verdict(name)} |")
         infinite = sum(record["infinite"] > 0 for record in compared.records)
         print(f"\nModels that gave 0 for something that was true: {infinite} of {len(compared.records)}")

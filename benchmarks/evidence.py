@@ -26,8 +26,8 @@ import peers
 from datasets import Dataset, keel, load
 
 import boost_imbalance as bi
-from boost_imbalance.comparison.contestants import BASELINE, BASELINES
-from boost_imbalance.comparison.measures import MEASURES
+from boost_imbalance.comparison.candidates import BASELINE, BASELINES
+from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.statistics import Difference, paired
 
 ROWS = {"binary": 8_000, "keel": 4_000, "multiclass": 3_000, "multilabel": 1_600}
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
             for library in options.library:
                 begun = time.perf_counter()
                 params = PARAMS.get(task, {})
-                others = peers.contestants(library, params) if data.y.ndim == 1 and data.y.max() == 1 else {}
+                others = peers.candidates(library, params) if data.y.ndim == 1 and data.y.max() == 1 else {}
                 warnings.filterwarnings("ignore", category=RuntimeWarning)  # of other packages' logarithms of 0
                 study = {name: make() for name, make in STUDIES[options.study].items()} if options.study else None
                 bi.compare(
@@ -109,36 +109,36 @@ class Collection:
         self.found = [one for one in self.found if one.complete]
 
     @property
-    def contestants(self) -> list[str]:
+    def candidates(self) -> list[str]:
         """All but the one that is compared with."""
-        return [name for name in self.found[0].contestants if name != BASELINE]
+        return [name for name in self.found[0].candidates if name != BASELINE]
 
-    def difference(self, contestant: str, measure: str) -> Difference:
+    def difference(self, candidate: str, metric: str) -> Difference:
         """A mean over sets; the sets are independent of each other."""
-        base = np.array([one.mean(BASELINE, measure, self.library) for one in self.found])
-        own = np.array([one.mean(contestant, measure, self.library) for one in self.found])
+        base = np.array([one.mean(BASELINE, metric, self.library) for one in self.found])
+        own = np.array([one.mean(candidate, metric, self.library) for one in self.found])
         return paired(own, base, test_share=0.0, confidence=0.95)
 
-    def record(self, contestant: str, measure: str) -> str:
+    def record(self, candidate: str, metric: str) -> str:
         """On how many sets it is better, equal within the interval, or worse."""
-        larger = MEASURES[measure].larger_is_better
-        said = [one.difference(contestant, measure, self.library).verdict(larger) for one in self.found]
+        larger = METRICS[metric].larger_is_better
+        said = [one.difference(candidate, metric, self.library).verdict(larger) for one in self.found]
         return f"{said.count('better')}/{said.count('tie')}/{said.count('worse')}"
 
-    def rounds(self, contestant: str) -> str:
+    def rounds(self, candidate: str) -> str:
         """How many times as many as the built-in objective took, in the middle of the sets."""
         ratios = []
         for one in self.found:
             base, own = (
-                np.mean([record["rounds"] for record in one.records if record["contestant"] == name])
-                for name in (BASELINE, contestant)
+                np.mean([record["rounds"] for record in one.records if record["candidate"] == name])
+                for name in (BASELINE, candidate)
             )
             ratios.append(own / base)
         return f"{np.median(ratios):.1f}"
 
-    def failed(self, contestant: str) -> int:
+    def failed(self, candidate: str) -> int:
         """On how many sets."""
-        return sum(contestant == failed["contestant"] for one in self.found for failed in one.errors)
+        return sum(candidate == failed["candidate"] for one in self.found for failed in one.errors)
 
 
 def tables(folder: pathlib.Path) -> list[str]:
@@ -156,11 +156,9 @@ def _summary(found: Collection, task: str) -> list[str]:
     s = found.found[0].settings
     title = "binary, KEEL" if task == "keel" else task
     how = (
-        f"tuned for {MEASURES[s['tune_for']].title} with {s['tune']} trials each"
-        if s["tune"]
-        else "defaults, early stopping"
+        f"tuned for {METRICS[s['tune_for']].title} with {s['tune']} trials each" if s["tune"] else "defaults, early stopping"
     )
-    headings = [MEASURES[name].title for name in SHOWN]
+    headings = [METRICS[name].title for name in SHOWN]
     lines = [
         "",
         f"**{title}, {found.library}, {how}** ({len(found.found)} sets, {s['repeats']} x {s['folds']} folds)",
@@ -170,33 +168,33 @@ def _summary(found: Collection, task: str) -> list[str]:
     ]
     base = [np.mean([one.mean(BASELINE, name, found.library) for one in found.found]) for name in SHOWN]
     lines.append(f"| built-in | {' | '.join(f'{value:.4f}' for value in base)} | | | |")
-    for name in found.contestants:
-        cells = [_cell(found.difference(name, measure), measure) for measure in SHOWN]
+    for name in found.candidates:
+        cells = [_cell(found.difference(name, metric), metric) for metric in SHOWN]
         failed = f" (failed on {found.failed(name)})" if found.failed(name) else ""
-        record = [found.record(name, measure) for measure in BY_SET]
+        record = [found.record(name, metric) for metric in BY_SET]
         lines.append(f"| {name}{failed} | {' | '.join(cells)} | {' | '.join(record)} | {found.rounds(name)} |")
     return lines
 
 
 def _by_set(found: Collection) -> list[str]:
-    """Average precision and log loss of each set, every contestant beside the built-in objective."""
-    names = [name for name in found.contestants if name not in BASELINES or BASELINES[name].source == name]
+    """Average precision and log loss of each set, every candidate beside the built-in objective."""
+    names = [name for name in found.candidates if name not in BASELINES or BASELINES[name].source == name]
     lines = ["", f"<details><summary>{found.library}, set by set</summary>"]
-    for measure in BY_SET:
-        lines += ["", f"| {MEASURES[measure].title} | built-in | {' | '.join(names)} |"]
+    for metric in BY_SET:
+        lines += ["", f"| {METRICS[metric].title} | built-in | {' | '.join(names)} |"]
         lines.append("|---|---|" + "---|" * len(names))
         for one in found.found:
-            cells = [_cell(one.difference(name, measure, found.library), measure) for name in names]
-            base = one.mean(BASELINE, measure, found.library)
+            cells = [_cell(one.difference(name, metric, found.library), metric) for name in names]
+            base = one.mean(BASELINE, metric, found.library)
             lines.append(f"| {one.settings['name']} | {base:.4f} | {' | '.join(cells)} |")
     return [*lines, "", "</details>"]
 
 
-def _cell(difference: Difference, measure: str) -> str:
+def _cell(difference: Difference, metric: str) -> str:
     if np.isnan(difference.mean):
         return ""
     text = f"{difference.mean:+.4f} ± {difference.half:.4f}"
-    return text if difference.verdict(MEASURES[measure].larger_is_better) == "tie" else f"**{text}**"
+    return text if difference.verdict(METRICS[metric].larger_is_better) == "tie" else f"**{text}**"
 
 
 def write(lines: list[str]) -> None:

@@ -50,7 +50,7 @@ def cuda_name() -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-class Contestant:
+class Candidate:
     """A booster on the GPU, and how long its rounds and the objective within them take."""
 
     def __init__(self, name: str, matrix: Any, params: dict[str, Any], objective: Any = None) -> None:
@@ -88,8 +88,8 @@ def training(rows: int, classes: int, rounds: int) -> None:
     except ImportError:
         label, kind = y, "a QuantileDMatrix from the host"
     matrix = xgb.QuantileDMatrix(X, label)
-    contestants = [Contestant("built-in", matrix, bi.focal_objective(0.0).xgboost_params(y))] + [
-        Contestant(name, matrix, objective.xgboost_params(y), objective)
+    candidates = [Candidate("built-in", matrix, bi.focal_objective(0.0).xgboost_params(y))] + [
+        Candidate(name, matrix, objective.xgboost_params(y), objective)
         for name, objective in {
             "focusing 0": bi.focal_objective(0.0),
             "focal, gamma 2": bi.focal_objective(2.0),
@@ -97,24 +97,24 @@ def training(rows: int, classes: int, rounds: int) -> None:
         }.items()
     ]
     for i in range(rounds + 3):
-        for contestant in contestants:
-            contestant.update(i)
+        for candidate in candidates:
+            candidate.update(i)
     margin = np.full(rows if classes == 2 else (rows, classes), 0.5, np.float32)  # unwritten zeros are one page of memory
     copy_in = seconds(lambda: arrays.to_device(margin), rounds)
-    native = np.median(contestants[0].whole[3:])
+    native = np.median(candidates[0].whole[3:])
     print(f"\n{rows} x {FEATURES}, {classes} classes, {kind}\n")
     print("| | ms per round | times built-in | objective | copy in | kernel and checks | boost and predict |")
     print("|---|---|---|---|---|---|---|")
-    for contestant in contestants:
-        whole = np.median(contestant.whole[3:])
-        inside = np.median(contestant.inside[3:]) if contestant.inside else 0.0
+    for candidate in candidates:
+        whole = np.median(candidate.whole[3:])
+        inside = np.median(candidate.inside[3:]) if candidate.inside else 0.0
         parts = " | | "
-        if contestant.inside:
-            on_host = "host" in contestant.name
+        if candidate.inside:
+            on_host = "host" in candidate.name
             rest = " | " if on_host else f"{copy_in * 1e3:.2f} | {(inside - copy_in) * 1e3:.2f}"
             parts = f"{inside * 1e3:.2f} | {rest}"
         times = f"{whole * 1e3:.2f} | {whole / native:.3f}"
-        print(f"| {contestant.name} | {times} | {parts} | {(whole - inside) * 1e3:.2f} |")
+        print(f"| {candidate.name} | {times} | {parts} | {(whole - inside) * 1e3:.2f} |")
 
 
 def cupy_focal(cupy: Any, z: Any, y: Any, gamma: Any) -> tuple[Any, Any]:

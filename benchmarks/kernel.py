@@ -169,8 +169,8 @@ def report(name: str, contest: Contest, elements: int, rounds: int) -> None:
     own = taken[next(iter(taken))]
     print(f"\n{name}\n")
     print("| | ns per margin | times ours |\n|---|---|---|")
-    for contestant, seconds in taken.items():
-        print(f"| {contestant} | {seconds * 1e9 / elements:.2f} | {seconds / own:.1f} |")
+    for candidate, seconds in taken.items():
+        print(f"| {candidate} | {seconds * 1e9 / elements:.2f} | {seconds / own:.1f} |")
 
 
 def main() -> None:

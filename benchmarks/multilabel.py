@@ -21,7 +21,7 @@ import time
 
 # A child's largest resident size counts its parent's before it starts, so what is large is imported in the child alone.
 
-CONTESTANTS = ("one", "separate")
+CANDIDATES = ("one", "separate")
 WARM_UP_ROWS = 2_000
 
 
@@ -40,10 +40,10 @@ def make_data(options: argparse.Namespace) -> None:
     np.save(options.folder / "Y.npy", (signal > cuts).astype(np.int8))
 
 
-def train(contestant: str, X: object, Y: object, options: argparse.Namespace) -> list:
+def train(candidate: str, X: object, Y: object, options: argparse.Namespace) -> list:
     """The models: one, or one for each label."""
     params = {"n_estimators": options.rounds, "n_jobs": options.jobs, "verbosity": -1}
-    if contestant == "one":
+    if candidate == "one":
         from boost_imbalance import ImbalancedLGBMClassifier, weighted_objective
 
         return [ImbalancedLGBMClassifier(loss=weighted_objective(weights=None), **params).fit(X, Y)]
@@ -53,13 +53,13 @@ def train(contestant: str, X: object, Y: object, options: argparse.Namespace) ->
 
 
 def largest_size() -> float:
-    """Of this process so far, in MB."""
+    """Memory of this process so far, in MB."""
     size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return size / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def contest(options: argparse.Namespace) -> None:
-    """Train one contestant and say what it took."""
+    """Train one candidate and say what it took."""
     import numpy as np
 
     X, Y = np.load(options.folder / "X.npy"), np.load(options.folder / "Y.npy")
@@ -91,9 +91,9 @@ def compare(options: argparse.Namespace) -> None:
     for labels in options.labels:
         with tempfile.TemporaryDirectory() as folder:
             child("data", labels, folder, options)
-            found: dict[str, list[dict]] = {name: [] for name in CONTESTANTS}
+            found: dict[str, list[dict]] = {name: [] for name in CANDIDATES}
             for _ in range(options.repeats):
-                for name in CONTESTANTS:
+                for name in CANDIDATES:
                     found[name].append(json.loads(child(name, labels, folder, options)))
         seconds, memory = (
             {name: statistics.median(run[key] for run in runs) for name, runs in found.items()}
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--child", choices=("data", *CONTESTANTS), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=("data", *CANDIDATES), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child is None:

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from boost_imbalance.comparison.contestants import Contestant
+from boost_imbalance.comparison.candidates import Candidate
 from boost_imbalance.comparison.fitting import LIBRARIES, PATIENCE, ROUNDS
 
 Loss = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 def losses(library: str) -> dict[str, Loss]:
-    """Those that are installed and made for the library."""
+    """Losses of other packages that are installed and made for the library."""
     found: dict[str, Loss] = {}
     if importlib.util.find_spec("gbdtCBL"):
         from gbdtCBL.binary import ASLLoss, CBELoss, FLLoss
@@ -40,15 +40,15 @@ def losses(library: str) -> dict[str, Loss]:
     return found
 
 
-def contestants(library: str, params: dict[str, Any]) -> dict[str, Contestant]:
-    """Contestants for ``compare(others=...)``."""
+def candidates(library: str, params: dict[str, Any]) -> dict[str, Candidate]:
+    """Candidates for ``compare(others=...)``."""
     train = _xgboost if library == "xgboost" else _lightgbm
     params = {**LIBRARIES[library].defaults, **params}
 
-    def contestant(name: str, loss: Loss) -> Contestant:
-        return Contestant(name, name, train=lambda fit, stop, seed: train(loss, params, fit, stop))
+    def candidate(name: str, loss: Loss) -> Candidate:
+        return Candidate(name, name, train=lambda fit, stop, seed: train(loss, params, fit, stop))
 
-    return {name: contestant(name, loss) for name, loss in losses(library).items()}
+    return {name: candidate(name, loss) for name, loss in losses(library).items()}
 
 
 class Model:
@@ -58,7 +58,7 @@ class Model:
         self.margin = margin
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Of both classes."""
+        """Probabilities of both classes."""
         p = expit(self.margin(X))
         if not np.isfinite(p).all():
             raise ValueError("NaN in the predictions")

@@ -1,4 +1,4 @@
-"""Interleaved timings: every contestant once a round, so that a slow moment of the machine hits all of them."""
+"""Interleaved timings: every candidate once a round, so that a slow moment of the machine hits all of them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Callable
 import numpy as np
 
 
-def interleaved(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each contestant."""
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
-    for contestant in contestants.values():
-        contestant()
+def interleaved(candidates: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each candidate."""
+    taken: dict[str, list[float]] = {name: [] for name in candidates}
+    for candidate in candidates.values():
+        candidate()
     for _ in range(rounds):
-        for name, contestant in contestants.items():
+        for name, candidate in candidates.items():
             begun = time.perf_counter()
-            contestant()
+            candidate()
             taken[name].append(time.perf_counter() - begun)
     return {name: float(np.median(seconds)) for name, seconds in taken.items()}
 

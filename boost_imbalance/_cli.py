@@ -22,7 +22,7 @@ INTERRUPTED = 130
 
 
 class Choice(str, Enum):
-    """Which library."""
+    """Libraries that can be chosen."""
 
     xgboost = "xgboost"
     lightgbm = "lightgbm"
@@ -30,7 +30,7 @@ class Choice(str, Enum):
 
 
 class Goal(str, Enum):
-    """What a study is after."""
+    """Metrics that a study can optimise."""
 
     average_precision = "average_precision"
     log_loss = "log_loss"
@@ -38,7 +38,7 @@ class Goal(str, Enum):
 
 
 class Form(str, Enum):
-    """What is printed."""
+    """Forms in which results can be printed."""
 
     table = "table"
     json = "json"
@@ -66,10 +66,10 @@ def compare(
     baseline: Annotated[list[str] | None, typer.Option(help="Beside built-in; 'none': no other. Default: all.")] = None,
     folds: Annotated[int, typer.Option(min=2)] = 5,
     repeats: Annotated[int, typer.Option(min=1)] = 2,
-    tune: Annotated[int, typer.Option(min=0, help="Trials of a study for each contestant in each fold.")] = 0,
-    tune_for: Annotated[Goal, typer.Option(help="What a study is after.")] = Goal.average_precision,
-    precision: Annotated[float, typer.Option(help="Of 'recall at precision'.")] = 0.5,
-    confidence: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    tune: Annotated[int, typer.Option(min=0, help="Trials of a study for each candidate in each fold.")] = 0,
+    tune_for: Annotated[Goal, typer.Option(help="The metric that a study optimises.")] = Goal.average_precision,
+    precision: Annotated[float, typer.Option(help="The precision that 'recall at precision' asks for.")] = 0.5,
+    confidence: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
     seed: int = 0,
     jobs: Annotated[int | None, typer.Option(help="Threads. Default: the library's.")] = None,
     output: Annotated[
@@ -152,25 +152,22 @@ def _write(result: Comparison, folder: pathlib.Path, report: bool) -> None:
 def _print(result: Comparison, form: Form, folder: pathlib.Path, report: bool) -> None:
     from boost_imbalance.comparison import terminal
 
-    if form is Form.json:
-        print((folder / "comparison.json").read_text(encoding="utf-8"), end="")
-        return
-    if form is Form.csv:
-        print((folder / "comparison.csv").read_text(encoding="utf-8"), end="")
+    if form is not Form.table:
+        print((folder / f"comparison.{form.value}").read_text(encoding="utf-8"), end="")
         return
     console = Console()
     terminal.show(result, console)
     for library in result.libraries:
         name = result.recommended(library)
-        if any((r["library"], r["contestant"]) == (library, name) for r in result.records):
+        if result.records_of(name, library):
             console.print(f"\n{name}, {library}:", style="bold", markup=False, highlight=False)
             print(result.code(library=library))
     console.print(f"Written: {folder / 'report.html' if report else folder}", markup=False, highlight=False)
 
 
 def _losses(given: list[str] | None) -> Any:
-    """``focal:gamma=1`` as an objective, by its text."""
-    from boost_imbalance.comparison.contestants import losses
+    """Objectives by their text, such as ``focal:gamma=1``."""
+    from boost_imbalance.comparison.candidates import losses
 
     if given is None:
         return None
@@ -189,7 +186,7 @@ def _losses(given: list[str] | None) -> Any:
 
 
 def _assigned(text: str, arguments: str) -> dict[str, Any]:
-    """As Python reads them; a bare word is a string."""
+    """Keyword arguments as Python reads them; a bare word is a string."""
     try:
         call: Any = ast.parse(f"f({arguments})", mode="eval").body
         if call.args or any(one.arg is None for one in call.keywords):
@@ -214,7 +211,7 @@ def _class_named(y: Any, text: str) -> Any:
 
 
 def _or_exit(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """What the function returns; its complaint about an argument without a traceback."""
+    """Call a function; its complaint about an argument ends the command without a traceback."""
     try:
         return function(*args, **kwargs)
     except (ValueError, TypeError, ImportError, OSError, RuntimeError) as error:

@@ -67,7 +67,7 @@ def test_a_file_gives_a_table_and_a_folder(run, table, tmp_path):
     assert found.complete
     assert found.settings["losses"]["focal:gamma=1,tau=0.5"]["parameters"]["tau"] == 0.5
     assert json.loads((folder / "comparison.json").read_text())["settings"]["name"] == "claims"
-    assert pd.read_csv(folder / "comparison.csv")["contestant"].tolist() == found.contestants
+    assert pd.read_csv(folder / "comparison.csv")["candidate"].tolist() == found.candidates
     assert "<html" in (folder / "report.html").read_text()
 
 
@@ -81,7 +81,7 @@ def test_several_labels_groups_and_both_forms(run, table, tmp_path):
     assert not (tmp_path / "out" / "report.html").exists()
     again = run("report", "out", "--format", "csv")
     assert again.exit_code == 0, again.output
-    assert again.stdout.startswith("library,contestant,average_precision")
+    assert again.stdout.startswith("library,candidate,average_precision")
     assert (tmp_path / "out" / "report.html").exists()
 
 

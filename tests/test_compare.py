@@ -21,7 +21,7 @@ from sklearn import metrics as sk
 from sklearn.datasets import make_classification
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from boost_imbalance.comparison import contestants, experiment, fitting, measures, sources
+from boost_imbalance.comparison import candidates, experiment, fitting, metrics, sources
 from boost_imbalance.comparison.problem import Problem
 from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.tuning import tuned
@@ -65,7 +65,7 @@ def test_shared_rows_widen_the_interval_as_nadeau_and_bengio_say():
     assert shared / plain == pytest.approx(np.sqrt((0.1 + 0.25) / 0.1))
 
 
-def test_several_contestants_widen_the_interval_as_bonferroni_says():
+def test_several_candidates_widen_the_interval_as_bonferroni_says():
     a = np.random.default_rng(0).normal(size=10)
     assert paired(a, np.zeros(10), 0.25, 0.95, compared=10).half == pytest.approx(paired(a, np.zeros(10), 0.25, 0.995).half)
 
@@ -80,7 +80,7 @@ def test_verdicts():
     assert paired(np.array([0.5, np.nan]), np.zeros(2), 0.2, 0.95).verdict(True) == "tie"
 
 
-def test_equal_contestants_seldom_win():
+def test_equal_candidates_seldom_win():
     """Two models of one kind on fold after fold: the interval leaves out 0 no more often than it says."""
     rng = np.random.default_rng(0)
     wrong = 0
@@ -97,14 +97,14 @@ def test_folds_that_all_differ_by_the_same_show_no_noise():
     assert paired(np.array([0.6, 0.7]), np.array([0.6, 0.7]), 0.5, 0.95) == (0.0, 0.0)
 
 
-# Measures
+# Metrics
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_measures_are_those_of_scikit_learn(make_data, task):
+def test_metrics_are_those_of_scikit_learn(make_data, task):
     data = make_data(task, 400)
     y, p = data.y.astype(int), data.posterior
-    found = measures.of_probabilities(Task[task.upper()], y, p, 0.4)
+    found = metrics.of_probabilities(Task[task.upper()], y, p, 0.4)
     if task == "multiclass":
         decided = p.argmax(axis=1)
         expected = {
@@ -134,33 +134,33 @@ def test_measures_are_those_of_scikit_learn(make_data, task):
             "mcc": np.mean([sk.matthews_corrcoef(t, d) for t, d in pairs]),
         }
     assert {name: found[name] for name in expected} == pytest.approx(expected)
-    assert measures.of_decisions(Task[task.upper()], y, decided) == pytest.approx(decisions)
+    assert metrics.of_decisions(Task[task.upper()], y, decided) == pytest.approx(decisions)
 
 
 def test_recall_at_a_precision_tries_every_threshold(make_data):
     data = make_data("binary", 300)
     y, p = data.y.astype(int), data.posterior
     reached = [sk.recall_score(y, p >= t) for t in np.unique(p) if sk.precision_score(y, p >= t) >= 0.6]
-    assert measures.of_probabilities(Task.BINARY, y, p, 0.6)["recall_at_precision"] == pytest.approx(max(reached))
-    assert measures.of_probabilities(Task.BINARY, y, 1 - p, 0.99)["recall_at_precision"] == 0.0
+    assert metrics.of_probabilities(Task.BINARY, y, p, 0.6)["recall_at_precision"] == pytest.approx(max(reached))
+    assert metrics.of_probabilities(Task.BINARY, y, 1 - p, 0.99)["recall_at_precision"] == 0.0
 
 
 def test_missing_labels_are_not_measured(make_data):
     data = make_data("multilabel", 400)
     seen = np.random.default_rng(0).random(data.y.shape) < 0.6
     y = np.where(seen, data.y, np.nan)
-    found = measures.of_probabilities(Task.MULTILABEL, y, data.posterior, 0.5)
+    found = metrics.of_probabilities(Task.MULTILABEL, y, data.posterior, 0.5)
     expected = [sk.average_precision_score(data.y[seen[:, k], k], data.posterior[seen[:, k], k]) for k in range(3)]
     assert found["average_precision"] == pytest.approx(np.mean(expected))
     assert found["log_loss"] == pytest.approx(sk.log_loss(data.y[seen], data.posterior[seen]))
     decided = data.posterior > 0.5
     by_hand = [sk.matthews_corrcoef(data.y[seen[:, k], k], decided[seen[:, k], k]) for k in range(3)]
-    assert measures.of_decisions(Task.MULTILABEL, y, decided)["mcc"] == pytest.approx(np.mean(by_hand))
+    assert metrics.of_decisions(Task.MULTILABEL, y, decided)["mcc"] == pytest.approx(np.mean(by_hand))
 
 
 def test_one_certain_error_does_not_make_the_log_loss_infinite():
-    found = measures.of_probabilities(Task.BINARY, np.array([0, 1, 1]), np.array([0.1, 0.0, 0.9]), 0.5)
-    assert found["log_loss"] == pytest.approx(-np.log([0.9, measures.SMALLEST, 0.9]).mean())
+    found = metrics.of_probabilities(Task.BINARY, np.array([0, 1, 1]), np.array([0.1, 0.0, 0.9]), 0.5)
+    assert found["log_loss"] == pytest.approx(-np.log([0.9, metrics.SMALLEST, 0.9]).mean())
 
 
 # Data
@@ -243,7 +243,7 @@ def runs(found, X, y):
     scope = {"X": X, "y": y}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in found.contestants:
+        for name in found.candidates:
             scope = {"X": X, "y": y}
             exec(found.code(name), scope)
             assert len(scope["model"].predict(scope["X"])) == len(scope["y"])
@@ -327,7 +327,7 @@ def test_groups_that_are_refused(small):
         compared(X, np.arange(240) // 80, groups=np.arange(240) // 60, folds=2)
 
 
-# Contestants
+# Candidates
 
 
 @pytest.mark.parametrize("how", ["over", "under"])
@@ -357,7 +357,7 @@ def test_the_built_in_objective_is_the_library_trained_by_hand(library, rare):
             n_estimators=1000, learning_rate=0.05, num_leaves=15, feature_pre_filter=False, verbosity=-1, n_jobs=1
         ).fit(X[fit], y[fit], eval_X=X[stop], eval_y=y[stop], callbacks=[lightgbm.early_stopping(30, verbose=False)])
     p = model.predict_proba(X[test])[:, 1]
-    record = next(r for r in found.records if r["contestant"] == "built-in" and r["fold"] == 0)
+    record = next(r for r in found.records if r["candidate"] == "built-in" and r["fold"] == 0)
     assert record["average_precision"] == pytest.approx(sk.average_precision_score(y[test], p))
     assert record["mcc"] == pytest.approx(sk.matthews_corrcoef(y[test], p > 0.5))
     kept = found.out_of_fold("built-in")
@@ -395,13 +395,13 @@ def test_what_helps_is_seen_to_help(library, make_data):
 
 def test_losses_by_name_by_object_and_by_a_name_of_ones_own():
     mine = bi.focal_objective(gamma=1.0)
-    names = [c.name for c in contestants.chosen(Task.BINARY, {"mine": mine, "theirs": bi.adaptive_objective()}, [])]
+    names = [c.name for c in candidates.chosen(Task.BINARY, {"mine": mine, "theirs": bi.adaptive_objective()}, [])]
     assert names == ["built-in", "mine", "theirs"]
-    assert [c.name for c in contestants.chosen(Task.BINARY, [mine], [])] == ["built-in", "focal_objective(gamma=1.0)"]
-    assert [c.name for c in contestants.chosen(Task.BINARY, "focal", [])] == ["built-in", "focal"]
-    assert [c.name for c in contestants.chosen(Task.MULTILABEL)][:2] == ["built-in", "tuned threshold"]
+    assert [c.name for c in candidates.chosen(Task.BINARY, [mine], [])] == ["built-in", "focal_objective(gamma=1.0)"]
+    assert [c.name for c in candidates.chosen(Task.BINARY, "focal", [])] == ["built-in", "focal"]
+    assert [c.name for c in candidates.chosen(Task.MULTILABEL)][:2] == ["built-in", "tuned threshold"]
     for name in ("weighted_objective", "focal_objective", "asymmetric_objective", "class_balanced_objective"):
-        assert any(c.loss and c.loss.constructor_name == name for c in contestants.losses().values())
+        assert any(c.loss and c.loss.constructor_name == name for c in candidates.losses().values())
 
 
 @pytest.mark.parametrize(
@@ -453,7 +453,7 @@ def test_arguments_of_a_wrong_type(rare):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_every_contestant_on_every_task(library, make_data, task):
+def test_every_candidate_on_every_task(library, make_data, task):
     data = make_data(task, 500)
     y = data.y.copy()
     if task == "multilabel":
@@ -464,10 +464,10 @@ def test_every_contestant_on_every_task(library, make_data, task):
     assert found.complete
     assert not found.errors
     table = found.table()
-    assert table["contestant"].tolist() == found.contestants
-    assert len(found.contestants) == (8 if task == "multilabel" else 11)
-    assert np.isfinite(table[list(measures.MEASURES)].to_numpy()).all()
-    for name in found.contestants:
+    assert table["candidate"].tolist() == found.candidates
+    assert len(found.candidates) == (8 if task == "multilabel" else 11)
+    assert np.isfinite(table[list(metrics.METRICS)].to_numpy()).all()
+    for name in found.candidates:
         kept = found.out_of_fold(name)
         assert np.array_equal(kept["rows"], np.arange(500))
         assert kept["probability"].shape == {"binary": (500,), "multiclass": (500, 3), "multilabel": (500, 3)}[task]
@@ -492,14 +492,14 @@ def test_kinds_of_features(library, rare, kind):
 
 
 def test_a_failure_is_told_and_the_rest_goes_on(library, rare, monkeypatch):
-    def train(library, contestant, *rest):
-        if contestant.name == "focal":
+    def train(library, candidate, *rest):
+        if candidate.name == "focal":
             raise RuntimeError("no memory")
-        return fitting.train(library, contestant, *rest)
+        return fitting.train(library, candidate, *rest)
 
     monkeypatch.setattr(experiment, "train", train)
     found = compared(*rare, library=library, losses=["focal", "adaptive"])
-    assert found.errors == [{"library": library, "contestant": "focal", "folds": 3, "error": "RuntimeError: no memory"}]
+    assert found.errors == [{"library": library, "candidate": "focal", "folds": 3, "error": "RuntimeError: no memory"}]
     assert found.complete
     assert np.isfinite(found.mean("adaptive", "log_loss"))
     assert np.isnan(found.mean("focal", "log_loss"))
@@ -532,9 +532,9 @@ def test_stopped_and_continued_is_as_if_never_stopped(library, rare, tmp_path, m
     assert rest.complete
     assert len(calls) - 10 == 3 * 3 * 2 - 4
     again = bi.Comparison.read(tmp_path)
-    for name, measure in itertools.product(whole.contestants, RATES):
-        assert np.array_equal(whole.values(name, measure), rest.values(name, measure))
-        assert np.array_equal(whole.values(name, measure), again.values(name, measure))
+    for name, metric in itertools.product(whole.candidates, RATES):
+        assert np.array_equal(whole.values(name, metric), rest.values(name, metric))
+        assert np.array_equal(whole.values(name, metric), again.values(name, metric))
         np.testing.assert_array_equal(whole.out_of_fold(name)["probability"], again.out_of_fold(name)["probability"])
     assert again.to_dict() == rest.to_dict()
 
@@ -573,6 +573,19 @@ def test_a_folder_keeps_one_comparison(rare, tmp_path, monkeypatch):
         bi.Comparison.read(tmp_path / "elsewhere")
 
 
+def test_a_folder_of_an_older_version(small, tmp_path):
+    """Its settings and records call a candidate a contestant."""
+    compared(*small, **SMALL, output=tmp_path)
+    for name in ("settings.json", "records.jsonl"):
+        path = tmp_path / name
+        path.write_text(path.read_text().replace("candidate", "contestant"))
+    with pytest.raises(ValueError, match="an older version wrote; run it again with restart=True"):
+        bi.Comparison.read(tmp_path)
+    with pytest.raises(ValueError, match="an older version wrote"):
+        compared(*small, **SMALL, output=tmp_path)
+    assert compared(*small, **SMALL, output=tmp_path, restart=True).complete
+
+
 def test_stopped_before_anything_was_done(rare, monkeypatch):
     def train(*_):
         raise KeyboardInterrupt
@@ -595,14 +608,14 @@ def test_numbers_of_numpy(small, tmp_path):
 
 
 def test_what_failed_is_tried_once_more(small, tmp_path, monkeypatch):
-    def train(library, contestant, *rest):
-        if contestant.name == "built-in":
+    def train(library, candidate, *rest):
+        if candidate.name == "built-in":
             raise RuntimeError("no memory")
-        return fitting.train(library, contestant, *rest)
+        return fitting.train(library, candidate, *rest)
 
     monkeypatch.setattr(experiment, "train", train)
     found = compared(*small, **SMALL, output=tmp_path)
-    assert [(failed["contestant"], failed["folds"]) for failed in found.errors] == [("built-in", 2)]
+    assert [(failed["candidate"], failed["folds"]) for failed in found.errors] == [("built-in", 2)]
     assert found.conclusion() == [
         "No loss was measured on two folds beside the built-in objective; nothing can be said of the losses."
     ]
@@ -622,17 +635,17 @@ def test_two_runs_in_one_folder_count_once(small, tmp_path):
 
 def test_nothing_but_the_built_in_objective(small):
     found = compared(*small, **{**SMALL, "losses": []})
-    assert found.table()["contestant"].tolist() == ["built-in"]
+    assert found.table()["candidate"].tolist() == ["built-in"]
     assert found.recommended() == "built-in"
 
 
-def test_names_of_contestants(small):
+def test_names_of_candidates(small):
     from sklearn.linear_model import LogisticRegression
 
-    names = [c.name for c in contestants.chosen(Task.BINARY, ["focal", "focal"], [])]
+    names = [c.name for c in candidates.chosen(Task.BINARY, ["focal", "focal"], [])]
     assert names == ["built-in", "focal"]
-    assert [c.name for c in contestants.chosen(Task.BINARY, {"a": "focal", "b": "focal"}, [])][1:] == ["a", "b"]
-    with pytest.raises(ValueError, match="two contestants named 'mine'"):
+    assert [c.name for c in candidates.chosen(Task.BINARY, {"a": "focal", "b": "focal"}, [])][1:] == ["a", "b"]
+    with pytest.raises(ValueError, match="two candidates named 'mine'"):
         compared(*small, losses={"mine": bi.focal_objective()}, others={"mine": LogisticRegression()})
 
 
@@ -651,9 +664,9 @@ def test_models_of_ones_own_that_give_no_probabilities(small, value):
 
 def test_names_that_are_not_there(rare):
     found = compared(*rare, losses=["focal"])
-    with pytest.raises(ValueError, match="contestant is 'fokal'"):
+    with pytest.raises(ValueError, match="candidate is 'fokal'"):
         found.difference("fokal", "log_loss")
-    with pytest.raises(ValueError, match="measure is 'auc'"):
+    with pytest.raises(ValueError, match="metric is 'auc'"):
         found.values("focal", "auc")
     with pytest.raises(ValueError, match="library is 'catboost'"):
         found.mean("focal", "log_loss", "catboost")
@@ -666,9 +679,9 @@ def test_every_study_has_the_same_budget_and_begins_with_the_usual_parameters(li
     pytest.importorskip("optuna")
     seen = []
 
-    def train(library, contestant, problem, fit, stop, params, seed):
-        seen.append((contestant.name, len(fit.label), params))
-        return fitting.train(library, contestant, problem, fit, stop, {**params, "n_estimators": 5}, seed)
+    def train(library, candidate, problem, fit, stop, params, seed):
+        seen.append((candidate.name, len(fit.label), params))
+        return fitting.train(library, candidate, problem, fit, stop, {**params, "n_estimators": 5}, seed)
 
     monkeypatch.setattr("boost_imbalance.comparison.tuning.train", train)
     found = compared(*rare, library=library, losses=["focal", "asymmetric"], tune=3)
@@ -679,7 +692,7 @@ def test_every_study_has_the_same_budget_and_begins_with_the_usual_parameters(li
     assert {name: first[name] for name in usual} == usual
     assert first["loss__gamma"] == bi.focal_objective().parameters["gamma"]
     assert max(rows for _, rows, _ in seen) <= len(rare[1]) * 2 / 3
-    chosen = [r["params"] for r in found.records if r["contestant"] == "focal"]
+    chosen = [r["params"] for r in found.records if r["candidate"] == "focal"]
     assert all("loss__gamma" in params for params in chosen)
     assert found.tuned_on_all(found.recommended())
 
@@ -714,14 +727,14 @@ def test_a_study_finds_what_is_better(library, rare):
     pytest.importorskip("optuna")
     X, y = rare
     problem, lib = Problem.of(X, y), fitting.LIBRARIES[library]
-    contestant = contestants.chosen(Task.BINARY, ["focal"], [])[-1]
+    candidate = candidates.chosen(Task.BINARY, ["focal"], [])[-1]
     params = {**lib.defaults, "n_estimators": 20, "n_jobs": 1}
-    best = tuned(lib, contestant, problem, np.arange(len(y)), params, 12, "log_loss", 0)
+    best = tuned(lib, candidate, problem, np.arange(len(y)), params, 12, "log_loss", 0)
     scores = []
     for settings in (params, best):
         fit, stop = (problem.part(rows) for rows in problem.split(np.arange(len(y)), 0))
-        trained = fitting.train(lib, contestant, problem, fit, stop, settings, 0)
-        p = fitting.predict(trained, contestant, problem.task, stop.X).probability
+        trained = fitting.train(lib, candidate, problem, fit, stop, settings, 0)
+        p = fitting.predict(trained, candidate, problem.task, stop.X).probability
         scores.append(sk.log_loss(stop.label, p))
     assert scores[1] < scores[0]
 
@@ -734,16 +747,15 @@ def test_the_code_runs_and_is_the_estimator(library, make_data, kind):
     data = make_data("binary" if kind == "strings" else kind, 400)
     y = np.where(data.y == 1, "fraud", "ok") if kind == "strings" else data.y.astype(int)
     found = compared(data.X, y, library=library, baselines=None)
-    for name in found.contestants:
+    for name in found.candidates:
         scope = {"X": data.X, "y": y}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             exec(found.code(name), scope)
             model = found.estimator(name).fit(data.X, scope["y"])
             np.testing.assert_allclose(scope["model"].predict_proba(data.X), model.predict_proba(data.X), atol=1e-4)
-    assert (
-        f"n_estimators={round(np.mean([r['rounds'] for r in found.records if r['contestant'] == 'focal']))}"
-        in found.code("focal")
+    assert f"n_estimators={round(np.mean([r['rounds'] for r in found.records if r['candidate'] == 'focal']))}" in found.code(
+        "focal"
     )
 
 

@@ -19,9 +19,9 @@ pytest.importorskip("matplotlib")
 pytest.importorskip("xgboost")
 
 import boost_imbalance as bi
+from boost_imbalance.comparison.candidates import chosen
 from boost_imbalance.comparison.comparison import Comparison
-from boost_imbalance.comparison.contestants import chosen
-from boost_imbalance.comparison.measures import MEASURES
+from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.report import html
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.estimators import portable
@@ -122,30 +122,30 @@ def task(request):
 def invented(task, label, classes, probability, folds=3, **changes):
     """A comparison of numbers drawn at random, which takes no training."""
     rng = np.random.default_rng(0)
-    contestants = chosen(task)
+    candidates = chosen(task)
     settings = {
         "name": "invented", "task": task.value, "classes": classes, "rows": len(label), "features": 2, "data": "0",
         "preparation": [], "unlabelled": 0,
         "counts": (np.nansum(label, axis=0) if label.ndim == 2 else np.bincount(label)).astype(int).tolist(),
         "libraries": ["xgboost"], "versions": {"xgboost": "3"}, "params": {"xgboost": {}},
-        "contestants": [c.name for c in contestants], "about": {},
-        "losses": {c.name: portable.loss_parameters(c.loss) for c in contestants if c.loss is not None},
+        "candidates": [c.name for c in candidates], "about": {},
+        "losses": {c.name: portable.loss_parameters(c.loss) for c in candidates if c.loss is not None},
         "folds": folds, "repeats": 1, "tune": 0, "tune_for": "average_precision", "precision": 0.5, "confidence": 0.95,
         "seed": 0, **changes,
     }  # fmt: skip
     store = Store(settings, label)
-    for contestant in contestants:
+    for candidate in candidates:
         for fold in range(folds):
             rows = np.arange(fold, len(label), folds)
             record = {
                 "library": "xgboost",
-                "contestant": contestant.name,
+                "candidate": candidate.name,
                 "repeat": 0,
                 "fold": fold,
                 "n_train": 2,
                 "n_test": 1,
             }
-            record |= {"rounds": 3, "params": {}, **{measure: rng.random() for measure in MEASURES}}
+            record |= {"rounds": 3, "params": {}, **{metric: rng.random() for metric in METRICS}}
             p = probability(rows, rng)
             decided = p.argmax(axis=1) if task is Task.MULTICLASS else (p > 0.5).astype(int)
             store.add(record, {"rows": rows, "probability": p.astype(np.float32), "decided": decided})
@@ -157,7 +157,7 @@ def without(comparison, left_out, settings=None):
     store = Store({**comparison.settings, **(settings or {})}, comparison.label)
     for record in comparison._store.records:
         if not left_out(record):
-            parts = comparison._store.predictions.get((record["library"], record["contestant"]), {})
+            parts = comparison._store.predictions.get((record["library"], record["candidate"]), {})
             store.add(record, None if record["repeat"] else parts.get(record["fold"]))
     return Comparison(store)
 
@@ -194,20 +194,20 @@ def test_figures_take_the_colours_of_the_page(pages, task):
         assert "var(--ink)" in figure
 
 
-@pytest.mark.parametrize("measure", MEASURES)
-def test_every_number_is_there(found, pages, task, measure):
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_number_is_there(found, pages, task, metric):
     comparison = found[task]
-    (table,) = Page(pages[task]).of_class("measures")
-    column = list(MEASURES).index(measure) + 1
-    assert table[0][column]["text"].split("\n")[0].strip().startswith(MEASURES[measure].title)
-    assert [row[0]["text"].strip() for row in table[1:]] == comparison.contestants
-    digits = 2 if measure == "seconds" else 4
-    for name, row in zip(comparison.contestants, table[1:], strict=True):
+    (table,) = Page(pages[task]).of_class("metrics")
+    column = list(METRICS).index(metric) + 1
+    assert table[0][column]["text"].split("\n")[0].strip().startswith(METRICS[metric].title)
+    assert [row[0]["text"].strip() for row in table[1:]] == comparison.candidates
+    digits = 2 if metric == "seconds" else 4
+    for name, row in zip(comparison.candidates, table[1:], strict=True):
         cell = row[column]["text"].replace("\N{MINUS SIGN}", "-")
-        mean = f"{comparison.mean(name, measure):.{digits}f}"
+        mean = f"{comparison.mean(name, metric):.{digits}f}"
         assert cell.startswith(mean)
-        difference = comparison.difference(name, measure)
-        verdict = difference.verdict(MEASURES[measure].larger_is_better)
+        difference = comparison.difference(name, metric)
+        verdict = difference.verdict(METRICS[metric].larger_is_better)
         if name == "built-in":
             assert "±" not in cell
             continue
@@ -222,7 +222,7 @@ def test_lines_that_cross_the_middle_are_ties(found, pages):
     cells = re.findall(
         r'<tr class="(better|worse|tie)[^"]*">\s*<th scope="row">([^<]+)</th>\s*(<td class="track".*?</td>)', pages["binary"]
     )
-    assert len(cells) == 3 * (len(found["binary"].contestants) - 1)
+    assert len(cells) == 3 * (len(found["binary"].candidates) - 1)
     for verdict, _, track in cells:
         start, end = (float(re.search(rf"--{side}: ([\d.]+)%", track)[1]) for side in ("start", "end"))
         assert (start <= 50.0 <= end) == (verdict == "tie")
@@ -232,10 +232,10 @@ def test_confusions_and_recalls(found, pages):
     comparison = found["multiclass"]
     page = Page(pages["multiclass"])
     matrices = page.of_class("confusion")
-    assert len(matrices) == len(comparison.contestants)
+    assert len(matrices) == len(comparison.candidates)
     names = [str(one) for one in comparison.settings["classes"]]
     expected = {}
-    for name in comparison.contestants:
+    for name in comparison.candidates:
         one = comparison.out_of_fold(name)
         truth = comparison.label[one["rows"]]
         expected[name] = confusion_matrix(truth, one["decided"]), recall_score(truth, one["decided"], average=None)
@@ -244,7 +244,7 @@ def test_confusions_and_recalls(found, pages):
     ]
     assert sorted(counted) == sorted(matrix.tolist() for matrix, _ in expected.values())
     (recalls,) = page.of_class("recalls")
-    assert [cell["text"] for cell in recalls[0][2:]] == comparison.contestants
+    assert [cell["text"] for cell in recalls[0][2:]] == comparison.candidates
     for row in recalls[1:]:
         k = names.index(row[0]["text"])
         for cell, (_, recall) in zip(row[2:], expected.values(), strict=True):
@@ -279,34 +279,34 @@ def test_it_says_what_was_found(found, pages, task):
     assert "Nadeau and Bengio" in page.plain
     assert "Bonferroni" in page.plain
     assert "Not complete" not in page.plain
-    for name in comparison.contestants:
+    for name in comparison.candidates:
         assert name in page.plain
 
 
 def test_a_comparison_that_was_stopped(found):
-    """One fold of one of two libraries; one contestant failed there, of another nothing is known."""
+    """One fold of one of two libraries; one candidate failed there, of another nothing is known."""
     two = {"libraries": ["xgboost", "lightgbm"], "params": {"xgboost": {}, "lightgbm": {}}}
-    stopped = without(found["binary"], lambda r: r["repeat"] or r["fold"] or r["contestant"] in ("focal", "weighted"), two)
-    failure = {"library": "xgboost", "contestant": "weighted", "repeat": 0, "fold": 0, "error": f"ValueError: {BAD}"}
+    stopped = without(found["binary"], lambda r: r["repeat"] or r["fold"] or r["candidate"] in ("focal", "weighted"), two)
+    failure = {"library": "xgboost", "candidate": "weighted", "repeat": 0, "fold": 0, "error": f"ValueError: {BAD}"}
     stopped._store.add(failure, None)
     text = html(stopped)
     page = Page(text)
     assert f"{len(stopped.records)} of {stopped.planned} results" in page.plain
     assert f"weighted, xgboost, in 1 folds: ValueError: {BAD}" in page.plain
     assert BAD not in text
-    assert page.plain.count("1 of 6 folds") == len(stopped.contestants) - 2
+    assert page.plain.count("1 of 6 folds") == len(stopped.candidates) - 2
     assert page.plain.count("Nothing can be said yet") == 1
-    (table,) = page.of_class("measures")
+    (table,) = page.of_class("metrics")
     unknown = next(row for row in table if row[0]["text"].startswith("focal"))
     assert {cell["text"] for cell in unknown[1:]} == {"\N{EN DASH}"}
     assert not any("nan" in cell["text"] for table in page.tables for row in table for cell in row)
 
 
 def test_a_baseline_that_failed(found):
-    comparison = without(found["multiclass"], lambda r: r["contestant"] in ("built-in", "tuned threshold"))
+    comparison = without(found["multiclass"], lambda r: r["candidate"] in ("built-in", "tuned threshold"))
     page = Page(html(comparison))
     assert "Nothing can be said yet" in page.plain
-    (table,) = page.of_class("measures")
+    (table,) = page.of_class("metrics")
     assert table[-1][1]["text"] == f"{comparison.mean('focal', 'average_precision'):.4f}"
     assert not page.of_class("forest")
 
@@ -314,12 +314,12 @@ def test_a_baseline_that_failed(found):
 def test_predictions_of_different_rows(found):
     """Curves are those of the rows that all have predicted; one with few of them takes none away."""
     lacking = {"weighted": 1, "focal": 2}
-    comparison = without(found["binary"], lambda r: r["fold"] < lacking.get(r["contestant"], 0))
+    comparison = without(found["binary"], lambda r: r["fold"] < lacking.get(r["candidate"], 0))
     page = Page(html(comparison))
     rows = len(comparison.out_of_fold("weighted")["rows"])
     assert 0 < rows < len(comparison.label)
     assert f"Of the {rows:,} rows" in page.plain
-    keys = [f"xgboost-s{comparison.contestants.index(name)}" in page.all("id") for name in ("built-in", "weighted", "focal")]
+    keys = [f"xgboost-s{comparison.candidates.index(name)}" in page.all("id") for name in ("built-in", "weighted", "focal")]
     assert keys == [True, True, False]
 
 
@@ -418,7 +418,7 @@ LOOK = """
 const shown = element => element.ownerDocument.defaultView.getComputedStyle(element).display !== "none";
 const facts = (view) => {
   const page = view.document, root = page.documentElement;
-  const table = page.querySelector("table.measures"), box = table.parentElement;
+  const table = page.querySelector("table.metrics"), box = table.parentElement;
   const names = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent.trim());
   const numbers = () => [...table.tBodies[0].rows].map(row => Number(row.cells[2].dataset.value));
   const head = table.tHead.rows[0].cells[2], button = head.querySelector("button");

@@ -1,5 +1,5 @@
-"""Every loss beside honest baselines on a user's data: folds, fits, measures, paired differences.
+"""Every loss beside honest baselines on a user's data: folds, fits, metrics, paired differences.
 
-A *contestant* is fitted, with the same trees and the same early stopping, on each fold of a repeated cross-validation. What
+A *candidate* is fitted, with the same trees and the same early stopping, on each fold of a repeated cross-validation. What
 it reaches on the fold's test part is one record. A comparison is the records, and what statistics say of their differences.
 """

@@ -1,46 +1,44 @@
-"""A contestant as a classifier to train on all rows, and as the Python that makes it."""
+"""A candidate as a classifier to train on all rows, and as the Python that makes it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from boost_imbalance.comparison.contestants import BASELINES
+from boost_imbalance.comparison.candidates import BASELINES
 from boost_imbalance.comparison.fitting import LIBRARIES, Library
+from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
-
-if TYPE_CHECKING:
-    from boost_imbalance.comparison.comparison import Comparison
 
 _SAMPLERS = {"over": ("over_sampling", "RandomOverSampler"), "under": ("under_sampling", "RandomUnderSampler")}
 
 
 class Recipe(NamedTuple):
-    """What a classifier is made of."""
+    """Parts of a candidate's classifier: library, loss, parameters and sampler."""
 
     library: Library
     loss: Objective | None
     params: dict[str, Any]
     own: bool
-    """Whether it is a classifier of this package."""
+    """True for a classifier of this package, False for the library's."""
     sampler: str | None
 
 
-def recipe(comparison: Comparison, name: str, library: str) -> Recipe:
-    """Of one contestant."""
-    if name not in BASELINES and name not in comparison.settings["losses"]:
-        raise ValueError(f"contestant is {name!r}, a model of your own; take it as you gave it.")
-    records = comparison.tuned_on_all(name, library) or _typical(comparison, name, library)
+def recipe(results: Results, name: str, library: str) -> Recipe:
+    """The parts of one candidate's classifier, with the parameters and rounds that the comparison found."""
+    if name not in BASELINES and name not in results.settings["losses"]:
+        raise ValueError(f"candidate is {name!r}, a model of your own; take it as you gave it.")
+    records = results.tuned_on_all(name, library) or _typical(results, name, library)
     if not records:
-        raise ValueError(f"contestant is {name!r}, of which nothing was trained with {library}; run the comparison first.")
+        raise ValueError(f"candidate is {name!r}, of which nothing was trained with {library}; run the comparison first.")
     params = {**records[0]["params"], "n_estimators": max(1, round(float(np.mean([r["rounds"] for r in records]))))}
     changes = {key.removeprefix("loss__"): params.pop(key) for key in list(params) if key.startswith("loss__")}
-    state = comparison.settings["losses"].get(name)
+    state = results.settings["losses"].get(name)
     loss = None if state is None else portable.loss_from(state).replace(**changes)
-    own, sampler = loss is not None or comparison.task is Task.MULTILABEL, None
+    own, sampler = loss is not None or results.task is Task.MULTILABEL, None
     if name in BASELINES:
         baseline = BASELINES[name]
         own = own or baseline.balance == "weights" or baseline.thresholds is not None
@@ -50,9 +48,9 @@ def recipe(comparison: Comparison, name: str, library: str) -> Recipe:
     return Recipe(LIBRARIES[library], loss, params, own, sampler)
 
 
-def estimator(comparison: Comparison, name: str, library: str) -> Any:
-    """Not fitted."""
-    made = recipe(comparison, name, library)
+def estimator(results: Results, name: str, library: str) -> Any:
+    """A candidate's classifier, not fitted; one that samples rows is a pipeline."""
+    made = recipe(results, name, library)
     model = made.library.classifier_of(made.own)(**({} if made.loss is None else {"loss": made.loss}), **made.params)
     if made.sampler is None:
         return model
@@ -64,13 +62,13 @@ def estimator(comparison: Comparison, name: str, library: str) -> Any:
     return make_pipeline(getattr(importlib.import_module(f"imblearn.{module}"), sampler)(random_state=0), model)
 
 
-def code(comparison: Comparison, name: str, library: str) -> str:
-    """Lines to copy: imports, features and labels as they were compared, the model."""
-    made = recipe(comparison, name, library)
+def code(results: Results, name: str, library: str) -> str:
+    """Python lines to copy: imports, features and labels as they were compared, and the model."""
+    made = recipe(results, name, library)
     shown = made.library.classifier if made.own else made.library.built_in
     imported = ", ".join([shown] + ([made.loss.constructor_name] if made.loss is not None else []))
     lines = [f"from {'boost_imbalance' if made.own else library} import {imported}"]
-    lines += _rows(comparison, _labels(comparison, made))
+    lines += _rows(results, _labels(results, made))
     arguments = ([f"loss={made.loss!r}"] if made.loss is not None else []) + [
         f"{key}={_shown(value)}" for key, value in made.params.items()
     ]
@@ -84,7 +82,7 @@ def code(comparison: Comparison, name: str, library: str) -> str:
 
 
 def _notes(made: Recipe) -> list[str]:
-    """What predicts otherwise than in the comparison."""
+    """Comments on how the classifier predicts otherwise than it did in the comparison."""
     if made.loss is not None:
         return ["# predict takes the largest calibrated probability; decision='f1' or 'balanced_accuracy' tunes thresholds."]
     if "class_weight" in made.params:
@@ -92,22 +90,22 @@ def _notes(made: Recipe) -> list[str]:
     return []
 
 
-def _labels(comparison: Comparison, made: Recipe) -> list[str]:
-    """The classes as the losses saw them, the positive one as 1; ``y`` is an array."""
-    task, classes = comparison.task, comparison.settings["classes"]
-    if task is Task.BINARY and (classes != [0, 1] or comparison.settings["unlabelled"]):
+def _labels(results: Results, made: Recipe) -> list[str]:
+    """Lines that turn ``y``, an array, into the codes that the losses saw, the positive class as 1."""
+    task, classes = results.task, results.settings["classes"]
+    if task is Task.BINARY and (classes != [0, 1] or results.settings["unlabelled"]):
         return [f"y = (y == {classes[1]!r}).astype(int)"]
     if task is Task.MULTICLASS and classes != list(range(len(classes))) and not made.own and made.library.name == "xgboost":
         return ["y = np.unique(y, return_inverse=True)[1]"]
     return []
 
 
-def _rows(comparison: Comparison, labels: list[str]) -> list[str]:
-    """Features and labels, without the rows that have no label."""
-    preparation, unlabelled = comparison.settings["preparation"], comparison.settings["unlabelled"]
+def _rows(results: Results, labels: list[str]) -> list[str]:
+    """Lines that prepare features and labels, without the rows that have no label."""
+    preparation, unlabelled = results.settings["preparation"], results.settings["unlabelled"]
     imports = [line for line in preparation if line.startswith("import")]
     lines = [line for line in preparation if line not in imports]
-    if unlabelled and comparison.task is not Task.MULTILABEL:
+    if unlabelled and results.task is not Task.MULTILABEL:
         imports += ["import pandas", "from sklearn.utils import _safe_indexing"]
         lines += ["known = pandas.notna(np.ravel(y))", "X, y = _safe_indexing(X, np.flatnonzero(known)), np.ravel(y)[known]"]
     elif labels:
@@ -117,17 +115,17 @@ def _rows(comparison: Comparison, labels: list[str]) -> list[str]:
     return [*sorted(set(imports)), "", *lines, *labels] if lines or labels else []
 
 
-def _typical(comparison: Comparison, name: str, library: str) -> list[dict[str, Any]]:
-    """All folds; if they were tuned, the one whose result is in the middle."""
-    records = [r for r in comparison.records if (r["library"], r["contestant"]) == (library, name)]
-    if comparison.settings["tune"] and records:
-        records = sorted(records, key=lambda r: float(r[comparison.settings["tune_for"]]))
+def _typical(results: Results, name: str, library: str) -> list[dict[str, Any]]:
+    """A candidate's records of all folds; if they were tuned, the one record whose result is in the middle."""
+    records = results.records_of(name, library)
+    if results.settings["tune"] and records:
+        records = sorted(records, key=lambda r: float(r[results.settings["tune_for"]]))
         return [records[len(records) // 2]]
     return records
 
 
 def _shown(value: Any) -> str:
-    """Numbers to five digits, which no model notices."""
+    """A parameter as Python writes it, numbers to five digits, which no model notices."""
     if isinstance(value, float):
         return repr(float(f"{value:.5g}")) if np.isfinite(value) else f"float('{value}')"
     return repr(value)

@@ -1,4 +1,4 @@
-"""The result: means, paired differences, what follows from them, and every form in which it is wanted."""
+"""The comparison that a user gets: its results, in every form in which they are wanted."""
 
 from __future__ import annotations
 
@@ -7,32 +7,26 @@ import pathlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from boost_imbalance.comparison.contestants import BASELINE
-from boost_imbalance.comparison.measures import MEASURES
-from boost_imbalance.comparison.statistics import Difference, paired
+from boost_imbalance.comparison.code import code, estimator
+from boost_imbalance.comparison.metrics import METRICS
+from boost_imbalance.comparison.report import html
+from boost_imbalance.comparison.results import Results
 from boost_imbalance.comparison.store import Store
-from boost_imbalance.losses.labels import Task
 
 if TYPE_CHECKING:
     import pandas
 
-Array = npt.NDArray[Any]
 
-ALL_ROWS = -1
-"""Instead of the number of a repeat: tuned on all rows."""
-
-
-class Comparison:
-    """What :func:`boost_imbalance.compare` found.
+class Comparison(Results):
+    """The result of :func:`boost_imbalance.compare`.
 
     Attributes
     ----------
     settings : dict
-        What was compared: data, contestants, folds, parameters.
+        Data, candidates, folds and parameters that were compared.
     records : list of dict
-        One for each library, contestant, repeat and fold.
+        One record for each library, candidate, repeat and fold.
 
     Examples
     --------
@@ -43,10 +37,6 @@ class Comparison:
     >>> found.difference("focal", "log_loss").verdict(larger_is_better=False) in ("better", "tie", "worse")
     True
     """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.settings = store.settings
 
     @classmethod
     def read(cls, folder: Any) -> Comparison:
@@ -63,206 +53,16 @@ class Comparison:
         """
         return cls(Store.read(folder))
 
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """One for each library, contestant, repeat and fold that was measured."""
-        return [r for r in self._store.records if "error" not in r and r["repeat"] != ALL_ROWS]
-
     def to_html(self, path: Any) -> None:
         """Write a report: one file that needs no network."""
-        from boost_imbalance.comparison.report import html
-
         pathlib.Path(path).write_text(html(self), encoding="utf-8")
 
-    def _repr_html_(self) -> str:
-        return str(self._shown().to_html(index=False))
-
-    def __repr__(self) -> str:
-        return f"{self._shown().to_string(index=False)}\n" + "\n".join(
-            sentence for library in self.libraries for sentence in self.conclusion(library)
-        )
-
-    def tuned_on_all(self, contestant: str, library: str | None = None) -> list[dict[str, Any]]:
-        """What a study on all rows chose: one record, of the recommended contestant of a tuned comparison, or none."""
-        key = (self._library(library), contestant, ALL_ROWS)
-        return [r for r in self._store.records if (r["library"], r["contestant"], r["repeat"]) == key]
-
-    @property
-    def errors(self) -> list[dict[str, Any]]:
-        """Of each contestant that failed: ``library``, ``contestant``, in how many ``folds``, and the last ``error``."""
-        found: dict[tuple[str, str], dict[str, Any]] = {}
-        for r in self._store.records:
-            if "error" in r:
-                key = r["library"], r["contestant"]
-                folds = found[key]["folds"] + 1 if key in found else 1
-                found[key] = {"library": key[0], "contestant": key[1], "folds": folds, "error": r["error"]}
-        return list(found.values())
-
-    @property
-    def task(self) -> Task:
-        """Binary, multi-class or multi-label."""
-        return Task(self.settings["task"])
-
-    @property
-    def libraries(self) -> list[str]:
-        """Those compared."""
-        return list(self.settings["libraries"])
-
-    @property
-    def contestants(self) -> list[str]:
-        """Baselines first."""
-        return list(self.settings["contestants"])
-
-    @property
-    def losses(self) -> list[str]:
-        """The contestants with a loss of this package."""
-        return list(self.settings["losses"])
-
-    @property
-    def planned(self) -> int:
-        """How many records a complete comparison has."""
-        s = self.settings
-        return int(len(s["libraries"]) * len(s["contestants"]) * s["repeats"] * s["folds"])
-
-    @property
-    def complete(self) -> bool:
-        """Whether every contestant was trained on every fold."""
-        return len(self.records) + sum("error" in r for r in self._store.records) >= self.planned
-
-    @property
-    def label(self) -> Array:
-        """Codes, int64 of shape (n,), or float64 of shape (n, labels) with NaN for missing ones."""
-        return self._store.label
-
-    def out_of_fold(self, contestant: str, library: str | None = None) -> dict[str, Array]:
-        """Predictions of each row by the model of the first repeat that had not seen it.
-
-        Returns
-        -------
-        dict of ndarray
-            ``rows`` (row numbers, among those with a label), ``probability`` (calibrated, float32 of shape (m,),
-            (m, classes) or (m, labels)) and ``decided`` (codes).
-        """
-        return self._store.out_of_fold(self._library(library), self._contestant(contestant))
-
-    def values(self, contestant: str, measure: str, library: str | None = None) -> Array:
-        """One number for each fold of each repeat, float64 of shape (repeats * folds,); NaN where there is none."""
-        library, contestant = self._library(library), self._contestant(contestant)
-        if measure not in MEASURES:
-            raise ValueError(f"measure is {measure!r}; give one of {', '.join(map(repr, MEASURES))}.")
-        found = np.full((self.settings["repeats"], self.settings["folds"]), np.nan)
-        for r in self.records:
-            if (r["library"], r["contestant"]) == (library, contestant):
-                found[r["repeat"], r["fold"]] = r[measure]
-        return found.ravel()
-
-    def mean(self, contestant: str, measure: str, library: str | None = None) -> float:
-        """Of the folds that were measured."""
-        values = self.values(contestant, measure, library)
-        values = values[np.isfinite(values)]
-        return float(values.mean()) if len(values) else float("nan")
-
-    def difference(self, contestant: str, measure: str, library: str | None = None, baseline: str = BASELINE) -> Difference:
-        """To the baseline on the same folds, with the interval.
-
-        Parameters
-        ----------
-        contestant, measure : str
-        library : str, optional
-            Needed if both were compared.
-        baseline : str
-
-        Returns
-        -------
-        Difference
-            With ``mean``, ``half``, ``low``, ``high`` and ``verdict``.
-        """
-        own, base = self.values(contestant, measure, library), self.values(baseline, measure, library)
-        sizes = [r["n_test"] / r["n_train"] for r in self.records]
-        share = float(np.mean(sizes)) if sizes else np.nan
-        return paired(own, base, share, self.settings["confidence"], max(1, len(self.contestants) - 1))
-
-    def table(self, baseline: str = BASELINE) -> pandas.DataFrame:
-        """One row for each library, contestant and measure.
-
-        Parameters
-        ----------
-        baseline : str
-            The contestant that differences are taken to.
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns ``library``, ``contestant`` and, for each measure, ``<measure>``, its mean, and ``<measure>_difference``,
-            ``_low``, ``_high`` and ``_verdict``.
-        """
-        import pandas
-
-        rows = []
-        for library in self.libraries:
-            for contestant in self.contestants:
-                row: dict[str, Any] = {"library": library, "contestant": contestant}
-                for name, measure in MEASURES.items():
-                    row[name] = self.mean(contestant, name, library)
-                    difference = self.difference(contestant, name, library, baseline)
-                    row |= {f"{name}_difference": difference.mean, f"{name}_low": difference.low}
-                    row |= {f"{name}_high": difference.high}
-                    row[f"{name}_verdict"] = "" if contestant == baseline else difference.verdict(measure.larger_is_better)
-                rows.append(row)
-        return pandas.DataFrame(rows)
-
-    def wins(self, measure: str, library: str | None = None, baseline: str = BASELINE) -> list[str]:
-        """The losses that are better than the baseline beyond noise, the best first."""
-        larger = MEASURES[measure].larger_is_better
-        won = [name for name in self.losses if self.difference(name, measure, library, baseline).verdict(larger) == "better"]
-        return sorted(won, key=lambda name: self.difference(name, measure, library, baseline).mean, reverse=larger)
-
-    def recommended(self, library: str | None = None) -> str:
-        """The best by ``tune_for`` of the losses that beat the built-in objective beyond noise; if none does, that one."""
-        won = self.wins(self.settings["tune_for"], library)
-        return won[0] if won else BASELINE
-
-    def conclusion(self, library: str | None = None) -> list[str]:
-        """What can be said, in a few sentences.
-
-        Returns
-        -------
-        list of str
-        """
-        library = self._library(library)
-        if all(np.isnan(self.difference(name, "log_loss", library).half) for name in self.losses):
-            return ["No loss was measured on two folds beside the built-in objective; nothing can be said of the losses."]
-        said = []
-        for measure in ("average_precision", "log_loss"):
-            title, won = MEASURES[measure].title, self.wins(measure, library)
-            if not won:
-                said.append(f"No loss beats the built-in objective in {title} beyond noise.")
-                continue
-            difference = self.difference(won[0], measure, library)
-            others = f" So do {', '.join(won[1:])}." if len(won) > 1 else ""
-            said.append(f"{won[0]} beats the built-in objective in {title}: {_signed(difference)}.{others}")
-        thresholds = [("macro_f1", "macro_f1_tuned"), ("balanced_accuracy", "balanced_accuracy_tuned")]
-        for plain, tuned in thresholds:
-            if all(np.isnan(self.values(BASELINE, tuned, library))):
-                continue
-            gained = self._gain(plain, tuned, library)
-            won = self.wins(tuned, library)
-            moved = f"Moving the built-in objective's threshold changes its {MEASURES[plain].title} by {_signed(gained)}"
-            if won:
-                best = self.difference(won[0], tuned, library)
-                said.append(f"{moved}; {won[0]} with a threshold moved likewise adds {_signed(best)}.")
-            else:
-                said.append(f"{moved}; with thresholds moved likewise, no loss adds to that beyond noise.")
-        if self.task is Task.MULTILABEL:
-            said.append("No weighting or sampling of rows is a baseline here: they apply to one label at a time.")
-        return said
-
-    def estimator(self, contestant: str | None = None, library: str | None = None) -> Any:
+    def estimator(self, candidate: str | None = None, library: str | None = None) -> Any:
         """A classifier to train on all rows: the parameters compared, and as many rounds as the folds needed.
 
         Parameters
         ----------
-        contestant : str, optional
+        candidate : str, optional
             Default: the recommended one.
         library : str, optional
 
@@ -271,18 +71,14 @@ class Comparison:
         ImbalancedXGBClassifier, ImbalancedLGBMClassifier or the library's own
             Not fitted.
         """
-        from boost_imbalance.comparison.code import estimator
+        return estimator(self, self._candidate(candidate or self.recommended(library)), self._library(library))
 
-        return estimator(self, self._contestant(contestant or self.recommended(library)), self._library(library))
-
-    def code(self, contestant: str | None = None, library: str | None = None) -> str:
+    def code(self, candidate: str | None = None, library: str | None = None) -> str:
         """Python that makes :meth:`estimator`, to copy.
 
-        Of two classes it writes the labels as 0 and 1, as the losses saw them.
+        Where there are two classes, it writes the labels as 0 and 1, as the losses saw them.
         """
-        from boost_imbalance.comparison.code import code
-
-        return code(self, self._contestant(contestant or self.recommended(library)), self._library(library))
+        return code(self, self._candidate(candidate or self.recommended(library)), self._library(library))
 
     def to_dict(self) -> dict[str, Any]:
         """Settings, table and records, as JSON can hold them."""
@@ -298,12 +94,20 @@ class Comparison:
         }
 
     def to_json(self, path: Any) -> None:
-        """Write :meth:`to_dict`."""
+        """Write :meth:`to_dict` as JSON."""
         pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     def to_csv(self, path: Any) -> None:
-        """Write :meth:`table`."""
+        """Write :meth:`table` as CSV."""
         self.table().to_csv(path, index=False)
+
+    def _repr_html_(self) -> str:
+        return str(self._shown().to_html(index=False))
+
+    def __repr__(self) -> str:
+        return f"{self._shown().to_string(index=False)}\n" + "\n".join(
+            sentence for library in self.libraries for sentence in self.conclusion(library)
+        )
 
     def _shown(self) -> pandas.DataFrame:
         """Means with their differences, as text."""
@@ -311,42 +115,19 @@ class Comparison:
 
         rows = []
         for library in self.libraries:
-            for contestant in self.contestants:
+            for candidate in self.candidates:
                 row = {"library": library} if len(self.libraries) > 1 else {}
-                row["contestant"] = contestant
-                for name, measure in MEASURES.items():
-                    mean, found = self.mean(contestant, name, library), self.difference(contestant, name, library)
-                    mark = {"better": " +", "worse": " -", "tie": ""}[found.verdict(measure.larger_is_better)]
-                    row[measure.title] = f"{mean:.4f}{mark}"
+                row["candidate"] = candidate
+                for name, metric in METRICS.items():
+                    mean, found = self.mean(candidate, name, library), self.difference(candidate, name, library)
+                    mark = {"better": " +", "worse": " -", "tie": ""}[found.verdict(metric.larger_is_better)]
+                    row[metric.title] = f"{mean:.4f}{mark}"
                 rows.append(row)
         return pandas.DataFrame(rows)
 
-    def _gain(self, before: str, after: str, library: str) -> Difference:
-        """Of the built-in objective, from one measure to another."""
-        sizes = [r["n_test"] / r["n_train"] for r in self.records]
-        own, base = self.values(BASELINE, after, library), self.values(BASELINE, before, library)
-        return paired(own, base, float(np.mean(sizes)), self.settings["confidence"])
-
-    def _library(self, library: str | None) -> str:
-        known = self.libraries
-        if library is None and len(known) == 1:
-            return known[0]
-        if library not in known:
-            raise ValueError(f"library is {library!r}; give {' or '.join(map(repr, known))}.")
-        return str(library)
-
-    def _contestant(self, contestant: str) -> str:
-        if contestant not in self.contestants:
-            raise ValueError(f"contestant is {contestant!r}; give one of {', '.join(map(repr, self.contestants))}.")
-        return contestant
-
-
-def _signed(difference: Difference) -> str:
-    return f"{difference.mean:+.4f}" + ("" if np.isnan(difference.half) else f" ± {difference.half:.4f}")
-
 
 def _json(value: Any) -> Any:
-    """JSON knows no NaN."""
+    """A value as JSON can hold it: None instead of NaN, text instead of objects."""
     if isinstance(value, dict):
         return {str(name): _json(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""Runs a comparison: every contestant on every fold, once; what is done already is not done again."""
+"""Runs a comparison: every candidate on every fold, once; what is done already is not done again."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.comparison import measures
-from boost_imbalance.comparison.comparison import ALL_ROWS, Comparison
-from boost_imbalance.comparison.contestants import Contestant, chosen
+from boost_imbalance.comparison import metrics
+from boost_imbalance.comparison.candidates import Candidate, chosen
+from boost_imbalance.comparison.comparison import Comparison
 from boost_imbalance.comparison.fitting import LIBRARIES, Library, Predicted, predict, train
 from boost_imbalance.comparison.interrupt import interruptible
 from boost_imbalance.comparison.problem import Fold, Part, Problem
 from boost_imbalance.comparison.progress import progress_bar
+from boost_imbalance.comparison.results import ALL_ROWS
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.comparison.tuning import INNER_FOLDS, tuned
 from boost_imbalance.estimators import portable
@@ -33,7 +34,7 @@ _DECIDED = (
     *("unbalance", "unbalanced_sets", "decision", "decision_cv", "classes", "pos_label", "missing_label", "callbacks"),
     *("eval_metric", "metric", "metrics", "early_stopping_rounds", "early_stopping_round", "early_stopping"),
 )
-"""Parameters of a library by which contestants would no longer differ by what they are."""
+"""Parameters of a library by which candidates would no longer differ by what they are."""
 
 _ALIASES = {
     "eta": "learning_rate",
@@ -42,14 +43,14 @@ _ALIASES = {
     "num_iterations": "n_estimators",
     "num_boost_round": "n_estimators",
 }
-"""Of parameters that have a usual value, which would stay beside them."""
+"""Other names of parameters that have a usual value here, which would stay beside them, with the name to write."""
 
 
 class Unit(NamedTuple):
-    """One training: whoever decides upon it shares it."""
+    """One training, of one candidate on one fold; candidates that only decide otherwise share it."""
 
     library: Library
-    source: Contestant
+    source: Candidate
     fold: Fold
 
 
@@ -105,16 +106,16 @@ def compare(
         Default: XGBoost, or LightGBM where XGBoost is not installed.
     folds, repeats : int
     tune : int
-        Trials of an Optuna study in each fold, for each contestant alike, over the loss's own parameters and those of the
+        Trials of an Optuna study in each fold, for each candidate alike, over the loss's own parameters and those of the
         trees. It takes about ``2 tune`` times as long. 0: everything at its defaults.
     tune_for : {"average_precision", "log_loss", "brier"}
-        What a study is after.
+        The metric that a study optimises.
     precision : float
-        Of the measure "recall at precision".
+        The precision that the metric "recall at precision" asks for.
     confidence : float
-        Of the intervals. Those of one column hold together with at least this confidence.
+        Confidence of the intervals: those of one column hold together with at least this.
     params : dict, optional
-        Parameters of the library for all contestants, over the usual ones: ``learning_rate=0.1, max_depth=4`` (XGBoost),
+        Parameters of the library for all candidates, over the usual ones: ``learning_rate=0.1, max_depth=4`` (XGBoost),
         ``learning_rate=0.05, num_leaves=15`` (LightGBM), at most 1000 rounds. For both libraries a dict of two dicts. A
         study leaves them as they are.
     pos_label : optional
@@ -131,12 +132,12 @@ def compare(
     progress : bool
         Show a bar with the time left.
     name : str
-        Of the data, for tables and reports.
+        Name of the data, for tables and reports.
 
     Returns
     -------
     Comparison
-        Of what was done until then, if you press Ctrl-C.
+        If you press Ctrl-C, that of what was done until then.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def compare(
     >>> from boost_imbalance import compare
     >>> X, y = make_classification(400, weights=[0.9], random_state=0)
     >>> found = compare(X, y, losses=["focal"], baselines=[], folds=3, repeats=1, progress=False)
-    >>> found.table()["contestant"].tolist()
+    >>> found.table()["candidate"].tolist()
     ['built-in', 'focal']
     """
     problem = Problem.of(X, y, name, pos_label, groups)
@@ -159,8 +160,8 @@ def compare(
     if tune_for not in _TUNABLE:
         raise ValueError(f"tune_for is {tune_for!r}; give {', '.join(map(repr, _TUNABLE))}.")
     libraries = _libraries(library)
-    contestants = chosen(problem.task, losses, baselines, others)
-    _require(contestants, tune, progress)
+    candidates = chosen(problem.task, losses, baselines, others)
+    _require(candidates, tune, progress)
     given = _params(libraries, params, n_jobs)
     if problem.has_categories and "xgboost" in given:
         given["xgboost"] = {"enable_categorical": True, **given["xgboost"]}
@@ -179,9 +180,9 @@ def compare(
         "versions": {
             name: importlib.import_module(name).__version__ for name in ("boost_imbalance", *(one.name for one in libraries))
         },
-        "contestants": [contestant.name for contestant in contestants],
-        "about": {contestant.name: contestant.about for contestant in contestants},
-        "losses": {c.name: portable.loss_parameters(c.loss) for c in contestants if c.loss is not None},
+        "candidates": [candidate.name for candidate in candidates],
+        "about": {candidate.name: candidate.about for candidate in candidates},
+        "losses": {c.name: portable.loss_parameters(c.loss) for c in candidates if c.loss is not None},
         "params": {name: {key: _plain(value) for key, value in chosen.items()} for name, chosen in given.items()},
         "folds": folds,
         "repeats": repeats,
@@ -193,13 +194,13 @@ def compare(
     }
     store = Store.open(settings, problem.label, output, restart)
     units = [
-        Unit(found, contestant, fold)
+        Unit(found, candidate, fold)
         for fold in problem.folds(folds, repeats, seed)
         for found in libraries
-        for contestant in contestants
-        if contestant.thresholds is None
+        for candidate in candidates
+        if candidate.thresholds is None
     ]
-    study = Study(problem, contestants, given, store)
+    study = Study(problem, candidates, given, store)
     try:
         with interruptible() as check, progress_bar(len(units), progress) as bar:
             for unit in units:
@@ -225,17 +226,17 @@ def compare(
 
 
 class Study:
-    """The trainings of one comparison."""
+    """The trainings of one comparison, and what to do with their results."""
 
     def __init__(
-        self, problem: Problem, contestants: list[Contestant], params: dict[str, dict[str, Any]], store: Store
+        self, problem: Problem, candidates: list[Candidate], params: dict[str, dict[str, Any]], store: Store
     ) -> None:
-        self.problem, self.contestants, self.params, self.store = problem, contestants, params, store
+        self.problem, self.candidates, self.params, self.store = problem, candidates, params, store
 
     def run(self, unit: Unit) -> None:
-        """Train one contestant on one fold, and measure all that decide upon it."""
+        """Train one candidate on one fold, and measure all that decide upon it."""
         library, source, fold = unit
-        deciding = [contestant for contestant in self.contestants if contestant.source == source.name]
+        deciding = [candidate for candidate in self.candidates if candidate.source == source.name]
         missing = [c for c in deciding if not self.store.has(library.name, c.name, fold.repeat, fold.number)]
         if not missing:
             return
@@ -249,21 +250,21 @@ class Study:
             tested = predict(trained, source, self.problem.task, test.X)
             measured = [(c, self._measured(c, stop, held_out, test, tested)) for c in missing]
         except Exception as error:
-            for contestant in missing:
-                self.store.add({**common, "contestant": contestant.name, "error": f"{type(error).__name__}: {error}"}, None)
+            for candidate in missing:
+                self.store.add({**common, "candidate": candidate.name, "error": f"{type(error).__name__}: {error}"}, None)
             return
         common |= {"rounds": trained.rounds, "seconds": trained.seconds, "params": params}
-        for contestant, found in measured:
+        for candidate, found in measured:
             decided = found.pop("decided")
             kept = {"rows": fold.test, "probability": tested.probability.astype(np.float32), "decided": decided}
-            self.store.add({**common, "contestant": contestant.name, **found}, None if fold.repeat else kept)
+            self.store.add({**common, "candidate": candidate.name, **found}, None if fold.repeat else kept)
 
     def finish(self, library: Library) -> None:
-        """Tune the contestant to recommend on all rows."""
+        """Tune the candidate to recommend on all rows."""
         comparison = self.comparison()
         name = comparison.recommended(library.name)
-        source = next(contestant for contestant in self.contestants if contestant.name == name)
-        source = next(contestant for contestant in self.contestants if contestant.name == source.source)
+        by_name = {candidate.name: candidate for candidate in self.candidates}
+        source = by_name[by_name[name].source]
         if self.store.has(library.name, name, ALL_ROWS, 0):
             return
         rows = np.arange(self.problem.rows)
@@ -277,37 +278,37 @@ class Study:
                 f"tuning {name} on all rows failed with {reason}; its code has the parameters of one fold.", stacklevel=3
             )
             return
-        record = {"library": library.name, "contestant": name, "repeat": ALL_ROWS, "fold": 0}
+        record = {"library": library.name, "candidate": name, "repeat": ALL_ROWS, "fold": 0}
         self.store.add({**record, "rounds": trained.rounds, "params": params}, None)
 
     def comparison(self) -> Comparison:
-        """What was found so far."""
+        """The comparison of what was found so far."""
         errors = [record["error"] for record in self.store.records if "error" in record]
         if errors and len(errors) == len(self.store.records):
             raise RuntimeError(f"no training succeeded; the first failed with {errors[0]}")
         return Comparison(self.store)
 
-    def _tuned(self, library: Library, source: Contestant, rows: Array, seed: int) -> dict[str, Any]:
+    def _tuned(self, library: Library, source: Candidate, rows: Array, seed: int) -> dict[str, Any]:
         params, trials = self.params[library.name], self.store.settings["tune"]
         if not trials or source.train is not None:
             return params
         return tuned(library, source, self.problem, rows, params, trials, self.store.settings["tune_for"], seed)
 
     def _measured(
-        self, contestant: Contestant, stop: Part, held_out: Predicted, test: Part, tested: Predicted
+        self, candidate: Candidate, stop: Part, held_out: Predicted, test: Part, tested: Predicted
     ) -> dict[str, Any]:
         task = self.problem.task
         by_rule = {
             rule: decide(task, tested.probability, _thresholds(rule, task, held_out.probability, stop.label))
             for rule in ("f1", "balanced_accuracy")
         }
-        decided = by_rule[contestant.thresholds] if contestant.thresholds else tested.decided
+        decided = by_rule[candidate.thresholds] if candidate.thresholds else tested.decided
         found: dict[str, Any] = {
-            **measures.of_probabilities(task, test.label, tested.probability, self.store.settings["precision"]),
-            **measures.of_decisions(task, test.label, decided),
-            "macro_f1_tuned": measures.of_decisions(task, test.label, by_rule["f1"])["macro_f1"],
+            **metrics.of_probabilities(task, test.label, tested.probability, self.store.settings["precision"]),
+            **metrics.of_decisions(task, test.label, decided),
+            "macro_f1_tuned": metrics.of_decisions(task, test.label, by_rule["f1"])["macro_f1"],
         }
-        by_recall = measures.of_decisions(task, test.label, by_rule["balanced_accuracy"])
+        by_recall = metrics.of_decisions(task, test.label, by_rule["balanced_accuracy"])
         return {**found, "balanced_accuracy_tuned": by_recall["balanced_accuracy"], "decided": decided.astype(np.int16)}
 
 
@@ -331,7 +332,7 @@ def _libraries(wanted: Any) -> list[Library]:
 
 
 def _params(libraries: list[Library], params: Any, n_jobs: int | None) -> dict[str, dict[str, Any]]:
-    """For each library its usual parameters under those of the user."""
+    """The parameters by library: its usual ones, and those of the user over them."""
     if not isinstance(params, (Mapping, type(None))):
         raise TypeError(f"params is {params!r}; give a dict, such as {{'max_depth': 3}}.")
     params = dict(params or {})
@@ -371,16 +372,16 @@ def _check_numbers(folds: Any, repeats: Any, tune: Any, seed: Any, precision: An
             raise ValueError(f"{name} is {value!r}; give a number between 0 and 1.")
 
 
-def _require(contestants: list[Contestant], tune: int, progress: bool) -> None:
+def _require(candidates: list[Candidate], tune: int, progress: bool) -> None:
     needed = {"pandas": True, "rich": progress, "optuna": tune > 0}
-    needed["imblearn"] = any(contestant.balance in ("over", "under") for contestant in contestants)
+    needed["imblearn"] = any(candidate.balance in ("over", "under") for candidate in candidates)
     for name, wanted in needed.items():
         if wanted and importlib.util.find_spec(name) is None:
             raise ImportError(f"compare needs {name}; install it with pip install 'boost-imbalance[compare]'.")
 
 
 def _plain(value: Any) -> Any:
-    """As JSON can hold it."""
+    """A setting as JSON can hold it, such that it equals itself when read again."""
     value = value.item() if isinstance(value, np.generic) else value
     finite = isinstance(value, float) and np.isfinite(value)  # NaN would differ from itself
     return value if finite or value is None or isinstance(value, (bool, int, str)) else repr(value)

@@ -1,4 +1,4 @@
-"""One contestant on one fold: training with early stopping, probabilities, decisions."""
+"""One candidate on one fold: training with early stopping, probabilities, decisions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 
 from boost_imbalance import losses as constructors
-from boost_imbalance.comparison.contestants import Contestant
+from boost_imbalance.comparison.candidates import Candidate
 from boost_imbalance.comparison.problem import Part, Problem
 from boost_imbalance.losses.labels import Task
 
@@ -24,17 +24,17 @@ ROUNDS, PATIENCE = 1000, 30
 
 
 class Library(NamedTuple):
-    """One of the two, with a configuration in which rare classes do not make training diverge."""
+    """XGBoost or LightGBM, with a configuration in which rare classes do not make training diverge."""
 
     name: str
     built_in: str
     classifier: str
     defaults: dict[str, Any]
     rounds: str
-    """Attribute of a fitted model: its best round."""
+    """Name of the attribute in which a fitted model keeps its best round."""
 
     def classifier_of(self, own: bool) -> Any:
-        """The class of this package, or the library's."""
+        """The library's class of classifiers, or for ``own`` that of this package."""
         return getattr(
             importlib.import_module("boost_imbalance" if own else self.name), self.classifier if own else self.built_in
         )
@@ -63,7 +63,7 @@ LIBRARIES = {
 
 
 class Trained(NamedTuple):
-    """A model and how it came about."""
+    """A fitted model, its number of rounds and the seconds of its training."""
 
     model: Any
     rounds: int
@@ -71,38 +71,38 @@ class Trained(NamedTuple):
 
 
 class Predicted(NamedTuple):
-    """Of some rows, calibrated probabilities (n,), (n, classes) or (n, labels), and the codes of the contestant's rule."""
+    """Calibrated probabilities of rows, (n,), (n, classes) or (n, labels), and the codes of the candidate's rule."""
 
     probability: Array
     decided: Array
 
 
-def loss_of(contestant: Contestant, task: Task) -> Any:
+def loss_of(candidate: Candidate, task: Task) -> Any:
     """The loss to train; for several labels, which LightGBM does not know, our cross-entropy stands for the built-in."""
-    if contestant.loss is None and task is Task.MULTILABEL:
+    if candidate.loss is None and task is Task.MULTILABEL:
         return constructors.weighted_objective(weights=None)
-    return contestant.loss
+    return candidate.loss
 
 
 def train(
-    library: Library, contestant: Contestant, problem: Problem, fit: Part, stop: Part, params: dict[str, Any], seed: int
+    library: Library, candidate: Candidate, problem: Problem, fit: Part, stop: Part, params: dict[str, Any], seed: int
 ) -> Trained:
     """Fit on one part, and stop by log loss on another."""
     begun = time.perf_counter()
-    if contestant.train is not None:
-        model, rounds = contestant.train(fit, stop, seed)
+    if candidate.train is not None:
+        model, rounds = candidate.train(fit, stop, seed)
         return Trained(model, rounds, time.perf_counter() - begun)
     changes = {name.removeprefix("loss__"): value for name, value in params.items() if name.startswith("loss__")}
     params = {name: value for name, value in params.items() if not name.startswith("loss__")}
-    loss = loss_of(contestant, problem.task)
+    loss = loss_of(candidate, problem.task)
     if changes:
         loss = loss.replace(**changes)
     weight, stop_weight = None, None
-    if contestant.balance == "weights":
+    if candidate.balance == "weights":
         weight = compute_sample_weight("balanced", fit.label)
-    elif contestant.balance is not None:
-        fit = _resampled(fit, contestant.balance, seed)
-    if contestant.balance is not None:  # by the loss that it minimises
+    elif candidate.balance is not None:
+        fit = _resampled(fit, candidate.balance, seed)
+    if candidate.balance is not None:  # by the loss that it minimises
         stop_weight = compute_sample_weight("balanced", stop.label)
     params = {"n_estimators": ROUNDS, **params}
     options: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
@@ -129,7 +129,7 @@ def train(
     return Trained(model, best + 1 if library.name == "xgboost" else best, seconds)
 
 
-def predict(trained: Trained, contestant: Contestant, task: Task, X: Any) -> Predicted:
+def predict(trained: Trained, candidate: Candidate, task: Task, X: Any) -> Predicted:
     """Probabilities, and decisions as the loss makes them by itself: the largest raw score."""
     model = trained.model
     with warnings.catch_warnings():
@@ -137,21 +137,21 @@ def predict(trained: Trained, contestant: Contestant, task: Task, X: Any) -> Pre
         p = _array(model.predict_proba(X))
         if not (p.min() >= 0.0 and p.max() <= 1.0):
             raise ValueError(f"predict_proba gave numbers from {p.min()} to {p.max()}; probabilities are between 0 and 1.")
-        link = p if contestant.loss is None else _array(model.predict_proba(X, calibrated=False))
+        link = p if candidate.loss is None else _array(model.predict_proba(X, calibrated=False))
     if task is Task.BINARY:
         return Predicted(p[:, 1], (link[:, 1] > 0.5).astype(np.int64))
     return Predicted(p, (link > 0.5).astype(np.int64) if task is Task.MULTILABEL else link.argmax(axis=1))
 
 
 def _array(probability: Any) -> Array:
-    """Of several labels scikit-learn's own classifiers give a list, with both classes of each."""
+    """Probabilities as an array; for several labels scikit-learn's classifiers give a list, with both classes of each."""
     if isinstance(probability, list):
         return np.stack([np.asarray(one, dtype=np.float64)[:, 1] for one in probability], axis=1)
     return np.asarray(probability, dtype=np.float64)
 
 
 def _resampled(part: Part, how: str, seed: int) -> Part:
-    """Rows drawn until all classes have equally many."""
+    """A part with rows drawn at random until all classes have equally many."""
     from imblearn.over_sampling import RandomOverSampler
     from imblearn.under_sampling import RandomUnderSampler
 

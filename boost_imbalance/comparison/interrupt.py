@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """For as long as the block runs: a function that raises KeyboardInterrupt if Ctrl-C was pressed before."""
+    """A context that gives a function, which raises KeyboardInterrupt if Ctrl-C was pressed within the context."""
     pressed: list[int] = []
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

@@ -30,7 +30,7 @@ STOP_SIZE = 0.2
 
 
 class Part(NamedTuple):
-    """Some of the rows."""
+    """Features and labels of some of the rows."""
 
     X: Any
     label: Array
@@ -47,12 +47,12 @@ class Fold(NamedTuple):
 
     @property
     def train(self) -> Array:
-        """All that may be learnt from."""
+        """Rows of the fold that may be learnt from: those to fit on and those to stop on."""
         return np.concatenate([self.fit, self.stop])
 
     @property
     def seed(self) -> int:
-        """For what is drawn at random within the fold."""
+        """Seed for what is drawn at random within the fold."""
         return 1000 * self.repeat + self.number
 
 
@@ -64,15 +64,15 @@ class Problem:
     X: Any
     """A data frame, a CSR matrix or a 2-d array."""
     label: Array
-    """Codes, int64 of shape (n,); of a multi-label task float64 of shape (n, labels), where NaN is a missing label."""
+    """Codes, int64 of shape (n,); in a multi-label task float64 of shape (n, labels), where NaN is a missing label."""
     task: Task
     classes: list[Any]
-    """What the codes mean; of a binary task, the positive class last. The names of labels."""
+    """Classes by code, in a binary task the positive one last; in a multi-label task the names of the labels."""
     groups: Array | None = None
     preparation: tuple[str, ...] = ()
     """Lines of Python that bring the features into this form."""
     unlabelled: int = 0
-    """How many rows were left out."""
+    """How many rows were left out because they have no label."""
 
     @classmethod
     def of(cls, X: Any, y: Any, name: str = "data", pos_label: Any = None, groups: Any = None) -> Problem:
@@ -122,18 +122,18 @@ class Problem:
 
     @property
     def has_categories(self) -> bool:
-        """Whether a column of the data frame holds categories."""
+        """True if a column of the data frame holds categories."""
         return hasattr(self.X, "iloc") and any(str(kind) == "category" for kind in self.X.dtypes)
 
     @property
     def counts(self) -> Array:
-        """Rows of each class, or with 1 of each label."""
+        """Number of rows of each class, or with each label."""
         if self.task is Task.MULTILABEL:
             return np.asarray(np.nansum(self.label, axis=0).astype(np.int64))
         return np.bincount(self.label, minlength=self.columns)
 
     def part(self, rows: Array) -> Part:
-        """Those rows."""
+        """Features and labels of the given rows."""
         return Part(_safe_indexing(self.X, rows), self.label[rows])
 
     def folds(self, folds: int, repeats: int, seed: int) -> Iterator[Fold]:

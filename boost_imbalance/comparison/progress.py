@@ -19,7 +19,7 @@ class Progress:
             self.display.update(self.task, description=what)
 
     def advance(self) -> None:
-        """One more is done."""
+        """Move the bar on by one."""
         if self.display is not None:
             self.display.advance(self.task)
 

@@ -1,4 +1,4 @@
-"""Where the command line finds data: files, and sets that pip installs."""
+"""Data for the command line: files, and sets that pip installs."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def read(source: str, target: Sequence[str] = (), drop: Sequence[str] = ()) -> D
 
 
 def column(source: str, name: str) -> Any:
-    """One column of a file, such as the groups."""
+    """One column of a file, such as that of the groups."""
     data = read(source, [name])
     return data.y
 

@@ -10,29 +10,29 @@ from scipy.stats import t as student
 
 Array = npt.NDArray[Any]
 
-SMALLEST = 1e-6
+_ROUNDING = 1e-6
 """Differences below this are those of the last digits of float32."""
 
 
 class Difference(NamedTuple):
-    """To the baseline: the mean over folds, and the half width of its interval (NaN where it is not known)."""
+    """A difference to the baseline: its mean over folds, and the half width of its interval (NaN where it is not known)."""
 
     mean: float
     half: float
 
     @property
     def low(self) -> float:
-        """Where the interval begins."""
+        """Lower end of the interval."""
         return self.mean - self.half
 
     @property
     def high(self) -> float:
-        """Where the interval ends."""
+        """Upper end of the interval."""
         return self.mean + self.half
 
     def verdict(self, larger_is_better: bool) -> str:
         """``better``, ``worse``, or ``tie`` where the interval holds 0 or is not known, and below what is ever shown."""
-        if not abs(self.mean) > self.half or abs(self.mean) < SMALLEST:
+        if not abs(self.mean) > self.half or abs(self.mean) < _ROUNDING:
             return "tie"
         return "better" if (self.mean > 0) == larger_is_better else "worse"
 
@@ -42,7 +42,7 @@ def paired(values: Array, base: Array, test_share: float, confidence: float, com
 
     Trainings of one cross-validation share most of their rows, so their results vary less than those of independent
     samples would. The variance is corrected for it (Nadeau and Bengio, Inference for the generalization error, Machine
-    Learning 2003): ``(1 / J + n_test / n_train) s^2`` for J folds. With ``compared`` contestants in a column the intervals
+    Learning 2003): ``(1 / J + n_test / n_train) s^2`` for J folds. With ``compared`` candidates in a column the intervals
     hold together with at least this confidence (Bonferroni).
 
     Parameters

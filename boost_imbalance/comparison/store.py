@@ -50,11 +50,16 @@ class Store:
 
     @classmethod
     def read(cls, output: Any) -> Store:
-        """What a comparison has left in a folder."""
+        """The store that a comparison has left in a folder."""
         folder = pathlib.Path(output)
         if not (folder / _SETTINGS).exists():
             raise FileNotFoundError(f"{str(folder)!r} holds no comparison; give the folder that one was written to.")
         settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        if "candidates" not in settings:
+            raise ValueError(
+                f"{str(folder)!r} holds a comparison that an older version wrote; run it again with restart=True, or give "
+                f"another folder."
+            )
         with np.load(folder / _LABELS) as arrays:
             found = cls(settings, arrays["label"], folder)
         # Of two runs in one folder, both may have trained the same.
@@ -66,13 +71,13 @@ class Store:
                     found._keep(record, dict(arrays))
         return found
 
-    def has(self, library: str, contestant: str, repeat: int, fold: int) -> bool:
-        """Whether that was done already."""
-        key = (library, contestant, repeat, fold)
+    def has(self, library: str, candidate: str, repeat: int, fold: int) -> bool:
+        """True if a candidate was already measured on a fold, or tuned on all rows."""
+        key = (library, candidate, repeat, fold)
         return any(key == _key(record) for record in self.records)
 
     def add(self, record: dict[str, Any], prediction: dict[str, Array] | None) -> None:
-        """Keep one fold of one contestant; its predictions before its record, which says that they are whole."""
+        """Keep one fold of one candidate; its predictions before its record, which says that they are whole."""
         if prediction is not None:
             self._keep(record, prediction)
             if self.folder is not None:
@@ -82,9 +87,9 @@ class Store:
             with (self.folder / _RECORDS).open("a", encoding="utf-8") as lines:
                 lines.write(_line(record))
 
-    def out_of_fold(self, library: str, contestant: str) -> dict[str, Array]:
+    def out_of_fold(self, library: str, candidate: str) -> dict[str, Array]:
         """``rows``, ``probability`` and ``decided`` of the first repeat, by row number, from the folds that are done."""
-        parts = self.predictions.get((library, contestant), {})
+        parts = self.predictions.get((library, candidate), {})
         if not parts:
             return {"rows": np.empty(0, np.int64)}
         joined = {
@@ -94,7 +99,7 @@ class Store:
         return {name: values[order] for name, values in joined.items()}
 
     def _keep(self, record: dict[str, Any], prediction: dict[str, Array]) -> None:
-        self.predictions.setdefault((record["library"], record["contestant"]), {})[record["fold"]] = prediction
+        self.predictions.setdefault((record["library"], record["candidate"]), {})[record["fold"]] = prediction
 
     def _begin(self) -> None:
         assert self.folder is not None
@@ -108,14 +113,14 @@ class Store:
 
     def _path(self, record: dict[str, Any]) -> pathlib.Path:
         assert self.folder is not None
-        name = "".join(c if c.isalnum() else "-" for c in record["contestant"])
-        number = self.settings["contestants"].index(record["contestant"])
+        name = "".join(c if c.isalnum() else "-" for c in record["candidate"])
+        number = self.settings["candidates"].index(record["candidate"])
         repeat, fold = record["repeat"], record["fold"]
         return self.folder / _PREDICTIONS / f"{record['library']}-{number:02d}-{name[:40]}-{repeat}-{fold}.npz"
 
 
 def _key(record: dict[str, Any]) -> tuple[str, str, int, int]:
-    return record["library"], record["contestant"], record["repeat"], record["fold"]
+    return record["library"], record["candidate"], record["repeat"], record["fold"]
 
 
 def _line(record: dict[str, Any]) -> str:

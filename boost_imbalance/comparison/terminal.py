@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from boost_imbalance.comparison.contestants import BASELINE
-from boost_imbalance.comparison.measures import MEASURES, Measure
+from boost_imbalance.comparison.candidates import BASELINE
+from boost_imbalance.comparison.metrics import METRICS, Metric
+from boost_imbalance.comparison.results import Results
 from boost_imbalance.losses.labels import Task
-
-if TYPE_CHECKING:
-    from boost_imbalance.comparison.comparison import Comparison
 
 _FIRST, _CELL = 18, 17
 _STYLES = {"better": "bold green", "worse": "red", "tie": "dim"}
 
 
-def show(comparison: Comparison, console: Any) -> None:
+def show(results: Results, console: Any) -> None:
     """Print tables, what follows from them, and what failed."""
-    console.print(heading(comparison), highlight=False, markup=False)
-    for library in comparison.libraries:
-        for measures in _chunks(list(MEASURES.values()), max(1, (console.width - _FIRST) // _CELL)):
-            console.print(_table(comparison, library, measures))
-        for sentence in comparison.conclusion(library):
+    console.print(heading(results), highlight=False, markup=False)
+    for library in results.libraries:
+        for metrics in _chunks(list(METRICS.values()), max(1, (console.width - _FIRST) // _CELL)):
+            console.print(_table(results, library, metrics))
+        for sentence in results.conclusion(library):
             console.print(f"- {sentence}", highlight=False, markup=False)
         console.print()
-    for failed in comparison.errors:
+    for failed in results.errors:
         first = failed["error"].partition("\n")[0]
-        where = f"{failed['contestant']} failed in {failed['folds']} folds with {failed['library']}"
+        where = f"{failed['candidate']} failed in {failed['folds']} folds with {failed['library']}"
         console.print(f"{where}: {first}", style="red", highlight=False, markup=False)
-    confidence = f"{comparison.settings['confidence']:.0%}"
+    confidence = f"{results.settings['confidence']:.0%}"
     console.print(
         f"± is half the interval of the difference to {BASELINE}; those of a column hold together with {confidence} "
         f"confidence. Green is better, red worse, the rest a tie.",
@@ -39,51 +37,50 @@ def show(comparison: Comparison, console: Any) -> None:
     )
 
 
-def heading(comparison: Comparison) -> str:
+def heading(results: Results) -> str:
     """The data and the folds in a sentence."""
-    s = comparison.settings
-    if comparison.task is Task.BINARY:
+    s = results.settings
+    if results.task is Task.BINARY:
         classes = f"{s['counts'][1] / s['rows']:.2%} are {s['classes'][1]!r}"
-    elif comparison.task is Task.MULTICLASS:
+    elif results.task is Task.MULTICLASS:
         classes = f"{len(s['classes'])} classes, the rarest {min(s['counts']) / s['rows']:.2%}"
     else:
         classes = f"{len(s['classes'])} labels, the rarest {min(s['counts']) / s['rows']:.2%}"
-    tuned = f", tuned with {s['tune']} trials for {MEASURES[s['tune_for']].title}" if s["tune"] else ""
-    missing = "" if comparison.complete else f"; stopped after {len(comparison.records)} of {comparison.planned} results"
+    tuned = f", tuned with {s['tune']} trials for {METRICS[s['tune_for']].title}" if s["tune"] else ""
+    missing = "" if results.complete else f"; stopped after {len(results.records)} of {results.planned} results"
     folds = f"{s['repeats']} x {s['folds']} folds{tuned}{missing}"
     return f"{s['name']}: {s['rows']} rows, {s['features']} features, {classes}; {folds}"
 
 
-def _table(comparison: Comparison, library: str, measures: list[Measure]) -> Any:
+def _table(results: Results, library: str, metrics: list[Metric]) -> Any:
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(title=f"{library}, difference to {BASELINE}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
-    for measure in measures:
-        table.add_column(measure.title, justify="right", min_width=15, max_width=15)
-    for contestant in comparison.contestants:
-        cells = [_cell(comparison, contestant, measure, library) for measure in measures]
-        table.add_row(escape(contestant), *cells, end_section=contestant == _last_baseline(comparison))
+    for metric in metrics:
+        table.add_column(metric.title, justify="right", min_width=15, max_width=15)
+    for candidate in results.candidates:
+        cells = [_cell(results, candidate, metric, library) for metric in metrics]
+        table.add_row(escape(candidate), *cells, end_section=candidate == _last_baseline(results))
     return table
 
 
-def _cell(comparison: Comparison, contestant: str, measure: Measure, library: str) -> str:
-    mean = comparison.mean(contestant, measure.name, library)
-    if np.isnan(mean) or np.isnan(comparison.difference(contestant, measure.name, library).mean):
+def _cell(results: Results, candidate: str, metric: Metric, library: str) -> str:
+    mean = results.mean(candidate, metric.name, library)
+    difference, digits = results.difference(candidate, metric.name, library), metric.digits
+    if np.isnan(mean) or np.isnan(difference.mean):
         return "-"
-    digits = 2 if measure.name == "seconds" else 4
-    if contestant == BASELINE:
+    if candidate == BASELINE:
         return f"{mean:.{digits}f}"
-    difference = comparison.difference(contestant, measure.name, library)
-    style = _STYLES[difference.verdict(measure.larger_is_better)]
+    style = _STYLES[difference.verdict(metric.larger_is_better)]
     half = "" if np.isnan(difference.half) else f" ±{difference.half:.{digits}f}"
     return f"[{style}]{difference.mean:+.{digits}f}{half}[/]"
 
 
-def _last_baseline(comparison: Comparison) -> str:
-    return [name for name in comparison.contestants if name not in comparison.losses][-1]
+def _last_baseline(results: Results) -> str:
+    return [name for name in results.candidates if name not in results.losses][-1]
 
 
 def _chunks(values: list[Any], size: int) -> list[list[Any]]:

@@ -1,4 +1,4 @@
-"""An Optuna study for each contestant: its loss's own parameters and those of the trees, with the same budget for all."""
+"""An Optuna study for each candidate: its loss's own parameters and those of the trees, with the same budget for all."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.comparison import measures
-from boost_imbalance.comparison.contestants import Contestant
+from boost_imbalance.comparison import metrics
+from boost_imbalance.comparison.candidates import Candidate
 from boost_imbalance.comparison.fitting import Library, predict, train
 from boost_imbalance.comparison.problem import Problem
 
@@ -22,12 +22,12 @@ _STARTUP_TRIALS = 5
 
 def tuned(
     library: Library,
-    contestant: Contestant,
+    candidate: Candidate,
     problem: Problem,
     rows: Array,
     params: dict[str, Any],
     trials: int,
-    measure: str,
+    metric: str,
     seed: int,
 ) -> dict[str, Any]:
     """The best parameters for some rows, by cross-validation among them.
@@ -38,23 +38,23 @@ def tuned(
     """
     import optuna
 
-    larger = measures.MEASURES[measure].larger_is_better
+    larger = metrics.METRICS[metric].larger_is_better
     folds = list(problem.inner(rows, INNER_FOLDS, seed))
-    if contestant.loss is not None:
-        given = contestant.loss.parameters
-        space = {name: suggest for name, suggest in (contestant.space or {}).items() if _allows(suggest, given[name])}
-        contestant = replace(contestant, space=space)
+    if candidate.loss is not None:
+        given = candidate.loss.parameters
+        space = {name: suggest for name, suggest in (candidate.space or {}).items() if _allows(suggest, given[name])}
+        candidate = replace(candidate, space=space)
     fixed = {name: value for name, value in params.items() if library.defaults.get(name) != value}
 
     def objective(trial: Any) -> float:
         scores: list[float] = []
-        settings = {**params, **_suggested(trial, library, contestant), **fixed}
+        settings = {**params, **_suggested(trial, library, candidate), **fixed}
         trial.set_user_attr("settings", settings)
         for step, (fit, score) in enumerate(folds):
             part = problem.part(score)
-            trained = train(library, contestant, problem, problem.part(fit), part, settings, seed)
-            found = predict(trained, contestant, problem.task, part.X)
-            scores.append(measures.of_probabilities(problem.task, part.label, found.probability, 0.5)[measure])
+            trained = train(library, candidate, problem, problem.part(fit), part, settings, seed)
+            found = predict(trained, candidate, problem.task, part.X)
+            scores.append(metrics.of_probabilities(problem.task, part.label, found.probability, 0.5)[metric])
             if not np.isfinite(scores[-1]):  # a part without the positive class
                 scores.pop()
                 continue
@@ -71,7 +71,7 @@ def tuned(
             sampler=optuna.samplers.TPESampler(seed=seed),
             pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS),
         )
-        study.enqueue_trial(_usual(library, contestant))
+        study.enqueue_trial(_usual(library, candidate))
         study.optimize(objective, n_trials=trials)
     finally:
         optuna.logging.set_verbosity(before)
@@ -90,7 +90,7 @@ def _allows(suggest: Any, value: Any) -> bool:
     return True
 
 
-def _suggested(trial: Any, library: Library, contestant: Contestant) -> dict[str, Any]:
+def _suggested(trial: Any, library: Library, candidate: Candidate) -> dict[str, Any]:
     found = {
         "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.3, log=True),
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
@@ -104,17 +104,17 @@ def _suggested(trial: Any, library: Library, contestant: Contestant) -> dict[str
         found["num_leaves"] = trial.suggest_int("num_leaves", 4, 128, log=True)
         found["min_child_samples"] = trial.suggest_int("min_child_samples", 2, 100, log=True)
         found["subsample_freq"] = 1
-    for name, suggest in (contestant.space or {}).items():
+    for name, suggest in (candidate.space or {}).items():
         found[f"loss__{name}"] = suggest(trial, f"loss__{name}")
     return found
 
 
-def _usual(library: Library, contestant: Contestant) -> dict[str, Any]:
+def _usual(library: Library, candidate: Candidate) -> dict[str, Any]:
     usual = {"learning_rate": library.defaults["learning_rate"], "subsample": 1.0, "colsample_bytree": 1.0}
     if library.name == "xgboost":
         usual |= {"reg_lambda": 1.0, "max_depth": library.defaults["max_depth"], "min_child_weight": 1.0}
     else:
         usual |= {"reg_lambda": 1e-3, "num_leaves": library.defaults["num_leaves"], "min_child_samples": 20}
-    if contestant.loss is not None:
-        usual |= {f"loss__{name}": contestant.loss.parameters[name] for name in contestant.space or {}}
+    if candidate.loss is not None:
+        usual |= {f"loss__{name}": candidate.loss.parameters[name] for name in candidate.space or {}}
     return usual

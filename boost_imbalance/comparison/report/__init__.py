@@ -6,21 +6,20 @@ import base64
 import hashlib
 import importlib
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from boost_imbalance.comparison.comparison import Comparison
+from boost_imbalance.comparison.results import Results
 
 __all__ = ["html"]
 
 
-def html(comparison: Comparison) -> str:
+def html(results: Results) -> str:
     """A report to look at in a browser.
 
     Parameters
     ----------
-    comparison : Comparison
-        Complete or not.
+    results : Results
+        A :class:`~boost_imbalance.Comparison`, complete or not.
 
     Returns
     -------
@@ -61,7 +60,7 @@ def html(comparison: Comparison) -> str:
             style=Markup(_file("report.css")),
             script=Markup(script),
             script_hash=_hash(script.removeprefix("<script>").removesuffix("</script>")),
-            **content(comparison),
+            **content(results),
         )
     )
 
@@ -80,5 +79,5 @@ def _file(name: str) -> str:
 
 
 def _hash(script: str) -> str:
-    """By which a content security policy allows this script and no other."""
+    """The digest by which a content security policy allows this script and no other."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

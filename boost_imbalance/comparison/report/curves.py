@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,27 +11,25 @@ from markupsafe import Markup
 
 from boost_imbalance import losses as constructors
 from boost_imbalance import plots
-from boost_imbalance.comparison.contestants import BASELINE
+from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.report import figures
 from boost_imbalance.comparison.report.figures import Series
 from boost_imbalance.comparison.report.series import few, ranked, ranks_as_built_in, series
+from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
 from boost_imbalance.losses.labels import Task
-
-if TYPE_CHECKING:
-    from boost_imbalance.comparison.comparison import Comparison
 
 Array = npt.NDArray[Any]
 
 CLASSES = 3
-"""Of more than two classes, or of labels, this many have curves: the rarest."""
+"""How many classes or labels have curves, the rarest, where there are more than two."""
 
 _POINTS = 200
 _SPIKES = 0.05
-"""At a recall below this, precision is a matter of a few rows, and does not decide how high the axes are."""
+"""A recall below which precision is a matter of a few rows, and does not decide how high the axes are."""
 
 _RARE = 0.1
-"""Below this prevalence reliability is drawn in logarithmic axes: linear ones would hold all rows in a corner."""
+"""A prevalence below which reliability has logarithmic axes: linear ones would hold all rows in a corner."""
 
 _QUANTITIES = {
     "loss": ("Loss", "loss (nats)"),
@@ -53,17 +51,17 @@ class Judged(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """What a library's models predicted for rows that they had not seen."""
+    """Curves of what a library's models predicted for rows that they had not seen."""
 
     lines: list[Series]
     rows: int
     classes: list[Judged]
     chosen: str
-    """Which classes these are."""
+    """A sentence on which classes are drawn."""
 
 
 class LossFigure(NamedTuple):
-    """One quantity, for one kind of row."""
+    """A picture of one quantity of the losses, for one kind of row."""
 
     title: str
     row: str
@@ -71,7 +69,7 @@ class LossFigure(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """What the figures of one class are made of."""
+    """One class as its figures need it: its truths, the candidates' scores, and their lines."""
 
     key: str
     name: str
@@ -80,60 +78,60 @@ class _Shown(NamedTuple):
     lines: list[Series]
 
 
-def curves(comparison: Comparison, library: str) -> Curves | None:
-    """Precision-recall and reliability; None without predictions."""
-    names, rows, predicted = _predictions(comparison, library)
+def curves(results: Results, library: str) -> Curves | None:
+    """Precision-recall and reliability curves of one library; None without predictions."""
+    names, rows, predicted = _predictions(results, library)
     if not names:
         return None
-    lines = series(comparison, names, few(names, ranked(comparison, comparison.settings["tune_for"], library)))
+    lines = series(results, names, few(names, ranked(results, results.settings["tune_for"], library)))
     judged = []
-    for k in _rarest(comparison, rows):
-        target = _target(comparison, rows, k)
+    for k in _rarest(results, rows):
+        target = _target(results, rows, k)
         known = np.isfinite(target)
         scores = {name: (one if one.ndim == 1 else one[:, k])[known] for name, one in predicted.items()}
-        name = str(comparison.settings["classes"][k])
+        name = str(results.settings["classes"][k])
         judged.append(_judged(_Shown(f"{library}-{k}", name, target[known].astype(np.int64), scores, lines)))
-    return Curves(lines, len(rows), judged, _chosen(comparison, len(judged)))
+    return Curves(lines, len(rows), judged, _chosen(results, len(judged)))
 
 
-def _chosen(comparison: Comparison, drawn: int) -> str:
-    task, known = comparison.settings["task"], len(comparison.settings["classes"])
-    if task == Task.BINARY.value:
+def _chosen(results: Results, drawn: int) -> str:
+    task, known = results.task, len(results.settings["classes"])
+    if task is Task.BINARY:
         return ""
-    what = "labels" if task == Task.MULTILABEL.value else "classes"
+    what = "labels" if task is Task.MULTILABEL else "classes"
     which = f"all {known} {what}" if drawn == known else f"the {drawn} rarest of {known} {what}"
-    return f"Drawn are {which}{'' if task == Task.MULTILABEL.value else ', each against the rest'}."
+    return f"Drawn are {which}{'' if task is Task.MULTILABEL else ', each against the rest'}."
 
 
-def losses(comparison: Comparison) -> tuple[list[Series], list[LossFigure]]:
+def losses(results: Results) -> tuple[list[Series], list[LossFigure]]:
     """Loss, gradient and curvature of the losses that took part, beside cross-entropy."""
-    objectives = _objectives(comparison)
-    lines = series(comparison, list(objectives), list(objectives))
+    objectives = _objectives(results)
+    lines = series(results, list(objectives), list(objectives))
     found = []
-    for label, column, row in _kinds_of_rows(comparison):
+    for label, column, row in _kinds_of_rows(results):
         for quantity, (title, _) in _QUANTITIES.items():
             found.append(LossFigure(title, row, _loss(objectives, quantity, label, column, lines, row)))
     return lines, found
 
 
-def _kinds_of_rows(comparison: Comparison) -> list[tuple[int, int, str]]:
-    """Two, with their class, the column of the label in question, and what to call them."""
-    task, classes, counts = (comparison.settings[name] for name in ("task", "classes", "counts"))
-    if task == Task.BINARY.value:
+def _kinds_of_rows(results: Results) -> list[tuple[int, int, str]]:
+    """Two kinds of rows: their class, the column of the label in question, and what to call them."""
+    task, classes, counts = results.task, results.settings["classes"], results.settings["counts"]
+    if task is Task.BINARY:
         return [(k, 0, f"a row of class {classes[k]}") for k in (1, 0)]
     rare, common = int(np.argmin(counts)), int(np.argmax(counts))
-    if task == Task.MULTICLASS.value:
+    if task is Task.MULTICLASS:
         rarest = (rare, 0, f"a row of the rarest class, {classes[rare]}")
         return [rarest, (common, 0, f"a row of the most frequent class, {classes[common]}")]
     return [(1, rare, f"a row with the rarest label, {classes[rare]}"), (0, rare, f"a row without {classes[rare]}")]
 
 
-def _predictions(comparison: Comparison, library: str) -> tuple[list[str], Array, dict[str, Array]]:
-    """The contestants with probabilities, the rows that all of them have predicted, and these predictions."""
+def _predictions(results: Results, library: str) -> tuple[list[str], Array, dict[str, Array]]:
+    """The candidates with probabilities, the rows that all of them have predicted, and these predictions."""
     found = {}
-    for name in comparison.contestants:
+    for name in results.candidates:
         if not ranks_as_built_in(name):
-            one = comparison.out_of_fold(name, library)
+            one = results.out_of_fold(name, library)
             if len(one["rows"]) and np.isfinite(one["probability"]).all():
                 found[name] = one
     most = max((len(one["rows"]) for one in found.values()), default=0)
@@ -152,21 +150,21 @@ def _predictions(comparison: Comparison, library: str) -> tuple[list[str], Array
     return list(found), rows, predicted
 
 
-def _target(comparison: Comparison, rows: Array, k: int) -> Array:
-    """Of each row 1 or 0, or NaN if its label is missing."""
-    label = comparison.label[rows]
+def _target(results: Results, rows: Array, k: int) -> Array:
+    """Truths of one class or label: 1 or 0 for each row, NaN where the label is missing."""
+    label = results.label[rows]
     return label[:, k] if label.ndim == 2 else (label == k).astype(np.float64)
 
 
-def _rarest(comparison: Comparison, rows: Array) -> list[int]:
+def _rarest(results: Results, rows: Array) -> list[int]:
     """The classes to draw that have rows on both sides."""
-    if comparison.settings["task"] == Task.BINARY.value:
+    if results.task is Task.BINARY:
         wanted = [1]
     else:
-        wanted = np.argsort(comparison.settings["counts"], kind="stable").tolist()
+        wanted = np.argsort(results.settings["counts"], kind="stable").tolist()
     usable = []
     for k in wanted:
-        target = _target(comparison, rows, k)
+        target = _target(results, rows, k)
         if np.any(target == 1) and np.any(target == 0):
             usable.append(k)
         if len(usable) == CLASSES:
@@ -192,13 +190,13 @@ def _precision_recall(shown: _Shown) -> Markup:
 
 
 def _highest(artist: Any) -> float:
-    """Its largest precision, early spikes left aside."""
+    """The largest precision of a drawn curve, early spikes left aside."""
     recall, precision = (np.asarray(values) for values in artist.get_data())
     return float(precision[recall >= _SPIKES].max())
 
 
 def _thin(artist: Any) -> None:
-    """Leave the points whose recalls are evenly spread, which look the same."""
+    """Thin out a drawn curve to points whose recalls are evenly spread, which looks the same."""
     recall, precision = artist.get_data()
     if len(recall) <= _POINTS:
         return
@@ -223,18 +221,18 @@ def _reliability(shown: _Shown, scale: Any) -> Markup:
 
 
 def _plain(axis: Any) -> None:
-    """Powers of ten as numbers."""
+    """Label an axis with plain numbers instead of powers of ten."""
     from matplotlib import ticker
 
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axis.set_minor_formatter(ticker.NullFormatter())
 
 
-def _objectives(comparison: Comparison) -> dict[str, Any]:
+def _objectives(results: Results) -> dict[str, Any]:
     """The losses by name, with the class weights of these labels."""
     made = {BASELINE: constructors.weighted_objective(weights=None)}
-    made |= {name: portable.loss_from(state) for name, state in comparison.settings["losses"].items()}
-    label = comparison.label
+    made |= {name: portable.loss_from(state) for name, state in results.settings["losses"].items()}
+    label = results.label
     known = np.isfinite(label)
     weight = None if label.ndim == 1 else known.astype(np.float64)
     label = label if label.ndim == 1 else np.where(known, label, 0.0)

@@ -39,26 +39,26 @@ _LOOK = {
 
 
 class Series(NamedTuple):
-    """A contestant, as it looks in every figure."""
+    """A candidate, as it looks in every figure."""
 
     name: str
     number: int
-    """Among all contestants."""
+    """Number of the candidate among all."""
     css: str
-    """Its colour on the page."""
+    """Colour of the line on the page."""
     linestyle: str
     width: float
     shown: bool
-    """Until the reader chooses."""
+    """True if the line is drawn until the reader chooses others."""
 
     @property
     def key(self) -> str:
-        """The class of what belongs to it."""
+        """The class, on the page, of elements that belong to the candidate."""
         return f"s{self.number}"
 
     @property
     def color(self) -> str:
-        """What matplotlib is told, no other's: by it one knows what was drawn for whom."""
+        """The colour that matplotlib is told, no other candidate's: it tells what was drawn for whom."""
         return f"#fd{self.number:04x}"
 
 
@@ -80,11 +80,11 @@ def svg(drawn: Any, name: str, label: str, lines: Sequence[Series] = ()) -> Mark
     drawn : matplotlib.figure.Figure
         Within its :func:`figure` block.
     name : str
-        No other figure's of the page.
+        A name that no other figure of the page has.
     label : str
-        What it shows, for those who cannot see it.
+        Description of the figure, for those who cannot see it.
     lines : sequence of Series
-        What has one of their colours gets its line style and its class, and says its name under a pointer.
+        Candidates in it: what has one of their colours gets its line style and class, and says its name under a pointer.
     """
     known = {line.color: line for line in lines}
     for artist in _artists(drawn):
@@ -110,13 +110,13 @@ def svg(drawn: Any, name: str, label: str, lines: Sequence[Series] = ()) -> Mark
 
 
 def _artists(drawn: Any) -> list[Any]:
-    """What is drawn in its axes and in axes inside these, but for ticks, of which matplotlib would make a thousand."""
+    """Everything drawn in a figure's axes and in axes inside these, but for ticks, of which there would be a thousand."""
     axes = [one for ax in drawn.axes for one in (ax, *ax.child_axes)]
     return [artist for ax in axes for artist in (*ax.lines, *ax.patches, *ax.collections)]
 
 
 def _color_of(artist: Any) -> str | None:
-    """Of a line, an outline, or a collection of them."""
+    """The colour of a line, an outline, or a collection of them; None where it has none."""
     from matplotlib import colors
 
     found = getattr(artist, "get_color", None) or getattr(artist, "get_edgecolor", None)
@@ -133,7 +133,7 @@ def _belong(artist: Any, line: Series) -> None:
 
 
 def _own_ids(text: str, prefix: str) -> str:
-    """Identifiers that no other figure of the page has; those that nothing refers to are left out."""
+    """A picture with identifiers that no other of the page has; those that nothing refers to are left out."""
     used = set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', text))
     names = {name for pair in used for name in pair if name}
     text = re.sub(r' id="([^"]+)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in names else "", text)
@@ -141,7 +141,7 @@ def _own_ids(text: str, prefix: str) -> str:
 
 
 def _short(text: str) -> str:
-    """No more digits than can be seen, no fonts of matplotlib's, and no style, which would be the whole page's."""
+    """A picture with no more digits than can be seen, no fonts of matplotlib's, and no style for the whole page."""
     text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(\d\.\d\d)\d+", r"\1", tag[0]), text)
     text = re.sub(r" ?font-family: [^;\"]*;?", "", re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text))
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, flags=re.DOTALL)

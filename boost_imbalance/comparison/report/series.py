@@ -1,46 +1,42 @@
-"""How the contestants look in every figure, and which are shown at first."""
+"""How the candidates look in every figure, and which are shown at first."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from boost_imbalance.comparison.contestants import BASELINE, BASELINES
-from boost_imbalance.comparison.measures import MEASURES
+from boost_imbalance.comparison.candidates import BASELINE, BASELINES
+from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.report.figures import COLORS, Series
-
-if TYPE_CHECKING:
-    from boost_imbalance.comparison.comparison import Comparison
+from boost_imbalance.comparison.results import Results
 
 DASHES = {"-": "none", "--": "7 3", "-.": "7 3 2 3", ":": "2 3"}
 """Matplotlib's line styles, as the key draws them."""
 
 SHOWN = 4
-"""Contestants in a figure until a reader chooses others."""
+"""Candidates in a figure until a reader chooses others."""
 
 
-def series(comparison: Comparison, names: list[str], shown: list[str]) -> list[Series]:
-    """Of some contestants; their looks depend on all, so that they are the same everywhere.
+def series(results: Results, names: list[str], shown: list[str]) -> list[Series]:
+    """Lines of some candidates; their looks depend on all, so that they are the same everywhere.
 
     The built-in objective is broad, so that it can be seen below an equal line; others differ in colour and in dashes.
     """
-    losses = comparison.losses
-    baselines = [name for name in comparison.contestants if name not in losses and name != BASELINE]
+    losses = results.losses
+    baselines = [name for name in results.candidates if name not in losses and name != BASELINE]
     found = []
     for name in names:
         own = None if name == BASELINE else (losses if name in losses else baselines).index(name)
         css = "var(--ink)" if own is None else f"var(--line-{own % COLORS})"
         dash = 0 if own is None else own + own // COLORS + 2 * (name in baselines)
         style, width = list(DASHES)[dash % len(DASHES)], 3.2 if own is None else 1.8
-        found.append(Series(name, comparison.contestants.index(name), css, style, width, name in shown))
+        found.append(Series(name, results.candidates.index(name), css, style, width, name in shown))
     return found
 
 
-def ranked(comparison: Comparison, measure: str, library: str) -> list[str]:
-    """The contestants that were measured, the best first."""
-    means = {name: comparison.mean(name, measure, library) for name in comparison.contestants}
-    sign = -1.0 if MEASURES[measure].larger_is_better else 1.0
+def ranked(results: Results, metric: str, library: str) -> list[str]:
+    """The candidates that were measured, the best first."""
+    means = {name: results.mean(name, metric, library) for name in results.candidates}
+    sign = -1.0 if METRICS[metric].larger_is_better else 1.0
     return sorted((name for name, mean in means.items() if np.isfinite(mean)), key=lambda name: sign * means[name])
 
 
@@ -51,5 +47,5 @@ def few(names: list[str], best_first: list[str]) -> list[str]:
 
 
 def ranks_as_built_in(name: str) -> bool:
-    """Whether its probabilities are those of the built-in objective, and only its decisions differ."""
+    """True if a candidate has the built-in objective's probabilities, and only its decisions differ."""
     return name in BASELINES and BASELINES[name].thresholds is not None

@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.comparison.contestants import BASELINE
-from boost_imbalance.comparison.measures import MEASURES, Measure
+from boost_imbalance.comparison.candidates import BASELINE
+from boost_imbalance.comparison.metrics import METRICS, Metric
+from boost_imbalance.comparison.results import Results
 from boost_imbalance.losses.labels import Task
-
-if TYPE_CHECKING:
-    from boost_imbalance.comparison.comparison import Comparison
 
 Array = npt.NDArray[Any]
 
 FORESTS = ("average_precision", "log_loss", "macro_f1_tuned")
-_DIGITS = {"seconds": 2}
 _WIDEST = 3.0
 """Intervals that reach further than this many times the median reach are cut, or one outlier would hide the others."""
 
 CONFUSED, LISTED = 20, 60
-"""More classes than the first are not shown as confusions, more than the second not listed: the rarest are."""
+"""How many classes have confusions, and how many are listed, the rarest of more."""
 
 OTHERS = "all others"
 MINUS, UNKNOWN = "\N{MINUS SIGN}", "\N{EN DASH}"
 
 
 class Cell(NamedTuple):
-    """One measure of one contestant."""
+    """One metric of one candidate."""
 
-    measure: str
+    metric: str
     value: float
     mean: str
     difference: str
@@ -39,7 +36,7 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One contestant."""
+    """One candidate's row of the table."""
 
     name: str
     loss: bool
@@ -62,15 +59,15 @@ class Interval(NamedTuple):
 
 
 class Forest(NamedTuple):
-    """The differences of one measure."""
+    """The differences of one metric."""
 
-    measure: Measure
+    metric: Metric
     limit: str
     rows: list[Interval]
 
 
 class Share(NamedTuple):
-    """Rows of one kind among others."""
+    """A number of rows and its share of a total."""
 
     rows: int
     percent: float | None
@@ -78,78 +75,78 @@ class Share(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """What a contestant decided, by true class; or, of several labels, by label."""
+    """Confusions of one candidate by true class, or by label."""
 
-    contestant: str
+    candidate: str
     names: list[str]
     totals: list[int]
     rows: list[list[Share]]
 
 
 class Recalls(NamedTuple):
-    """Of each class or label, how much of it was found, by contestant."""
+    """Recalls of each class or label, by candidate."""
 
-    contestants: list[str]
+    candidates: list[str]
     rows: list[tuple[str, int, list[Share]]]
     left_out: int
 
 
 class Class(NamedTuple):
-    """A class or label."""
+    """A class or label, and how many rows it has."""
 
     name: str
     rows: int
     percent: float
 
 
-def number(value: float, measure: str) -> str:
-    """Four digits; a dash where there is none."""
-    return f"{value:.{_DIGITS.get(measure, 4)}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
+def number(value: float, metric: str) -> str:
+    """A value with the digits of its metric; a dash where there is none."""
+    return f"{value:.{METRICS[metric].digits}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
 
 
-def difference(comparison: Comparison, name: str, measure: str, library: str) -> tuple[str, str]:
-    """To the baseline, as text, and the verdict."""
-    found = comparison.difference(name, measure, library)
+def difference(results: Results, name: str, metric: str, library: str) -> tuple[str, str]:
+    """The difference to the baseline as text, and its verdict."""
+    found = results.difference(name, metric, library)
     if not np.isfinite(found.mean):
         return "", ""
-    amount = number(abs(found.mean), measure)
+    amount = number(abs(found.mean), metric)
     sign = "" if not float(amount) else "+" if found.mean > 0 else MINUS
-    half = f" ± {number(found.half, measure)}" if np.isfinite(found.half) else ""
-    verdict = found.verdict(MEASURES[measure].larger_is_better) if half else ""
+    half = f" ± {number(found.half, metric)}" if np.isfinite(found.half) else ""
+    verdict = found.verdict(METRICS[metric].larger_is_better) if half else ""
     return f"{sign}{amount}{half}", verdict
 
 
-def rows(comparison: Comparison, library: str) -> list[Row]:
-    """The table."""
+def rows(results: Results, library: str) -> list[Row]:
+    """Rows of the table of all metrics."""
     found = []
-    for name in comparison.contestants:
+    for name in results.candidates:
         cells = []
-        for measure in MEASURES:
-            mean = comparison.mean(name, measure, library)
-            text, verdict = ("", "") if name == BASELINE else difference(comparison, name, measure, library)
-            cells.append(Cell(measure, mean, number(mean, measure), text, verdict))
-        folds = sum((r["library"], r["contestant"]) == (library, name) for r in comparison.records)
-        found.append(Row(name, name in comparison.losses, folds, cells))
+        for metric in METRICS:
+            mean = results.mean(name, metric, library)
+            text, verdict = ("", "") if name == BASELINE else difference(results, name, metric, library)
+            cells.append(Cell(metric, mean, number(mean, metric), text, verdict))
+        folds = len(results.records_of(name, library))
+        found.append(Row(name, name in results.losses, folds, cells))
     return found
 
 
-def forests(comparison: Comparison, library: str) -> list[Forest]:
-    """Differences with their intervals, for the measures that say most."""
+def forests(results: Results, library: str) -> list[Forest]:
+    """Differences with their intervals, to draw, for the metrics that say most."""
     found = []
-    for measure in FORESTS:
-        names = [name for name in comparison.contestants if name != BASELINE]
-        differences = {name: comparison.difference(name, measure, library) for name in names}
+    for metric in FORESTS:
+        names = [name for name in results.candidates if name != BASELINE]
+        differences = {name: results.difference(name, metric, library) for name in names}
         reach = [abs(d.mean) + np.nan_to_num(d.half) for d in differences.values() if np.isfinite(d.mean)]
         if not reach:
             continue
         limit = float(min(max(reach), _WIDEST * np.median(reach))) or float(max(reach)) or 1.0
         drawn = []
         for name, d in differences.items():
-            text, verdict = difference(comparison, name, measure, library)
+            text, verdict = difference(results, name, metric, library)
             at, start, end = (_place(value, limit) for value in (d.mean, d.low, d.high))
             beyond = "right" if d.mean > limit else "left" if d.mean < -limit else ""
-            drawn.append(Interval(name, name in comparison.losses, text or UNKNOWN, verdict, at, start, end, beyond))
-        found.append(Forest(MEASURES[measure], f"{limit:.2g}", drawn))
+            drawn.append(Interval(name, name in results.losses, text or UNKNOWN, verdict, at, start, end, beyond))
+        found.append(Forest(METRICS[metric], f"{limit:.2g}", drawn))
     return found
 
 
@@ -157,30 +154,30 @@ def _place(value: float, limit: float) -> float | None:
     return round(50.0 + 50.0 * float(np.clip(value / limit, -1.0, 1.0)), 2) if np.isfinite(value) else None
 
 
-def classes(comparison: Comparison) -> list[Class]:
-    """The rarest first."""
-    s = comparison.settings
-    label = comparison.label
+def classes(results: Results) -> list[Class]:
+    """Classes or labels, the rarest first."""
+    s = results.settings
+    label = results.label
     known = np.isfinite(label).sum(axis=0) if label.ndim == 2 else np.full(len(s["classes"]), s["rows"])
-    order = np.argsort(s["counts"], kind="stable")
-    return [Class(str(s["classes"][k]), int(s["counts"][k]), 100.0 * s["counts"][k] / max(int(known[k]), 1)) for k in order]
+    names, order = _order(results)
+    return [Class(names[k], int(s["counts"][k]), 100.0 * s["counts"][k] / max(int(known[k]), 1)) for k in order]
 
 
-def decisions(comparison: Comparison, library: str) -> dict[str, tuple[Array, Array]]:
-    """By contestant the true and the decided codes, of rows that its models had not seen."""
+def decisions(results: Results, library: str) -> dict[str, tuple[Array, Array]]:
+    """True and decided codes by candidate, for rows that its models had not seen."""
     found = {}
-    for name in comparison.contestants:
-        one = comparison.out_of_fold(name, library)
+    for name in results.candidates:
+        one = results.out_of_fold(name, library)
         if len(one["rows"]):
-            found[name] = comparison.label[one["rows"]], one["decided"]
+            found[name] = results.label[one["rows"]], one["decided"]
     return found
 
 
-def matrix(comparison: Comparison, contestant: str, truth: Array, decided: Array) -> Matrix:
+def matrix(results: Results, candidate: str, truth: Array, decided: Array) -> Matrix:
     """Confusions: of classes true against decided, of labels one line each."""
-    names, order = _order(comparison)
-    if comparison.settings["task"] == Task.MULTILABEL.value:
-        return _by_label(contestant, names, order[:CONFUSED], truth, decided)
+    names, order = _order(results)
+    if results.task is Task.MULTILABEL:
+        return _by_label(candidate, names, order[:CONFUSED], truth, decided)
     if len(order) > CONFUSED + 1:
         order = order[:CONFUSED]
     else:
@@ -198,13 +195,13 @@ def matrix(comparison: Comparison, contestant: str, truth: Array, decided: Array
         [_share(count, total, i == j and parts[i] != rest.tolist()) for j, count in enumerate(line)]
         for i, (line, total) in enumerate(zip(table, totals, strict=True))
     ]
-    return Matrix(contestant, shown, totals.tolist(), shares)
+    return Matrix(candidate, shown, totals.tolist(), shares)
 
 
-def recalls(comparison: Comparison, decided: dict[str, tuple[Array, Array]]) -> Recalls:
-    """Of each class, the share of its rows that is found."""
-    names, order = _order(comparison)
-    several = comparison.settings["task"] == Task.MULTILABEL.value
+def recalls(results: Results, decided: dict[str, tuple[Array, Array]]) -> Recalls:
+    """Recalls by class: the share of its rows that each candidate found."""
+    names, order = _order(results)
+    several = results.task is Task.MULTILABEL
     lines = []
     for k in order[:LISTED]:
         shares = []
@@ -212,11 +209,11 @@ def recalls(comparison: Comparison, decided: dict[str, tuple[Array, Array]]) -> 
             own = truth[:, k] == 1 if several else truth == k
             hit = (found[:, k] == 1) & own if several else (found == k) & own
             shares.append(_share(hit.sum(), own.sum()))
-        lines.append((names[k], int(comparison.settings["counts"][k]), shares))
+        lines.append((names[k], int(results.settings["counts"][k]), shares))
     return Recalls(list(decided), lines, max(len(order) - LISTED, 0))
 
 
-def _by_label(contestant: str, names: list[str], order: Array, truth: Array, decided: Array) -> Matrix:
+def _by_label(candidate: str, names: list[str], order: Array, truth: Array, decided: Array) -> Matrix:
     lines, totals = [], []
     for k in order:
         t, d = truth[:, k], decided[:, k] == 1
@@ -230,12 +227,12 @@ def _by_label(contestant: str, names: list[str], order: Array, truth: Array, dec
             ]
         )
         totals.append(positives + negatives)
-    return Matrix(contestant, [names[k] for k in order], totals, lines)
+    return Matrix(candidate, [names[k] for k in order], totals, lines)
 
 
-def _order(comparison: Comparison) -> tuple[list[str], Array]:
-    """Names, and the rarest first."""
-    s = comparison.settings
+def _order(results: Results) -> tuple[list[str], Array]:
+    """Names of the classes or labels, and their numbers, the rarest first."""
+    s = results.settings
     return [str(one) for one in s["classes"]], np.argsort(s["counts"], kind="stable")
 
 

@@ -1,4 +1,4 @@
-"""What is measured on the test part of a fold."""
+"""Metrics of probabilities and of decisions on the test part of a fold."""
 
 from __future__ import annotations
 
@@ -20,38 +20,86 @@ from boost_imbalance.losses.labels import Task
 Array = npt.NDArray[Any]
 
 SMALLEST = 1e-6
-"""Below this a probability counts as this in the log loss: one model says 0 and is wrong once, and no mean is left."""
+"""The least that a probability counts as in the log loss; a single wrong 0 would leave no mean."""
 
 
 @dataclass(frozen=True)
-class Measure:
-    """One number of a fold."""
+class Metric:
+    """A number that each candidate gets on each fold: its name, title, direction and meaning."""
 
     name: str
     title: str
     larger_is_better: bool
     about: str
+    """A sentence; ``{precision}`` in it is the precision that a comparison asks for."""
+    digits: int = 4
+    """Digits after the decimal point, where the number is shown."""
 
 
-MEASURES = {
-    measure.name: measure
-    for measure in (
-        Measure("average_precision", "average precision", True, "of the positive class; mean over classes or labels"),
-        Measure("log_loss", "log loss", False, f"of the calibrated probabilities, none counted as less than {SMALLEST:g}"),
-        Measure("brier", "Brier score", False, "squared error of the calibrated probabilities; of classes, their sum"),
-        Measure("balanced_accuracy", "balanced accuracy", True, "mean recall of the classes; mean over labels"),
-        Measure("macro_f1", "macro F1", True, "mean F1 of the classes, or of the labels"),
-        Measure("mcc", "Matthews corr.", True, "Matthews correlation; mean over labels"),
-        Measure("balanced_accuracy_tuned", "balanced acc., tuned", True, "with thresholds tuned for it on held-out rows"),
-        Measure("macro_f1_tuned", "macro F1, tuned", True, "with thresholds tuned for F1 on held-out rows"),
-        Measure("recall_at_precision", "recall at precision", True, "largest recall whose precision is at least as asked"),
-        Measure("seconds", "seconds", False, "of one fit, early stopping included"),
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "average_precision",
+            "average precision",
+            True,
+            "How far the rows of a class are ranked before others: the area under its precision-recall curve.",
+        ),
+        Metric(
+            "log_loss",
+            "log loss",
+            False,
+            f"How surprising the truth was given the calibrated probabilities, none counted as less than {SMALLEST:g}.",
+        ),
+        Metric(
+            "brier",
+            "Brier score",
+            False,
+            "The mean squared distance of the calibrated probabilities from what happened.",
+        ),
+        Metric(
+            "balanced_accuracy",
+            "balanced accuracy",
+            True,
+            "The mean recall of the classes, each decided by the candidate's own rule.",
+        ),
+        Metric(
+            "macro_f1",
+            "macro F1",
+            True,
+            "The mean F1 of the classes (harmonic mean of precision and recall), decided by the candidate's own rule.",
+        ),
+        Metric(
+            "mcc",
+            "Matthews corr.",
+            True,
+            "The correlation of what was decided, by the candidate's own rule, with what was true.",
+        ),
+        Metric(
+            "balanced_accuracy_tuned",
+            "balanced acc., tuned",
+            True,
+            "Balanced accuracy with thresholds that were tuned for it on held-out training rows.",
+        ),
+        Metric(
+            "macro_f1_tuned",
+            "macro F1, tuned",
+            True,
+            "Macro F1 with thresholds that were tuned for F1 on held-out training rows.",
+        ),
+        Metric(
+            "recall_at_precision",
+            "recall at precision",
+            True,
+            "The largest recall at which precision is at least {precision}.",
+        ),
+        Metric("seconds", "seconds", False, "How long one training took, early stopping included.", digits=2),
     )
 }
 
 
 def of_probabilities(task: Task, label: Array, probability: Array, precision: float) -> dict[str, float]:
-    """Measures that need no decision.
+    """Metrics that need no decision.
 
     ``label`` are codes (n,), or (n, labels) with NaN for missing ones; ``probability`` has shape (n,), (n, classes) or
     (n, labels).
@@ -74,7 +122,7 @@ def of_probabilities(task: Task, label: Array, probability: Array, precision: fl
 
 
 def of_decisions(task: Task, label: Array, decided: Array) -> dict[str, float]:
-    """Measures of predicted codes, of the same shape as the labels."""
+    """Metrics of predicted codes, of the same shape as the labels."""
     if task is not Task.MULTILABEL:
         known = list(np.unique(label))
         return {
@@ -95,7 +143,7 @@ def of_decisions(task: Task, label: Array, decided: Array) -> dict[str, float]:
 
 
 def _columns(task: Task, label: Array, probability: Array) -> tuple[Array, Array]:
-    """Of each row and class or label whether it holds, and how probable it was said to be."""
+    """Truths and probabilities as two matrices, with a column for each class or label."""
     p = np.asarray(probability, dtype=np.float64).reshape(len(label), -1)
     if task is Task.MULTICLASS:
         return np.eye(p.shape[1])[label], p
@@ -108,5 +156,5 @@ def _recall_at(precision: float, truth: Array, p: Array) -> float:
 
 
 def _mean(values: list[float]) -> float:
-    """NaN where no class or label could be measured."""
+    """The mean over classes or labels; NaN where none could be measured."""
     return float(np.mean(values)) if values else float("nan")

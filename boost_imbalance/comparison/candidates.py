@@ -1,4 +1,4 @@
-"""Who takes part: the library as it is, what people do about imbalance with it, and the losses of this package."""
+"""Candidates: the library as it is, what people do about imbalance with it, and the losses of this package."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
 
 Suggest = Callable[[Any, str], Any]
-"""Of an Optuna trial and a parameter's name there, a value."""
+"""A function of an Optuna trial and a parameter's name there that suggests the parameter's value."""
 
 Train = Callable[[Any, Any, int], tuple[Any, int]]
-"""From a part to fit on, one to stop on and a seed, a model with ``predict_proba`` and its number of rounds."""
+"""A function of a part to fit on, one to stop on and a seed; it returns a model with ``predict_proba`` and its rounds."""
 
 BASELINE = "built-in"
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Candidate:
     """A way to train on imbalanced data."""
 
     name: str
     about: str
     loss: Objective | None = None
-    """None: the library's own classifier."""
+    """The loss to train; None for the library's own classifier."""
     balance: str | None = None
-    """Of a baseline: ``weights``, ``over`` or ``under``, by which the classes become equal."""
+    """How a baseline makes the classes equal: ``weights``, ``over`` or ``under``."""
     thresholds: str | None = None
-    """Of a baseline: the rule of decision that is tuned on the rows to stop on."""
+    """The rule of decision whose thresholds a baseline tunes on the rows to stop on."""
     space: Mapping[str, Suggest] | None = None
-    """What a study may choose for the loss."""
+    """Parameters of the loss that a study may choose, each with how it is suggested."""
     train: Train | None = None
-    """Of a model that is neither: how it is trained."""
+    """How a model is trained that is neither a baseline nor a loss."""
 
     @property
     def source(self) -> str:
-        """Whose fits it decides upon."""
+        """Name of the candidate whose fits this one decides upon: its own, unless it only moves thresholds."""
         return BASELINE if self.thresholds else self.name
 
 
 BASELINES = {
-    contestant.name: contestant
-    for contestant in (
-        Contestant(BASELINE, "the library's own objective"),
-        Contestant("tuned threshold", "built-in, with thresholds tuned for F1", thresholds="f1"),
-        Contestant("class weights", "built-in, classes weighted to equal shares", balance="weights"),
-        Contestant("over-sampling", "built-in, rows of rare classes repeated at random", balance="over"),
-        Contestant("under-sampling", "built-in, rows of frequent classes left out at random", balance="under"),
+    candidate.name: candidate
+    for candidate in (
+        Candidate(BASELINE, "the library's own objective"),
+        Candidate("tuned threshold", "built-in, with thresholds tuned for F1", thresholds="f1"),
+        Candidate("class weights", "built-in, classes weighted to equal shares", balance="weights"),
+        Candidate("over-sampling", "built-in, rows of rare classes repeated at random", balance="over"),
+        Candidate("under-sampling", "built-in, rows of frequent classes left out at random", balance="under"),
     )
 }
 
@@ -93,9 +93,9 @@ _CHOICES: dict[str, tuple[Callable[[], Objective], str, dict[str, Suggest]]] = {
 """The losses by name: constructor, what it does, and what a study may choose."""
 
 
-def losses() -> dict[str, Contestant]:
+def losses() -> dict[str, Candidate]:
     """The losses of this package at their defaults."""
-    return {name: Contestant(name, about, make(), space=space) for name, (make, about, space) in _CHOICES.items()}
+    return {name: Candidate(name, about, make(), space=space) for name, (make, about, space) in _CHOICES.items()}
 
 
 def chosen(
@@ -103,7 +103,7 @@ def chosen(
     wanted_losses: Any = None,
     wanted_baselines: Iterable[str] | None = None,
     others: Mapping[str, Any] | None = None,
-) -> list[Contestant]:
+) -> list[Candidate]:
     """The baselines, then models of the user's own, then the losses; None: all that fit the task."""
     baselines = [c for c in BASELINES.values() if c.balance is None or task is not Task.MULTILABEL]
     if wanted_baselines is not None:
@@ -111,19 +111,19 @@ def chosen(
         for name in names:
             if BASELINES[name] not in baselines:
                 raise ValueError(f"baselines holds {name!r}, which no {task.value} task has; leave it out.")
-        baselines = [contestant for contestant in baselines if contestant.name in (BASELINE, *names)]
+        baselines = [candidate for candidate in baselines if candidate.name in (BASELINE, *names)]
     found = baselines + [_other(name, model) for name, model in (others or {}).items()] + _losses(wanted_losses)
-    names = [contestant.name for contestant in found]
+    names = [candidate.name for candidate in found]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"losses and others hold two contestants named {name!r}; give one of them another name.")
+            raise ValueError(f"losses and others hold two candidates named {name!r}; give one of them another name.")
     return found
 
 
-def _other(name: str, model: Any) -> Contestant:
+def _other(name: str, model: Any) -> Candidate:
     if name in BASELINES or name in _CHOICES:
-        raise ValueError(f"others names a model {name!r}, as a contestant is called; give it another name.")
-    if isinstance(model, Contestant):
+        raise ValueError(f"others names a model {name!r}, as a candidate is called; give it another name.")
+    if isinstance(model, Candidate):
         return model
     for method in ("fit", "predict_proba", "get_params"):
         if not hasattr(model, method):
@@ -133,10 +133,10 @@ def _other(name: str, model: Any) -> Contestant:
         return clone(model).fit(fit.X, fit.label), 0
 
     # Without addresses in memory, by which the next run would be another comparison.
-    return Contestant(name, re.sub(" at 0x[0-9a-fA-F]+", "", " ".join(repr(model).split())), train=train)
+    return Candidate(name, re.sub(" at 0x[0-9a-fA-F]+", "", " ".join(repr(model).split())), train=train)
 
 
-def _losses(wanted: Any) -> list[Contestant]:
+def _losses(wanted: Any) -> list[Candidate]:
     known = losses()
     if wanted is None:
         return list(known.values())
@@ -158,7 +158,7 @@ def _losses(wanted: Any) -> list[Contestant]:
         if name in BASELINES:
             raise ValueError(f"losses names one {name!r}, as a baseline is called; give it another name.")
         space = next((c.space for c in known.values() if c.loss and c.loss.constructor_name == loss.constructor_name), {})
-        found.append(Contestant(str(name), repr(loss), loss.replace(), space=space))
+        found.append(Candidate(str(name), repr(loss), loss.replace(), space=space))
     return found
 
 
