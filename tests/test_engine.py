@@ -30,11 +30,12 @@ def test_pickle_gives_the_same_loss(any_data, any_constructor):
     objective = any_constructor()
     margin = np.random.default_rng(0).normal(size=any_data.posterior.shape)
     before = pickle.loads(pickle.dumps(objective))
-    objective.fit(any_data.y)
+    objective = objective.fit(any_data.y)
     after = pickle.loads(pickle.dumps(objective))
     assert repr(before) == repr(after) == repr(objective)
-    before.fit(any_data.y)
+    before = before.fit(any_data.y)
     for other in (before, after):
+        assert other == objective
         assert other is not objective
         np.testing.assert_array_equal(other.loss(margin, any_data.y), objective.loss(margin, any_data.y))
         np.testing.assert_array_equal(other.probability(margin), objective.probability(margin))
@@ -47,6 +48,7 @@ def test_pickle_after_a_training_knows_the_probability(any_data):
     objective = bi.weighted_objective("balanced")
     margin = np.random.default_rng(0).normal(size=any_data.posterior.shape)
     objective(any_data.y, margin)
+    objective.xgboost_params(any_data.y)  # what a copy in another process is told
     again = pickle.loads(pickle.dumps(objective))
     np.testing.assert_array_equal(again.probability(margin), objective.probability(margin))
     metric = pickle.loads(pickle.dumps(objective.metric))
@@ -63,10 +65,12 @@ def test_metrics_pickle(metric):
     assert again.value([0.1, -0.2, 0.3], [0, 0, 1]) == metric.value([0.1, -0.2, 0.3], [0, 0, 1])
 
 
-def test_deepcopy_is_the_object(any_constructor):
+def test_deepcopy_is_an_equal_object_of_its_own(any_constructor):
     objective = any_constructor()
-    assert copy.deepcopy(objective) is objective
-    assert copy.deepcopy([objective])[0] is objective
+    for other in (copy.deepcopy(objective), copy.deepcopy([objective])[0], copy.copy(objective)):
+        assert other == objective
+        assert hash(other) == hash(objective)
+        assert other is not objective
 
 
 @pytest.mark.parametrize(
@@ -253,11 +257,11 @@ def test_number_of_threads_does_not_change_the_numbers(task):
 def test_parts_cover_every_row_once(rows, n_threads):
     seen, lock = [], threading.Lock()
 
-    def part(index, start, stop):
+    def kernel(start, stop, index):
         with lock:
             seen.append((index, start, stop))
 
-    run_parts(part, rows, part_count(rows, n_threads, 10), n_threads)
+    run_parts(kernel, (), (), range(part_count(rows, n_threads, 10)), rows, n_threads)
     seen.sort()
     assert [index for index, _, _ in seen] == list(range(len(seen)))
     assert len(seen) <= 8 * n_threads
@@ -271,14 +275,14 @@ def test_parts_cover_every_row_once(rows, n_threads):
 def test_an_error_in_any_part_reaches_the_caller(failing):
     finished = []
 
-    def part(index, start, stop):
+    def kernel(start, stop, index):
         time.sleep(0.01 * index)
         if index == failing:
             raise KeyError(index)
         finished.append(index)
 
     with pytest.raises(KeyError):
-        run_parts(part, 300, 3, 3)
+        run_parts(kernel, (), (), range(3), 300, 3)
     assert sorted(finished) == [index for index in range(3) if index != failing]  # nobody writes after the call is over
 
 

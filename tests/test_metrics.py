@@ -130,10 +130,11 @@ def test_f1(case, average, threshold):
 
 
 def calibrated(objective, case):
-    objective.fit(case.label, n_classes=4 if case.task == "multiclass" else None)
-    probability = objective.probability(case.margin)
+    """The objective for a case's labels, and the probabilities of its margins."""
+    fitted = objective.fit(case.label, n_classes=4 if case.task == "multiclass" else None)
+    probability = fitted.probability(case.margin)
     assert probability.shape == case.margin.shape
-    return probability
+    return fitted, probability
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,8 @@ def calibrated(objective, case):
 )
 def test_log_loss_of_calibrated_probabilities(case, make):
     objective = make()
-    probability = calibrated(objective, case).astype(np.float64)
+    objective, probability = calibrated(objective, case)
+    probability = probability.astype(np.float64)
     value = metrics.log_loss(objective).value(case.margin, case.label, case.weight)
     if case.task == "multilabel":
         pairs = [(case.label[:, k], probability[:, k]) for k in range(3)]
@@ -160,8 +162,7 @@ def test_log_loss_of_calibrated_probabilities(case, make):
 
 
 def test_log_loss_of_cross_entropy_is_its_loss(case):
-    objective = bi.weighted_objective(None)
-    objective.fit(case.label)
+    objective = bi.weighted_objective(None).fit(case.label)
     value = metrics.log_loss(objective).value(case.margin, case.label, case.weight)
     assert value == pytest.approx(objective.mean_loss(case.margin, case.label, case.weight), rel=1e-5)
 
@@ -179,7 +180,7 @@ def test_log_loss_of_confident_mistakes_does_not_depend_on_the_format(margin, dt
 @pytest.mark.parametrize("threshold", [0.5, 0.3])
 def test_decisions_by_calibrated_probability(case, metric, threshold):
     objective = bi.weighted_objective("balanced", gamma=1.0)
-    probability = calibrated(objective, case)
+    objective, probability = calibrated(objective, case)
     score = {
         "balanced_accuracy": sk.balanced_accuracy_score,
         "matthews_correlation": sk.matthews_corrcoef,
@@ -201,8 +202,7 @@ def test_decisions_by_calibrated_probability(case, metric, threshold):
 
 
 def test_objective_metric_is_the_weighted_mean_of_its_loss(case, any_constructor):
-    objective = any_constructor()
-    objective.fit(case.label)
+    objective = any_constructor().fit(case.label)
     loss = objective.loss(case.margin, case.label).astype(np.float64)
     per_row = loss.mean(axis=1) if case.task == "multilabel" else loss
     expected = np.average(per_row, weights=case.weight)

@@ -88,7 +88,7 @@ def misses(
 ) -> Array:
     """Summed weight of misclassified rows: per class (1, classes) for a softmax, of label 0 and 1 (2, columns) else."""
     template = loops.softmax_misses if softmax else loops.sigmoid_misses
-    arrays = [_strided(array) for array in (margin, label, _NO_WEIGHT if weight is None else weight)]
+    arrays = _strided((margin, label, _NO_WEIGHT if weight is None else weight), read_only=3)
     coefficients = np.ascontiguousarray(coefficients)
     kernel = _misses_kernel(template, tuple(array.values.dtype for array in arrays), coefficients.dtype, weight is not None)
     count = part_count(margin.shape[0], n_threads, _SMALLEST_PART)
@@ -135,10 +135,10 @@ def _run(
     weight = _NO_WEIGHT if weight is None else weight
     formats = margin.dtype, label.dtype, weight.dtype, coefficients.dtype, first_out.dtype
     kernel = _kernel(name, program, variant, formats)
-    inputs = _strided(margin), _strided(label), _strided(weight), np.ascontiguousarray(coefficients)
+    *inputs, first, second = _strided((margin, label, weight, *out), read_only=3)
     count = part_count(rows, n_threads, max(1, _SMALLEST_PART // columns))
     checks = np.zeros((count, 3, columns))
-    run_parts(kernel, inputs, (_strided(first_out, True), _strided(out[1], True)), checks, rows, n_threads)
+    run_parts(kernel, (*inputs, np.ascontiguousarray(coefficients)), (first, second), checks, rows, n_threads)
     if count == 1:
         return Checks(checks[0, 0], checks[0, 1], int(checks[0, 2, 0]))
     wrong = np.bitwise_or.reduce(checks[:, 2, 0].astype(np.int64))
@@ -192,13 +192,15 @@ def _table_type(kind: Any) -> Any:
     return numba.types.Array(numba.from_dtype(kind), 2, "C", readonly=True)
 
 
-def _strided(array: Array, written: bool = False) -> Strided:
-    """The array flat, copied where its memory has gaps, with strides in elements; 0 for a column that is not there."""
-    flags = array.flags
-    if not flags.c_contiguous and not flags.f_contiguous:
-        array = np.ascontiguousarray(array)
-    values = array.reshape(-1, order="A")
-    if not written:
-        values.flags.writeable = False  # numba takes a tuple of arrays by their exact type
-    strides, size = array.strides, array.itemsize
-    return Strided(values, strides[0] // size, strides[1] // size if len(strides) > 1 else 0)
+def _strided(arrays: tuple[Array, ...], read_only: int) -> list[Strided]:
+    """The arrays flat, copied where their memory has gaps, with strides in elements; 0 for a column that is not there."""
+    found = []
+    for i, array in enumerate(arrays):
+        if not array.flags.c_contiguous and not array.flags.f_contiguous:
+            array = np.ascontiguousarray(array)
+        values = array.reshape(-1, order="A")
+        if i < read_only:
+            values.flags.writeable = False  # numba takes a tuple of arrays by their exact type
+        strides, size = array.strides, array.itemsize
+        found.append(Strided(values, strides[0] // size, strides[1] // size if len(strides) > 1 else 0))
+    return found

@@ -80,45 +80,46 @@ class XGBoost:
 class _Reference:
     """Memory of a DMatrix, on the host or on a GPU; valid until its labels are changed, so for one call of an objective."""
 
-    def __init__(self, data: Any, interface: dict[str, Any]) -> None:
-        self._data = data
-        on_device = "stream" in interface
-        setattr(self, "__cuda_array_interface__" if on_device else "__array_interface__", interface)
-
 
 def label_of(data: Any) -> Any:
     """The labels of a DMatrix, read where XGBoost keeps them, or any other data set's ``get_label()``.
 
     ``DMatrix.get_label()`` makes a copy, which takes longer than the loss; this goes through the same C function.
     """
-    reference = _reference(data, "label")
+    reference = _reference(data, b"label")
     return data.get_label() if reference is None else reference
 
 
 def weight_of(data: Any) -> Any:
-    """The sample weights, in the same way."""
-    reference = _reference(data, "weight")
-    return data.get_weight() if reference is None else reference
+    """The sample weights, in the same way; None for equal ones."""
+    reference = _reference(data, b"weight")
+    weight = data.get_weight() if reference is None else reference
+    return None if isinstance(weight, np.ndarray) and weight.size == 0 else weight
 
 
-def _reference(data: Any, field: str) -> Any:
-    xgboost = sys.modules.get("xgboost")
-    if xgboost is None or not isinstance(data, xgboost.DMatrix):
+def _reference(data: Any, field: bytes) -> Any:
+    module = sys.modules.get("xgboost")
+    if module is None or not isinstance(data, module.DMatrix):
         return None
     text = ctypes.c_char_p()
     try:
-        failed = xgboost.core._LIB.XGDMatrixGetInfoRef(data.handle, field.encode(), ctypes.byref(text))
+        failed = module.core._LIB.XGDMatrixGetInfoRef(data.handle, field, ctypes.byref(text))
     except (AttributeError, ctypes.ArgumentError):
         failed = True
     if failed or not text.value:
         return None
-    found = json.loads(text.value)
-    interface = found | {key: tuple(found[key]) for key in ("data", "shape", "strides") if found.get(key) is not None}
+    interface = json.loads(text.value)
+    for key in ("data", "shape", "strides"):
+        if interface.get(key) is not None:
+            interface[key] = tuple(interface[key])
     if 0 in interface["shape"]:
         return np.empty(0, np.float32)
-    reference = _Reference(data, interface)
+    reference: Any = _Reference()
+    reference.owner = data
     if "stream" not in interface:
+        reference.__array_interface__ = interface
         return np.asarray(reference)
+    reference.__cuda_array_interface__ = interface
     return reference if arrays.is_usable() else None
 
 

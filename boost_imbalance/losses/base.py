@@ -645,11 +645,13 @@ class Loss:
         if hasattr(second, "get_label"):
             margin, data = first, second
             library = library or protocol.library_of(data)
-            label, sample_weight = protocol.label_and_weight(data)
+            label, sample_weight = protocol.label_and_weight(data) if library is None else library.label_and_weight(data)
             owner = data if owner is None else owner
         else:
             label, margin = first, second
         device = None if library is None or call is None else library.device(call.booster)
+        if device is None and type(margin) is type(label) is np.ndarray and self.device != "cuda":
+            return self._round(margin, label, sample_weight, library, owner, gpu=False)
         gpu = backend.use_gpu(self.device, margin, label, on_device=device is not None)
         if gpu and device is not None:
             with arrays.on_gpu(device):
@@ -662,10 +664,13 @@ class Loss:
     def _round(
         self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool
     ) -> tuple[Array, Array]:
-        m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
-        w = labels.as_weight(sample_weight, y, gpu)
         memory = self._memory
         training = None if owner is None else memory.trainings.get(owner)
+        if training is not None and training.library is library and training.knows(margin, label, sample_weight):
+            m, y, w = margin, label, sample_weight
+        else:
+            m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
+            w = labels.as_weight(sample_weight, y, gpu)
         if training is None or training.library is not library or not training.suits(m, y):
             labels.check_margin(arrays.to_host(m))
             task = labels.task_of(m, y, None if self.counts is None else self.counts.task)

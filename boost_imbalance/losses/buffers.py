@@ -30,15 +30,16 @@ class Buffers(threading.local):
 
     def take(self, shape: tuple[int, ...], order: str) -> tuple[Array, Array]:
         """Two float32 arrays of ``shape``, in C or F order, with arbitrary contents."""
-        size = int(np.prod(shape))
-        idle = [references <= _FROM_THE_POOL_ALONE for references in _references(self.pool)]
-        for i, base in enumerate(self.pool):
-            if idle[i] and size <= base.shape[1] <= 2 * size:
+        size = shape[0] * shape[1] if len(shape) == 2 else shape[0]
+        pool, references = self.pool, sys.getrefcount
+        for i in range(len(pool)):
+            if size <= pool[i].shape[1] <= 2 * size and references(pool[i]) <= _FROM_THE_POOL_ALONE:
+                base = pool[i]
                 break
         else:
-            self.pool = [base for i, base in enumerate(self.pool) if not idle[i]][-(_KEPT - 1) :]
+            held = [pool[i] for i in range(len(pool)) if references(pool[i]) > _FROM_THE_POOL_ALONE]
             base = np.empty((2, size), np.float32)
-            self.pool.append(base)
+            self.pool = [*held[-(_KEPT - 1) :], base]
         first, second = base[0, :size], base[1, :size]
         if order == "F":
             return first.reshape(shape[::-1]).T, second.reshape(shape[::-1]).T

@@ -54,7 +54,7 @@ class FittedLoss:
         """Sigmoid or softmax."""
         return link_of(self.counts.task)
 
-    @property
+    @functools.cached_property
     def softmax(self) -> bool:
         """Whether the link is a softmax; else a sigmoid per column."""
         return self.link.is_softmax

@@ -34,6 +34,8 @@ class Training:
         self.device_buffers: dict[int, DeviceBuffers] = {}
         self.copies = Copies()
         self.moving: Array | None = None
+        self.n_threads = loss.threads
+        self._formats: Any = None
         self._task, self._columns = task, columns
         self._bind(label, weight)
 
@@ -73,6 +75,13 @@ class Training:
         gpu = backend.use_gpu(self.loss.device, margin, self.label)
         return self.round(labels.as_margin(margin, gpu), self.label, self.weight, gpu)
 
+    def knows(self, margin: Any, label: Any, weight: Any) -> bool:
+        """Whether these arrays are of the kind of the last round's, which have been checked."""
+        return self._formats == (
+            type(margin), margin.shape, margin.dtype, type(label), label.shape, label.dtype, type(weight),
+            None if weight is None else (weight.shape, weight.dtype),
+        )  # fmt: skip
+
     def suits(self, margin: Array, label: Array) -> bool:
         """Whether these could be a round of this training."""
         columns = margin.shape[1] if margin.ndim == 2 else 1
@@ -89,10 +98,13 @@ class Training:
             self._bind(y, w)
             checks, out = self._pass(m, y, w, gpu)
             raise_if_wrong(checks, m, y, w, self.fitted)
+        if self._formats is None and not gpu and y.dtype == np.float32:
+            weight = None if w is None else (w.shape, w.dtype)
+            self._formats = type(m), m.shape, m.dtype, type(y), y.shape, y.dtype, type(w), weight
         return out
 
     def _pass(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[cpu.Checks, tuple[Array, Array]]:
-        fitted, threads = self.fitted, self.loss.threads
+        fitted, threads = self.fitted, self.n_threads
         if gpu:
             buffers = self.device_buffers.setdefault(arrays.current_gpu(), DeviceBuffers())
             m = m if arrays.is_on_device(m) else buffers.margin(m)
@@ -102,7 +114,7 @@ class Training:
             out = self.buffers.take(
                 m.shape, "F" if m.ndim == 2 and m.flags.f_contiguous and not m.flags.c_contiguous else "C"
             )
-        engine = backend.backend(gpu)
+        engine = backend.backend(gpu) if gpu else cpu
         table = self._served.get(m.dtype)
         if table is None:
             softmax = fitted.softmax and self.library is not None
@@ -115,7 +127,7 @@ class Training:
     def _moved(self, table: Array, m: Array, y: Array, w: Array | None, engine: Any) -> Array:
         """The coefficients after one step of the class weights, by each class's false-negative rate at these margins."""
         fitted = self.fitted
-        missed = engine.misses(m, y, w, fitted.coefficients, softmax=fitted.softmax, n_threads=self.loss.threads)
+        missed = engine.misses(m, y, w, fitted.coefficients, softmax=fitted.softmax, n_threads=self.n_threads)
         add = None if self.library is None else self.library.sum_over_workers()
         missed = missed if add is None else add(missed)
         mass = weighting.class_counts(fitted.counts).reshape(missed.shape)
