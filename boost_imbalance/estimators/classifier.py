@@ -466,6 +466,11 @@ def take_rows(data: Any, rows: Array) -> Any:
     return data[rows] if hasattr(data, "shape") else [data[row] for row in rows]
 
 
+def is_frame(X: Any) -> bool:
+    """Whether this is a data frame or table."""
+    return _column_names(X) is not None
+
+
 def _column_names(X: Any) -> Any:
     """Of a data frame or table; None of anything else."""
     if hasattr(X, "collect_schema"):  # polars, where a lazy frame warns of ``columns``
