@@ -1,7 +1,6 @@
 """What the classifiers lean on in XGBoost and LightGBM, and what happens where it is gone."""
 
 import inspect
-import json
 
 import numpy as np
 import pytest
@@ -78,10 +77,36 @@ def test_xgboost_keeps_its_model_as_booster(xgboost):
 
 
 @pytest.mark.library_fact
-def test_xgboost_writes_base_score_as_text_of_numbers(xgboost):
-    model = xgboost.XGBClassifier(n_estimators=1, base_score=0.25).fit(X, Y)
-    learner = json.loads(bytes(model.get_booster().save_raw("json")))["learner"]
-    assert np.atleast_1d(json.loads(learner["learner_model_param"]["base_score"])) == pytest.approx([0.25])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_xgboost_writes_base_score_as_text_of_numbers_in_its_json(xgboost, columns):
+    y, score = (Y, 0.25) if columns == 1 else (np.c_[Y, 1 - Y, Y], [0.25, 0.5, 0.75])
+    model = xgboost.XGBClassifier(n_estimators=1, base_score=score).fit(X, y)
+    found, replaced = internals.base_score_in(bytes(model.get_booster().save_raw("json")))
+    assert found.tolist() == np.atleast_1d(score).tolist()
+    other = xgboost.Booster()
+    other.load_model(bytearray(replaced(np.full(columns, 0.125))))
+    moved = other.predict(xgboost.DMatrix(X), output_margin=True) - model.predict(X, output_margin=True)
+    expected = np.log(1 / 7) - np.log(np.divide(score, np.subtract(1, score)))
+    np.testing.assert_allclose(moved, np.broadcast_to(expected, moved.shape), rtol=0, atol=1e-5)
+    with pytest.raises(RuntimeError, match=r"xgboost .* has no base_score in the JSON"):
+        internals.base_score_in(b"{}")
+
+
+@pytest.mark.library_fact
+def test_xgboost_says_in_its_configuration_what_it_predicts(xgboost):
+    def learner(y):
+        return internals.learner_of(xgboost.XGBClassifier(n_estimators=1).fit(X, y).get_booster())
+
+    assert learner(Y) == ("binary:logistic", 0, 1)
+    assert learner(Y + (X[:, 1] > 0)) == ("multi:softprob", 3, 1)
+    assert learner(np.c_[Y, 1 - Y]) == ("binary:logistic", 0, 2)
+
+    class Other:
+        def save_config(self):
+            return "{}"
+
+    with pytest.raises(RuntimeError, match=r"xgboost .* has no 'learner' in the configuration"):
+        internals.learner_of(Other())
 
 
 def test_an_xgboost_that_does_not_ask_is_refused(xgboost, monkeypatch):
@@ -180,6 +205,17 @@ def test_lightgbm_trains_on_from_its_scores_whatever_the_leaves_become(lightgbm,
     after = lightgbm.train(params, lightgbm.Dataset(X, Y), 10)
     add(after)
     np.testing.assert_array_equal(at_once.predict(X, raw_score=True), after.predict(X, raw_score=True))
+
+
+@pytest.mark.library_fact
+def test_lightgbm_reads_a_header_with_a_line_that_it_does_not_know(lightgbm):
+    booster = lightgbm.train({"objective": "binary", "verbosity": -1}, lightgbm.Dataset(X, Y), 3)
+    header, rest = internals.split_model(booster.model_to_string())
+    assert "\nobjective=binary" in header
+    other = lightgbm.Booster(model_str=f"{header}\nanother={{}}{rest}")
+    np.testing.assert_array_equal(other.predict(X), booster.predict(X))
+    with pytest.raises(RuntimeError, match=r"lightgbm .* has no feature_names in the text"):
+        internals.split_model("tree")
 
 
 # Whoever watches the training

@@ -5,10 +5,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+_BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
+_FEATURES = "\nfeature_names="
 _XGBOOST_HOOK = "XGBModel._configure_fit, which turns settings into training parameters"
 
 
@@ -54,6 +63,37 @@ def set_booster(model: Any, booster: Any) -> None:
         raise _gone("xgboost", "XGBModel._Booster, which holds the model")
 
 
+class Learner(NamedTuple):
+    """What an XGBoost model says of its outputs."""
+
+    objective: str
+    n_classes: int
+    n_targets: int
+
+
+def learner_of(booster: Any) -> Learner:
+    """The objective of an XGBoost model, and its numbers of classes and of labels."""
+    try:
+        learner = json.loads(booster.save_config())["learner"]
+        sizes = learner["learner_model_param"]
+        return Learner(learner["objective"]["name"], int(sizes["num_class"]), int(sizes["num_target"]))
+    except KeyError as error:
+        raise _gone("xgboost", f"{error} in the configuration of a model") from None
+
+
+def base_score_in(model: bytes) -> tuple[Array, Callable[[Array], bytes]]:
+    """The intercepts in an XGBoost model's JSON, on the scale of its objective, and what replaces them."""
+    found = _BASE_SCORE.search(model)
+    if found is None:
+        raise _gone("xgboost", "base_score in the JSON of a model")
+    before, after = model[: found.start(1)], model[found.end(1) :]
+
+    def replaced(values: Array) -> bytes:
+        return before + f"[{','.join(f'{value:.9E}' for value in values)}]".encode() + after
+
+    return np.atleast_1d(np.asarray(json.loads(found.group(1)), dtype=np.float64)), replaced
+
+
 # LightGBM
 
 
@@ -74,3 +114,11 @@ def set_lightgbm_model(model: Any, booster: Any, n_features: int, n_classes: int
 def has_no_features(error: Exception) -> bool:
     """Whether LightGBM says that no feature was left to train with; False where it says so in other words."""
     return "num_features()" in str(error)
+
+
+def split_model(text: str) -> tuple[str, str]:
+    """A LightGBM model's text: the header, which may have more lines than LightGBM reads, and the rest."""
+    header, separator, rest = text.partition(_FEATURES)
+    if not separator:
+        raise _gone("lightgbm", "feature_names in the text of a model")
+    return header, separator + rest

@@ -363,10 +363,8 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         if shift is not None and shift.any():
             booster = lightgbm.Booster(model_str=booster.model_to_string())
             _add_to_first_trees(booster, shift)
-        header, separator, rest = booster.model_to_string().partition("\nfeature_names=")
-        pathlib.Path(fname).write_text(
-            f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{separator}{rest}", encoding="utf-8"
-        )
+        header, rest = internals.split_model(booster.model_to_string())
+        pathlib.Path(fname).write_text(f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{rest}", encoding="utf-8")
 
     def load_model(self, fname: str | os.PathLike[str]) -> None:
         """Read a model file; one that :meth:`save_model` wrote brings its loss, classes and tuned thresholds.
@@ -396,7 +394,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
 
 def _header(text: str) -> tuple[str, str | None]:
     """What stands before the features in a model file, and the record in it."""
-    header = text.partition("\nfeature_names=")[0]
+    header, _ = internals.split_model(text)
     return header, header.partition(_ATTRIBUTE)[2].partition("\n")[0] or None
 
 
@@ -405,8 +403,8 @@ def _as_trained(model: Any) -> Any:
     if not isinstance(model, (str, os.PathLike)):
         return model
     text = pathlib.Path(model).read_text(encoding="utf-8")
-    record = _header(text)[1]
     booster = lightgbm.Booster(model_str=text)
+    record = _header(text)[1]
     shift = None if record is None else portable.shift_in(record)[1]
     if shift is not None:
         _add_to_first_trees(booster, -shift)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -26,7 +25,6 @@ Array = npt.NDArray[Any]
 
 _ATTRIBUTE = "boost_imbalance"
 _CROSS_ENTROPIES = ("binary:logistic", "binary:logitraw", "reg:logistic", "multi:softprob", "multi:softmax")
-_BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
 
 
 @documented
@@ -338,14 +336,12 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         booster = self.get_booster()
         text = booster.attr(_ATTRIBUTE)
         if text is None:
-            learner = json.loads(booster.save_config())["learner"]
-            objective, parameters = learner["objective"]["name"], learner["learner_model_param"]
+            objective, columns, labels = internals.learner_of(booster)
             if objective not in _CROSS_ENTROPIES:
                 raise ValueError(
                     f"the model's objective is {objective!r}, whose margins are not those of a cross-entropy; load it with "
                     f"xgboost.Booster."
                 )
-            columns, labels = int(parameters["num_class"]), int(parameters["num_target"])
             task = Task.MULTICLASS if columns > 1 else Task.MULTILABEL if labels > 1 else Task.BINARY
             portable.assume_built_in(self, task, max(columns, labels, 2))
             return
@@ -433,11 +429,7 @@ def _as_trained(model: Any) -> Any:
 
 def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
     """A copy of the model whose margins are larger by ``shift``; None if XGBoost could not store its intercept."""
-    raw = bytes(booster.save_raw("json"))
-    found = _BASE_SCORE.search(raw)
-    if found is None:
-        raise RuntimeError("XGBoost's model has no base_score; this version of XGBoost is not supported.")
-    old = np.atleast_1d(np.asarray(json.loads(found.group(1)), dtype=np.float64))
+    old, replaced = internals.base_score_in(bytes(booster.save_raw("json")))
     if task is Task.MULTICLASS:
         new = old + shift
     else:
@@ -446,7 +438,6 @@ def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
         if not ((new > 0.9 * SMALLEST_PRIOR) & (new < 1 - 0.9 * SMALLEST_PRIOR)).all():
             return None
         new = clip_prior(new)
-    text = "[" + ",".join(f"{value:.9E}" for value in new) + "]"
     made = Booster()
-    made.load_model(bytearray(raw[: found.start(1)] + text.encode() + raw[found.end(1) :]))
+    made.load_model(bytearray(replaced(new)))
     return made
