@@ -13,7 +13,6 @@ import numpy.typing as npt
 from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit, check_cv
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from boost_imbalance.estimators.decisions import Decision, cheapest, decide
@@ -110,9 +109,9 @@ class ImbalancedClassifier:
                 raise ValueError(
                     f"{name} has shape {np.shape(value)}, but y has shape {np.shape(y)}; give one for each row."
                 )
-        kept = {name: value if value is None else _safe_indexing(value, known) for name, value in by_row.items()}
+        kept = {name: value if value is None else take_rows(value, known) for name, value in by_row.items()}
         array = as_array(y)
-        return _safe_indexing(X, known), array[known], kept, Rows(known, len(array))
+        return take_rows(X, known), array[known], kept, Rows(known, len(array))
 
     def _prepare(self, y: Any, sample_weight: Any, class_weights: dict[str, Any], n_jobs: int | None) -> Prepared:
         """Check what was given, before anything is trained."""
@@ -191,8 +190,8 @@ class ImbalancedClassifier:
         X, y = _indexable(X), as_array(y)
         for train, test in self._folds(strata, multilabel, rows):
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
-            fold = clone(model).fit(_safe_indexing(X, train), y[train], sample_weight=row_weight, **others)
-            found = fold.predict_proba(_safe_indexing(X, test))
+            fold = clone(model).fit(take_rows(X, train), y[train], sample_weight=row_weight, **others)
+            found = fold.predict_proba(take_rows(X, test))
             eta[test] = found[:, positive] if target.task is Task.BINARY else found
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
         weight = None if weight is None else weight[held_out]
@@ -456,6 +455,20 @@ def _of(positive: int, values: Array) -> Array:
 def _indexable(X: Any) -> Any:
     """``X`` with rows that can be chosen; those of some sparse formats cannot."""
     return X.tocsr() if hasattr(X, "tocsr") else X
+
+
+def take_rows(data: Any, rows: Array) -> Any:
+    """Some rows of features, labels or weights, of the same type."""
+    if hasattr(data, "iloc"):
+        return data.iloc[rows]
+    if type(data).__module__.startswith("pyarrow"):
+        return data.take(rows)
+    return data[rows] if hasattr(data, "shape") else [data[row] for row in rows]
+
+
+def is_frame(X: Any) -> bool:
+    """Whether this is a data frame or table."""
+    return _column_names(X) is not None
 
 
 def _column_names(X: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,36 +25,36 @@ class Training:
     def __init__(self, loss: Any, label: Array, weight: Array | None) -> None:
         self._loss, self._label, self._weight = loss, label, weight
 
+    def __repr__(self) -> str:
+        """As the loss: it is what a log of the training's parameters shows."""
+        return repr(self._loss)
+
     def __deepcopy__(self, memo: Any) -> Training:
         """The object itself: LightGBM deep-copies its parameters."""
         return self
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Array, Array]:
-        """Gradient and Hessian at the margins ``y_pred``."""
-        gradient, hessian = self._loss(self._label, y_pred, self._weight)
+    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[Array, Array]:
+        """Gradient and Hessian; called as ``(label, margin)`` by XGBoost's classifier, ``(margin, data)`` by LightGBM."""
+        margin = first if hasattr(second, "get_label") else second
+        gradient, hessian = self._loss(self._label, margin, self._weight)
         return gradient, hessian
 
 
 class Evaluation:
     """A metric of one fit: one of this package's, or a user's function of labels and calibrated probabilities."""
 
-    def __init__(self, metric: Any, loss: Any, read: Callable[[Array, Any], tuple[Array, Array | None]]) -> None:
+    def __init__(self, metric: Any, loss: Any) -> None:
         self._metric = metric.of(loss) if isinstance(metric, Metric) else metric
-        self._loss, self._read = loss, read
+        self._loss = loss
         self.__name__ = str(getattr(metric, "__name__", type(metric).__name__))
 
-    def __deepcopy__(self, memo: Any) -> Evaluation:
-        """The object itself: LightGBM deep-copies its metrics."""
-        return self
-
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """The value, in the form that the library expects."""
-        label, weight = self._read(y_true, sample_weight)
+    def __call__(self, margin: Any, label: Array, weight: Array | None) -> Any:
+        """The value, in the form that the library expects; where the weight is 0, the label may be missing."""
         if isinstance(self._metric, Metric):
             return MetricValue.of(
-                self._metric.name, self._metric.value(y_pred, label, weight), self._metric.greater_is_better
+                self._metric.name, self._metric.value(margin, label, weight), self._metric.greater_is_better
             )
-        probability = self._loss.probability(np.asarray(y_pred, dtype=np.float64))
+        probability = self._loss.probability(np.asarray(margin, dtype=np.float64))
         if weight is not None and weight.ndim > 1:
             label = np.where(weight > 0, label, np.nan)
         elif weight is not None and not weight.all():

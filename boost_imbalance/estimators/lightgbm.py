@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pathlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import joblib
 import lightgbm
 import numpy as np
 import numpy.typing as npt
-from lightgbm import LGBMClassifier, LGBMModel
+from lightgbm import LGBMClassifier
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from boost_imbalance.estimators import evaluation, portable
-from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
+from boost_imbalance.estimators import evaluation, internals, portable
+from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords, is_frame
 from boost_imbalance.estimators.documentation import documented
 from boost_imbalance.estimators.targets import weights_of
 from boost_imbalance.libraries.lightgbm import constant_model, with_link
@@ -43,7 +47,12 @@ _CROSS_ENTROPY = re.compile(r"|cross_entropy|(binary|multiclass|multiclassova)( 
 _FEW_ROWS = 1000
 _SMALLEST_LEAF = ("min_child_samples", "min_data_in_leaf", "min_data_per_leaf", "min_data")
 
-_NOT_FITTED = ("_objective", "_other_params", "_class_weight", "_class_map", "_classes", "_n_classes")
+_PARAMETERS = [
+    name
+    for name, parameter in inspect.signature(LGBMClassifier).parameters.items()
+    if parameter.kind is not parameter.VAR_KEYWORD
+]
+_THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
 @documented
@@ -94,7 +103,9 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, with those of the loss as ``loss__gamma`` and so on."""
-        return self._with_loss_parameters(super().get_params(deep), deep)
+        # Before 4.6, LightGBM lists those that this class's own constructor names, and no others.
+        params = {name: getattr(self, name) for name in _PARAMETERS} | super().get_params(deep)
+        return self._with_loss_parameters(params, deep)
 
     def set_params(self, **params: Any) -> ImbalancedLGBMClassifier:
         """Set parameters, those of the loss as ``loss__gamma`` and so on."""
@@ -173,41 +184,41 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             raise ValueError("eval_init_score is given without init_score; give both, or neither for the loss's own start.")
         linear = any(own.get(name) for name in ("linear_tree", "linear_trees"))
         start = np.atleast_1d(np.asarray(prepared.loss.start(prepared.label, prepared.weight, target.n_classes)))
-        multilabel = target.task is Task.MULTILABEL
-        # LightGBM takes one column of labels; of several, it is only told which data set they belong to.
-        codes = np.zeros(len(prepared.label), np.float32) if multilabel else prepared.label
         if begins and linear:  # leaves with a slope cannot take up a constant
             init_model, begins = constant_model(start, X), False
-        # Asked for its training scores by a metric, dart leaves out trees; after the last round nothing puts them back.
-        dart = any(own.get(name) == "dart" for name in _BOOSTING)
-        training_set = _TrainingSet(whole_X, whole_y, X, codes.copy() if dart else codes)
-        sets = _EvaluationSets(training_set, prepared, others, later, start if begins else None)
+        sets = _EvaluationSets(whole_X, whole_y, prepared, others, later)
         requested = [metric for name in _METRIC for metric in evaluation.requested(own.get(name))]
         requested += evaluation.requested(eval_metric)
-        if not requested and sets.pairs:
+        if not requested and sets.given:
             requested = evaluation.default()
-        params = self._lightgbm_params()
-        params |= {"num_class": target.columns} if target.columns > 1 else {}
-        training = evaluation.Training(prepared.loss, prepared.label, prepared.weight)
-        worker = _Model(**params, objective=training, metric="None")
-        arguments = {
-            **others,
-            **sets.arguments(),
-            "sample_weight": prepared.row_weight,
-            "init_score": _constant(start, len(codes)) if begins else init_score,
-            "init_model": init_model,
-            "eval_metric": [_usable(metric, prepared, sets) for metric in requested],
-        }
-        _train(worker, X, codes, arguments)
-        booster = worker.booster_
-        if begins:
-            _add_to_first_trees(booster, start)
-        linked = with_link(booster, multilabel)
+        metrics = [_usable(metric, prepared) for metric in requested]
+        params = self._booster_params()
+        params["random_state"] = _seed(self.random_state)
+        params["objective"] = evaluation.Training(prepared.loss, prepared.label, prepared.weight)
+        params["metric"] = [*(metric for metric in metrics if isinstance(metric, str)), "None"]
+        if target.columns > 1:
+            params["num_class"] = target.columns
+        evals_result: dict[str, Any] = {}
+        features = self._checked(X, fitted=False)
+        training = _Training(
+            X=features,
+            # LightGBM takes one column of labels; the loss and the metrics have their own.
+            codes=np.zeros(len(prepared.label), np.float32) if target.task is Task.MULTILABEL else prepared.label,
+            weight=prepared.row_weight,
+            init_score=init_score,
+            start=start if begins else None,
+            feature_options={"feature_name": feature_name, "categorical_feature": categorical_feature},
+            params=params,
+            rounds=self.n_estimators,
+            metrics=[metric for metric in metrics if not isinstance(metric, str)],
+            sets=sets,
+            callbacks=[*(callbacks or []), lightgbm.record_evaluation(evals_result)],
+            init_model=getattr(init_model, "booster_", init_model),
+        )
+        booster = training.run()
+        linked = with_link(booster, target.task is Task.MULTILABEL)
         linked.best_iteration, linked.best_score = booster.best_iteration, booster.best_score
-        fitted = {name: value for name, value in vars(worker).items() if name.startswith("_") or name.endswith("_")}
-        self.__dict__.update({name: value for name, value in fitted.items() if name not in _NOT_FITTED})
-        self._Booster = linked
-        self._n_classes = len(target.classes)
+        internals.set_lightgbm_model(self, linked, features.shape[1], len(target.classes), evals_result)
         self._named_by_hand = not isinstance(feature_name, str)
         self._finish(prepared, tuned)
         return self
@@ -285,11 +296,16 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
 
     def _raw(self, X: Any, **options: Any) -> Any:
         self._check_features(X, names=not getattr(self, "_named_by_hand", False))
-        # A plain model predicts: to LightGBM, ``loss`` is another name of ``objective``.
-        plain = _Model(**self._lightgbm_params())
-        for name in ("_Booster", "_n_features_in", "_fitted_with_feature_names", "_best_iteration", "fitted_"):
-            setattr(plain, name, getattr(self, name))
-        return plain.predict(X, **options)
+        return self.booster_.predict(self._checked(X, fitted=True), **self._booster_params(options))
+
+    def _checked(self, X: Any, fitted: bool) -> Any:
+        """The features as LightGBM's own classifier takes them: a data frame as it is, anything else as a matrix."""
+        if is_frame(X):
+            return X
+        options = {"accept_sparse": True, "ensure_all_finite": False}
+        if fitted:
+            return validate_data(self, X, reset=False, **options)
+        return check_array(X, estimator=self, input_name="X", ensure_min_samples=2, **options)
 
     def _check_parameters(self, own: dict[str, Any], columns: int) -> None:
         """Refuse what LightGBM would ignore, or fail at, because a loss is given by gradients."""
@@ -308,9 +324,17 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             if own.get(name) not in (None, columns):
                 raise ValueError(f"{name} is {own[name]!r}, but y has {columns} columns of margins; name all in classes=.")
 
-    def _lightgbm_params(self) -> dict[str, Any]:
-        ours = {*OWN, *_IMBALANCE, *_METRIC, *_NUM_CLASS, "class_weight"}
-        return {name: value for name, value in self.get_params(deep=False).items() if name not in ours}
+    def _booster_params(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """Parameters that go to LightGBM, with those that are given to a method before the classifier's own."""
+        ours = {*OWN, *_IMBALANCE, *_METRIC, *_NUM_CLASS, "class_weight", "importance_type", "n_estimators", "random_state"}
+        own = {name: value for name, value in self.get_params(deep=False).items() if name not in ours}
+        threads = [one.get(name) for one in (given, own) for name in _THREADS]
+        n_jobs = next((value for value in threads if value is not None), None)
+        if n_jobs is None:
+            n_jobs = joblib.cpu_count(only_physical_cores=True)
+        params = {name: value for name, value in {**own, **given}.items() if name not in _THREADS}
+        params["num_threads"] = n_jobs if n_jobs >= 0 else max(joblib.cpu_count() + 1 + n_jobs, 1)
+        return params
 
     def _exported(self) -> Any:
         return self.booster_
@@ -339,10 +363,8 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
         if shift is not None and shift.any():
             booster = lightgbm.Booster(model_str=booster.model_to_string())
             _add_to_first_trees(booster, shift)
-        header, separator, rest = booster.model_to_string().partition("\nfeature_names=")
-        pathlib.Path(fname).write_text(
-            f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{separator}{rest}", encoding="utf-8"
-        )
+        header, rest = internals.split_model(booster.model_to_string())
+        pathlib.Path(fname).write_text(f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{rest}", encoding="utf-8")
 
     def load_model(self, fname: str | os.PathLike[str]) -> None:
         """Read a model file; one that :meth:`save_model` wrote brings its loss, classes and tuned thresholds.
@@ -367,22 +389,12 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             multilabel = "\nobjective=multiclassova" in header
             task = Task.MULTILABEL if multilabel else Task.BINARY if columns == 1 else Task.MULTICLASS
             portable.assume_built_in(self, task, max(columns, 2))
-        self._Booster = booster
-        self._n_features = self._n_features_in = booster.num_feature()
-        names = booster.feature_name()
-        self._fitted_with_feature_names = names != [f"Column_{i}" for i in range(len(names))]
-        self._n_classes = len(self._target.classes)
-        self._best_iteration = booster.best_iteration
-        self.fitted_ = True
-
-
-_Model = type(ImbalancedLGBMClassifier.__name__, (LGBMModel,), {})
-"""LightGBM's model for any objective, which calls itself in messages by the name that the user knows."""
+        internals.set_lightgbm_model(self, booster, booster.num_feature(), len(self._target.classes), {})
 
 
 def _header(text: str) -> tuple[str, str | None]:
     """What stands before the features in a model file, and the record in it."""
-    header = text.partition("\nfeature_names=")[0]
+    header, _ = internals.split_model(text)
     return header, header.partition(_ATTRIBUTE)[2].partition("\n")[0] or None
 
 
@@ -391,37 +403,108 @@ def _as_trained(model: Any) -> Any:
     if not isinstance(model, (str, os.PathLike)):
         return model
     text = pathlib.Path(model).read_text(encoding="utf-8")
-    record = _header(text)[1]
     booster = lightgbm.Booster(model_str=text)
+    record = _header(text)[1]
     shift = None if record is None else portable.shift_in(record)[1]
     if shift is not None:
         _add_to_first_trees(booster, -shift)
     return booster
 
 
-def _train(worker: Any, X: Any, codes: Array, arguments: dict[str, Any]) -> None:
-    """Fit, where need be with features of which no split could leave ``min_child_samples`` rows on both sides.
+@dataclass
+class _Training:
+    """One training."""
 
-    LightGBM leaves those out, and cannot train with gradients from outside if none remain.
+    X: Any
+    codes: Array
+    weight: Array | None
+    init_score: Any
+    start: Array | None
+    """Where margins begin, to become part of the first trees."""
+    feature_options: dict[str, Any]
+    params: dict[str, Any]
+    rounds: int
+    metrics: list[evaluation.Evaluation]
+    sets: _EvaluationSets
+    callbacks: list[Callable[..., Any]]
+    init_model: Any
+
+    def run(self) -> lightgbm.Booster:
+        """Train, where need be with features of which no split could leave ``min_child_samples`` rows on both sides.
+
+        LightGBM leaves those out, and cannot train with gradients from outside if none remain.
+        """
+        attempts: list[dict[str, Any]] = [{}]
+        if "feature_pre_filter" not in self.params:
+            attempts.append({"feature_pre_filter": False})
+        smallest = max(self.params.get(name) or 0 for name in _SMALLEST_LEAF)
+        if len(self.codes) <= _FEW_ROWS and not _splittable(self.X, smallest):
+            attempts = attempts[-1:]  # before LightGBM prints that the check failed
+        for changes in attempts:
+            self.params |= changes
+            try:
+                return self._train()
+            except lightgbm.basic.LightGBMError as error:
+                if not internals.has_no_features(error):
+                    raise
+        raise ValueError(
+            "X has no feature that LightGBM could split: all are constant, or have fewer than min_child_samples rows on one "
+            "side of every split; lower min_child_samples, or give other features."
+        )
+
+    def _train(self) -> lightgbm.Booster:
+        # Asked for its training scores by a metric, dart leaves out trees; after the last round nothing puts them back.
+        # It also scales trees that are there, and with them a start that they contain.
+        dart = any(self.params.get(name) == "dart" for name in _BOOSTING)
+        training = self._dataset(self.X, self.codes, self.weight, self.init_score, **self.feature_options)
+        datasets, labels = [], {}
+        for one in self.sets.given:
+            if one.is_training and not dart:
+                dataset = training
+            elif one.is_training:
+                dataset = self._dataset(self.X, self.codes, self.weight, one.init_score, **self.feature_options)
+            else:
+                codes = one.label if one.label.ndim == 1 else np.zeros(len(one.label), np.float32)
+                dataset = self._dataset(one.X, codes, one.row_weight, one.init_score)
+            datasets.append(dataset)
+            labels[dataset] = one.label, one.weight
+
+        def feval(metric: evaluation.Evaluation) -> Callable[[Array, Any], Any]:
+            return lambda margin, data: metric(margin, *labels[data])
+
+        first = [] if self.start is None or dart else [_begun_at(self.start)]
+        booster = lightgbm.train(
+            self.params,
+            training,
+            self.rounds,
+            valid_sets=datasets,
+            valid_names=self.sets.names,
+            feval=[feval(metric) for metric in self.metrics],
+            init_model=self.init_model,
+            callbacks=[*first, *self.callbacks],
+        )
+        if self.start is not None and dart:
+            _add_to_first_trees(booster, self.start)
+        return booster
+
+    def _dataset(self, X: Any, codes: Array, weight: Array | None, init_score: Any, **options: Any) -> lightgbm.Dataset:
+        if self.start is not None:
+            init_score = _constant(self.start, len(codes))
+        return lightgbm.Dataset(X, codes, weight=weight, init_score=init_score, params=self.params, **options)
+
+
+def _begun_at(start: Array) -> Callable[[Any], None]:
+    """A callback that adds the start to the first trees as soon as they are there.
+
+    Whoever else sees the model, in a callback or as what ``lightgbm.train`` returns, sees one that predicts its margins.
     """
-    given = worker.get_params()
-    chosen = "feature_pre_filter" in given
-    smallest = max(given.get(name) or 0 for name in _SMALLEST_LEAF)
-    if not chosen and len(codes) <= _FEW_ROWS and not _splittable(X, smallest):
-        worker.set_params(feature_pre_filter=False)  # before LightGBM prints that the check failed
-    for again in (False, True):
-        try:
-            worker.fit(X, codes, **arguments)
-            return
-        except lightgbm.basic.LightGBMError as error:
-            if "num_features()" not in str(error):
-                raise
-            if again or chosen:
-                raise ValueError(
-                    "X has no feature that LightGBM could split: all are constant, or have fewer than min_child_samples "
-                    "rows on one side of every split; lower min_child_samples, or give other features."
-                ) from None
-            worker.set_params(feature_pre_filter=False)
+
+    def add(env: Any) -> None:
+        if env.iteration == env.begin_iteration:
+            _add_to_first_trees(env.model, start)
+
+    add.order = -(10**6)  # type: ignore[attr-defined]
+    return add
 
 
 def _splittable(X: Any, smallest: int) -> bool:
@@ -435,69 +518,44 @@ def _splittable(X: Any, smallest: int) -> bool:
     return bool((values[smallest - 1] < values[len(values) - smallest]).any())
 
 
-class _TrainingSet(NamedTuple):
-    """To be recognised among the validation sets: as given, and as LightGBM gets it."""
-
+class _EvaluationSet(NamedTuple):
     X: Any
-    y: Any
-    rows: Any
-    """``X``, without the rows that have no label."""
-    codes: Array
+    label: Array
+    weight: Array | None
+    """Of each row, or of each row and label; 0 where the label is missing."""
+    init_score: Any
+    is_training: bool
+
+    @property
+    def row_weight(self) -> Array | None:
+        """For LightGBM, which takes one weight per row."""
+        return self.weight if self.weight is None or self.weight.ndim == 1 else np.asarray(self.weight.mean(axis=1))
 
 
 class _EvaluationSets:
-    """Validation data with encoded labels, and what belongs to each set."""
+    """Validation data with encoded labels."""
 
-    def __init__(
-        self, training: _TrainingSet, prepared: Prepared, given: dict[str, Any], later: dict[str, Any], start: Any
-    ) -> None:
+    def __init__(self, X: Any, y: Any, prepared: Prepared, given: dict[str, Any], later: dict[str, Any]) -> None:
+        """``X`` and ``y`` are the training data as given, to be recognised among the sets."""
         target = prepared.target
-        self.named = bool(later)
-        self.start, self.given_names = start, given["eval_names"]
-        self.pairs: list[tuple[Any, Array]] = []
-        self.names: dict[int, str] = {}
-        self.labels = [(prepared.label, prepared.weight)]
-        weights, classes = given["eval_sample_weight"], given["eval_class_weight"]
-        self.row_weights: list[Array | None] = []
+        self.given: list[_EvaluationSet] = []
         for i, (X_valid, y_valid) in enumerate(_pairs(given["eval_set"], later)):
-            if X_valid is training.X and y_valid is training.y:
-                self.pairs.append((training.rows, training.codes))
-                self.names[i] = "training"
-                self.row_weights.append(prepared.row_weight)
-                self.labels.append((prepared.label, prepared.weight))
+            init_score = _item(given["eval_init_score"], i)
+            if X_valid is X and y_valid is y:
+                self.given.append(_EvaluationSet(X, prepared.label, prepared.weight, init_score, True))
                 continue
             label, observed = target.encode(y_valid, f"the y of eval_set[{i}]")
-            weight = weights_of(_item(weights, i), label, observed, f"eval_sample_weight[{i}]")
-            by_class = _item(classes, i)
+            weight = weights_of(_item(given["eval_sample_weight"], i), label, observed, f"eval_sample_weight[{i}]")
+            by_class = _item(given["eval_class_weight"], i)
             if by_class is not None:
                 if target.task is Task.MULTILABEL:
                     raise ValueError("eval_class_weight is for binary and multi-class tasks; use eval_sample_weight.")
                 own = compute_sample_weight(by_class, target.decode(label))
                 weight = own if weight is None else weight * own
-            self.labels.append((label, weight))
-            multilabel = target.task is Task.MULTILABEL
-            self.pairs.append((X_valid, np.full(len(label), len(self.labels) - 1, np.float32) if multilabel else label))
-            self.row_weights.append(weight if weight is None or weight.ndim == 1 else weight.mean(axis=1))
-
-    def read(self, code: Array, weight: Any) -> tuple[Array, Array | None]:
-        """Labels and weights of the set that a constant label stands for."""
-        return self.labels[int(code[0])]
-
-    def arguments(self) -> dict[str, Any]:
-        """What ``LGBMModel.fit`` takes."""
-        found: dict[str, Any] = {"eval_class_weight": None, "eval_set": None}
-        if not self.pairs:
-            return found
-        if self.names and self.given_names is None:
-            found["eval_names"] = [self.names.get(i, f"valid_{i}") for i in range(len(self.pairs))]
-        found["eval_sample_weight"] = (
-            dict(enumerate(self.row_weights)) if any(w is not None for w in self.row_weights) else None
-        )
-        if self.start is not None:
-            found["eval_init_score"] = {i: _constant(self.start, len(code)) for i, (_, code) in enumerate(self.pairs)}
-        if self.named:
-            return {**found, "eval_X": tuple(X for X, _ in self.pairs), "eval_y": tuple(code for _, code in self.pairs)}
-        return {**found, "eval_set": self.pairs}
+            self.given.append(_EvaluationSet(X_valid, label, weight, init_score, False))
+        self.names = given["eval_names"]
+        if self.names is None:
+            self.names = ["training" if one.is_training else f"valid_{i}" for i, one in enumerate(self.given)]
 
 
 def _pairs(eval_set: Any, later: dict[str, Any]) -> list[tuple[Any, Any]]:
@@ -526,10 +584,10 @@ def _item(collection: Any, i: int) -> Any:
     return collection[i] if i < len(collection) else None
 
 
-def _usable(metric: Any, prepared: Prepared, sets: _EvaluationSets) -> Any:
+def _usable(metric: Any, prepared: Prepared) -> Any:
     task = prepared.target.task
     if not isinstance(metric, str):
-        return evaluation.Evaluation(metric, prepared.loss, sets.read if task is Task.MULTILABEL else evaluation.as_given)
+        return evaluation.Evaluation(metric, prepared.loss)
     decides = metric == "multi_error" and not prepared.link_is_calibrated
     if metric not in _NO_METRIC and (decides or metric not in _OF_RAW_SCORES[task]):
         able = "".join(f"{name!r}, " for name in _OF_RAW_SCORES[task])
@@ -542,6 +600,16 @@ def _usable(metric: Any, prepared: Prepared, sets: _EvaluationSets) -> Any:
 
 def _constant(start: Array, rows: int) -> Array:
     return np.full(rows, start[0]) if len(start) == 1 else np.tile(start, (rows, 1))
+
+
+def _seed(random_state: Any) -> Any:
+    """A number, which LightGBM's own classifier draws from a generator in the same way."""
+    largest = np.iinfo(np.int32).max
+    if isinstance(random_state, np.random.RandomState):
+        return random_state.randint(largest)
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(largest))
+    return random_state
 
 
 def _add_to_first_trees(booster: Any, shift: Array) -> None:

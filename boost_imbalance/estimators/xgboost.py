@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster, DMatrix, XGBClassifier
 from xgboost.callback import EarlyStopping
 
-from boost_imbalance.estimators import evaluation, portable
+from boost_imbalance.estimators import evaluation, internals, portable
 from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
 from boost_imbalance.estimators.documentation import documented
 from boost_imbalance.estimators.targets import weights_of
@@ -26,7 +25,6 @@ Array = npt.NDArray[Any]
 
 _ATTRIBUTE = "boost_imbalance"
 _CROSS_ENTROPIES = ("binary:logistic", "binary:logitraw", "reg:logistic", "multi:softprob", "multi:softmax")
-_BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
 
 
 @documented
@@ -47,6 +45,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     {example}
     """
+
+    eval_metric: Any
 
     def __init__(
         self,
@@ -132,31 +132,56 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         whole = {"base_margin": base_margin, "xgb_model": _as_trained(xgb_model)}
         tuned = self._tuned_in_folds(X, y, sample_weight, rows, prepared, whole, others)
         metrics = evaluation.requested(self.eval_metric) or (evaluation.default() if eval_set else [])
-        worker = _Worker(**self._worker_params(prepared, xgb_model is None, metrics))
-        worker.prepare(prepared, metrics)
+        training = _Training.of(prepared, metrics, xgb_model is None and self.base_score is None)
         if eval_set is not None:
             others |= self._encoded_eval_set(prepared, eval_set, sample_weight_eval_set)
-        worker.fit(X, prepared.label, sample_weight=prepared.row_weight, **whole, **others)
-        self._Booster = worker.get_booster()
-        self._set_evaluation_result(getattr(worker, "evals_result_", {}))
-        self.n_classes_ = len(prepared.target.classes)
-        self._finish(prepared, tuned)
+        for_now = {"objective": evaluation.Training(prepared.loss, prepared.label, prepared.weight)}
+        for_now |= self._early_stopping(metrics)
+        before = dict(vars(self))
+        try:
+            # XGBoost's own fit trains this very object, so that whoever watches it finds a model that is complete.
+            self._finish(prepared, tuned)
+            self.__dict__.update(for_now, _training=training)
+            super().fit(X, prepared.label, sample_weight=prepared.row_weight, **whole, **others)
+            internals.check_configured(used="_training" not in self.__dict__)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        self.__dict__.update({name: before[name] for name in for_now})
         return self
 
-    def _worker_params(self, prepared: Prepared, base_score: bool, metrics: list[Any]) -> dict[str, Any]:
-        params = {name: value for name, value in self.get_params(deep=False).items() if name not in (*OWN, "class_weight")}
-        loss, label, weight, target = prepared.loss, prepared.label, prepared.weight, prepared.target
-        chosen = loss.xgboost_params(label, weight, target.n_classes)
-        if base_score and params["base_score"] is None:
-            params["base_score"] = chosen["base_score"]
-        params |= {"objective": evaluation.Training(loss, label, weight), "scale_pos_weight": None, "eval_metric": None}
+    def _early_stopping(self, metrics: list[Any]) -> dict[str, Any]:
         rounds, given = self.early_stopping_rounds, self.eval_metric
         named = isinstance(given, Sequence) and all(isinstance(name, str) for name in given)
-        if rounds is not None and named and any(map(callable, metrics)) and isinstance(metrics[-1], str):
-            # A name of log loss has become a function, and XGBoost takes functions after names. It stops by the last.
-            params["early_stopping_rounds"] = None
-            params["callbacks"] = [*(self.callbacks or []), EarlyStopping(rounds=rounds, metric_name=metrics[-1])]
-        return {"disable_default_eval_metric": 1, **params}
+        if rounds is None or not named or not any(map(callable, metrics)) or not isinstance(metrics[-1], str):
+            return {}
+        # A name of log loss has become a function, and XGBoost takes functions after names. It stops by the last.
+        stop = EarlyStopping(rounds=rounds, metric_name=metrics[-1])
+        return {"early_stopping_rounds": None, "callbacks": [*(self.callbacks or []), stop]}
+
+    @property
+    def classes_(self) -> Array:
+        """The classes, in the order of the columns of ``predict_proba``; of a multi-label task, the label indices."""
+        training: _Training | None = self.__dict__.get("_training")
+        # XGBoost's fit compares this with the labels that it is given, which are encoded.
+        return super().classes_ if training is None else training.occurring
+
+    def _configure_fit(self, booster: Any, params: dict[str, Any], *others: Any) -> Any:
+        """XGBoost's fit asks for this once it has checked the labels: the parameters and the metric to train with."""
+        training: _Training | None = self.__dict__.pop("_training", None)
+        if training is None:
+            return super()._configure_fit(booster, params, *others)
+        self.n_classes_ = len(self._target.classes)
+        given = self.eval_metric
+        self.eval_metric = None
+        try:
+            found = super()._configure_fit(booster, params, *others)
+        finally:
+            self.eval_metric = given
+        # Whoever asks for XGBoost's default metric shall have it.
+        asked = {name: params[name] for name in ("disable_default_eval_metric",) if name in params}
+        return internals.configured(found, training.metric, {**training.params, **asked})
 
     def _encoded_eval_set(self, prepared: Prepared, eval_set: Any, weights: Any) -> dict[str, Any]:
         if weights is not None and len(weights) != len(eval_set):
@@ -305,27 +330,25 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             raise
 
     def _load(self, fname: Any) -> None:
-        self.__dict__.pop("_Booster", None)  # into which XGBoost would read the file
+        internals.forget_booster(self)  # into which XGBoost would read the file
         super().load_model(fname)
         self.objective, self.base_score = "binary:logistic", None
-        booster = self._Booster
+        booster = self.get_booster()
         text = booster.attr(_ATTRIBUTE)
         if text is None:
-            learner = json.loads(booster.save_config())["learner"]
-            objective, parameters = learner["objective"]["name"], learner["learner_model_param"]
+            objective, columns, labels = internals.learner_of(booster)
             if objective not in _CROSS_ENTROPIES:
                 raise ValueError(
                     f"the model's objective is {objective!r}, whose margins are not those of a cross-entropy; load it with "
                     f"xgboost.Booster."
                 )
-            columns, labels = int(parameters["num_class"]), int(parameters["num_target"])
             task = Task.MULTICLASS if columns > 1 else Task.MULTILABEL if labels > 1 else Task.BINARY
             portable.assume_built_in(self, task, max(columns, labels, 2))
             return
         shift = portable.restore(self, text)
         booster.set_attr(**{_ATTRIBUTE: None})
         if shift is not None and shift.any():
-            self._Booster = _shifted(booster, -shift, self._target.task) or booster
+            internals.set_booster(self, _shifted(booster, -shift, self._target.task) or booster)
         self.n_classes_ = len(self._target.classes)
 
     def _exported(self) -> Booster:
@@ -340,50 +363,43 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         return booster[:best] if best < booster.num_boosted_rounds() else booster.copy()
 
 
-class _Worker(XGBClassifier):
-    """XGBoost's classifier for labels that are encoded already, of which some classes may not occur."""
+class _Training(NamedTuple):
+    """What XGBoost's fit is told of one training."""
 
-    def prepare(self, prepared: Prepared, metrics: list[Any]) -> None:
-        """Say what is trained."""
-        target = prepared.target
-        self._classes = len(target.classes) if target.task is Task.MULTICLASS else 2
-        self._occurring = np.unique(prepared.label)
-        self._names = [metric for metric in metrics if isinstance(metric, str)]
-        for name in self._names:
-            ranks = target.task is Task.BINARY and name.startswith("auc")
-            if not ranks and not prepared.link_is_calibrated:
-                raise ValueError(
-                    f"eval_metric is {name!r}, which XGBoost would take of probabilities that are not calibrated; give "
-                    f"'logloss', one of boost_imbalance.metrics, or a function of labels and probabilities."
-                )
-            if target.task is Task.MULTILABEL and name.startswith(("auc", "pre", "map", "ndcg", "merror")):
-                raise ValueError(
-                    f"eval_metric is {name!r}, which XGBoost does not have for a multi-label task; give one of "
-                    f"boost_imbalance.metrics, or a function of labels and probabilities."
-                )
-        self._functions = [
-            evaluation.Evaluation(metric, prepared.loss, evaluation.as_given) for metric in metrics if callable(metric)
-        ]
+    occurring: Array
+    """The codes among the labels; some classes may not occur."""
+    params: dict[str, Any]
+    metric: Callable[[Array, DMatrix], Any] | None
 
-    @property
-    def classes_(self) -> Array:
-        """What ``fit`` expects to find."""
-        return self._occurring
+    @classmethod
+    def of(cls, prepared: Prepared, metrics: list[Any], begins: bool) -> _Training:
+        """``begins``: at the loss's own start."""
+        names = [metric for metric in metrics if isinstance(metric, str)]
+        _check_names(names, prepared)
+        params = dict(prepared.loss.xgboost_params(prepared.label, prepared.weight, prepared.target.n_classes))
+        if not begins:
+            del params["base_score"]
+        if names:
+            params["eval_metric"] = names
+        functions = [evaluation.Evaluation(metric, prepared.loss) for metric in metrics if callable(metric)]
+        return cls(np.unique(prepared.label), params, _together(functions))
 
-    @property
-    def n_classes_(self) -> int:
-        """What ``fit`` derives the number of margins from."""
-        return self._classes
 
-    @n_classes_.setter
-    def n_classes_(self, value: int) -> None:
-        """Nothing: ``fit`` sets the number of classes that occur."""
-
-    def _configure_fit(self, booster: Any, params: dict[str, Any], feature_weights: Any) -> Any:
-        model, _, params, *rest = super()._configure_fit(booster, params, feature_weights)
-        if self._names:
-            params["eval_metric"] = self._names
-        return (model, _together(self._functions), params, *rest)
+def _check_names(names: list[str], prepared: Prepared) -> None:
+    """Refuse metrics of XGBoost's own that would be of other probabilities, or that it does not have."""
+    task = prepared.target.task
+    for name in names:
+        ranks = task is Task.BINARY and name.startswith("auc")
+        if not ranks and not prepared.link_is_calibrated:
+            raise ValueError(
+                f"eval_metric is {name!r}, which XGBoost would take of probabilities that are not calibrated; give "
+                f"'logloss', one of boost_imbalance.metrics, or a function of labels and probabilities."
+            )
+        if task is Task.MULTILABEL and name.startswith(("auc", "pre", "map", "ndcg", "merror")):
+            raise ValueError(
+                f"eval_metric is {name!r}, which XGBoost does not have for a multi-label task; give one of "
+                f"boost_imbalance.metrics, or a function of labels and probabilities."
+            )
 
 
 def _together(functions: list[evaluation.Evaluation]) -> Callable[[Array, DMatrix], Any] | None:
@@ -392,8 +408,8 @@ def _together(functions: list[evaluation.Evaluation]) -> Callable[[Array, DMatri
         return None
 
     def metrics(margin: Array, data: DMatrix) -> Any:
-        label, weight = data.get_label(), data.get_weight()
-        return [(function.__name__, float(function(label, margin, weight))) for function in functions]
+        label, weight = evaluation.as_given(data.get_label(), data.get_weight())
+        return [(function.__name__, float(function(margin, label, weight))) for function in functions]
 
     return metrics
 
@@ -413,11 +429,7 @@ def _as_trained(model: Any) -> Any:
 
 def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
     """A copy of the model whose margins are larger by ``shift``; None if XGBoost could not store its intercept."""
-    raw = bytes(booster.save_raw("json"))
-    found = _BASE_SCORE.search(raw)
-    if found is None:
-        raise RuntimeError("XGBoost's model has no base_score; this version of XGBoost is not supported.")
-    old = np.atleast_1d(np.asarray(json.loads(found.group(1)), dtype=np.float64))
+    old, replaced = internals.base_score_in(bytes(booster.save_raw("json")))
     if task is Task.MULTICLASS:
         new = old + shift
     else:
@@ -426,7 +438,6 @@ def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
         if not ((new > 0.9 * SMALLEST_PRIOR) & (new < 1 - 0.9 * SMALLEST_PRIOR)).all():
             return None
         new = clip_prior(new)
-    text = "[" + ",".join(f"{value:.9E}" for value in new) + "]"
     made = Booster()
-    made.load_model(bytearray(raw[: found.start(1)] + text.encode() + raw[found.end(1) :]))
+    made.load_model(bytearray(replaced(new)))
     return made

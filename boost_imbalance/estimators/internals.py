@@ -1,0 +1,124 @@
+"""What the classifiers use of XGBoost and LightGBM that is not public; each thing says so where it is gone.
+
+``tests/test_internals.py`` names them one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+_BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
+_FEATURES = "\nfeature_names="
+_XGBOOST_HOOK = "XGBModel._configure_fit, which turns settings into training parameters"
+
+
+def _gone(library: str, what: str) -> RuntimeError:
+    version = getattr(sys.modules.get(library), "__version__", "?")
+    return RuntimeError(
+        f"{library} {version} has no {what}, or uses it differently; this version of boost-imbalance does not support it: "
+        f"install an earlier {library}, or a later boost-imbalance."
+    )
+
+
+# XGBoost
+
+
+def configured(found: Any, metric: Callable[..., Any] | None, params: dict[str, Any]) -> Any:
+    """What XGBoost's ``_configure_fit`` found, with another metric and more training parameters.
+
+    It is the only place that takes several metrics, and a number of classes that is not that of the labels.
+    """
+    if not isinstance(found, tuple) or len(found) < 3 or not isinstance(found[2], dict):
+        raise _gone("xgboost", _XGBOOST_HOOK)
+    model, _, settings, *rest = found
+    return (model, metric, {**settings, **params}, *rest)
+
+
+def check_configured(used: bool) -> None:
+    """Refuse a model that XGBoost's ``fit`` trained without asking ``_configure_fit``."""
+    if not used:
+        raise _gone("xgboost", _XGBOOST_HOOK)
+
+
+def forget_booster(model: Any) -> None:
+    """Make an ``XGBModel`` one that is not fitted, whose ``load_model`` begins with a Booster of its own."""
+    vars(model).pop("_Booster", None)
+    if model.__sklearn_is_fitted__():
+        raise _gone("xgboost", "XGBModel._Booster, which holds the model")
+
+
+def set_booster(model: Any, booster: Any) -> None:
+    """Give an ``XGBModel`` another Booster."""
+    model._Booster = booster
+    if model.get_booster() is not booster:
+        raise _gone("xgboost", "XGBModel._Booster, which holds the model")
+
+
+class Learner(NamedTuple):
+    """What an XGBoost model says of its outputs."""
+
+    objective: str
+    n_classes: int
+    n_targets: int
+
+
+def learner_of(booster: Any) -> Learner:
+    """The objective of an XGBoost model, and its numbers of classes and of labels."""
+    try:
+        learner = json.loads(booster.save_config())["learner"]
+        sizes = learner["learner_model_param"]
+        return Learner(learner["objective"]["name"], int(sizes["num_class"]), int(sizes["num_target"]))
+    except KeyError as error:
+        raise _gone("xgboost", f"{error} in the configuration of a model") from None
+
+
+def base_score_in(model: bytes) -> tuple[Array, Callable[[Array], bytes]]:
+    """The intercepts in an XGBoost model's JSON, on the scale of its objective, and what replaces them."""
+    found = _BASE_SCORE.search(model)
+    if found is None:
+        raise _gone("xgboost", "base_score in the JSON of a model")
+    before, after = model[: found.start(1)], model[found.end(1) :]
+
+    def replaced(values: Array) -> bytes:
+        return before + f"[{','.join(f'{value:.9E}' for value in values)}]".encode() + after
+
+    return np.atleast_1d(np.asarray(json.loads(found.group(1)), dtype=np.float64)), replaced
+
+
+# LightGBM
+
+
+def set_lightgbm_model(model: Any, booster: Any, n_features: int, n_classes: int, evals_result: dict[str, Any]) -> None:
+    """Give an ``LGBMModel`` a trained Booster, as its ``fit`` would; its public properties read these attributes."""
+    names = booster.feature_name()
+    named = names != [f"Column_{i}" for i in range(len(names))]
+    vars(model).update(
+        _Booster=booster, _n_features=booster.num_feature(), _n_features_in=n_features, _n_classes=n_classes,
+        _fitted_with_feature_names=named, _evals_result=evals_result,
+        _best_iteration=booster.best_iteration, _best_score=booster.best_score, fitted_=True,
+    )  # fmt: skip
+    read = (model.booster_, model.n_features_in_, model.n_classes_, model.evals_result_, model.best_iteration_)
+    if read != (booster, n_features, n_classes, evals_result, booster.best_iteration):
+        raise _gone("lightgbm", "LGBMModel._Booster and its like, which hold the model")
+
+
+def has_no_features(error: Exception) -> bool:
+    """Whether LightGBM says that no feature was left to train with; False where it says so in other words."""
+    return "num_features()" in str(error)
+
+
+def split_model(text: str) -> tuple[str, str]:
+    """A LightGBM model's text: the header, which may have more lines than LightGBM reads, and the rest."""
+    header, separator, rest = text.partition(_FEATURES)
+    if not separator:
+        raise _gone("lightgbm", "feature_names in the text of a model")
+    return header, separator + rest
