@@ -109,7 +109,9 @@ def test_start_and_probability(own, make_data, task):
     eta = objective.probability(start if task == "binary" else start[None])
     priors = np.bincount(data.y.astype(int)) / len(data.y) if task == "multiclass" else np.atleast_1d(data.y.mean(axis=0))
     np.testing.assert_allclose(np.ravel(eta), priors, rtol=1e-6)
-    best = objective.mean_loss(np.broadcast_to(start, data.y.shape if task != "multiclass" else (len(data.y), 3)).astype(float), data.y)
+    best = objective.mean_loss(
+        np.broadcast_to(start, data.y.shape if task != "multiclass" else (len(data.y), 3)).astype(float), data.y
+    )
     for step in (-0.05, 0.05):
         moved = start + step * np.eye(len(start))[0]
         margin = np.broadcast_to(moved, data.y.shape if task != "multiclass" else (len(data.y), 3)).astype(float)
@@ -259,7 +261,9 @@ class TestRefused:
         with pytest.raises(ValueError, match="rises at t"):
             Tilted(slope=0.5)
 
-    @pytest.mark.parametrize(("name", "kind"), [("weights", "a parameter that every loss has"), ("fit", "a name that every")])
+    @pytest.mark.parametrize(
+        ("name", "kind"), [("weights", "a parameter that every loss has"), ("fit", "a name that every")]
+    )
     def test_names_that_are_taken(self, name, kind):
         with pytest.raises(TypeError, match=f"has a parameter '{name}', which is {kind}"):
             type("Wrong", (Loss,), {name: parameter(1.0), "positive": lambda self, t: -log_sigmoid(t)})
