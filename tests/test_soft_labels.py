@@ -53,7 +53,7 @@ def test_class_probabilities_are_weighted_rows_of_each_class(name, hessian):
     np.testing.assert_allclose(objective.loss(margin, shares), loss, rtol=1e-5)
     assert objective.counts.soft
     np.testing.assert_allclose(objective.counts.priors, shares.mean(axis=0), rtol=1e-6)
-    with pytest.raises(ValueError, match="label sums to 0.5 in row 0; class probabilities sum to 1"):
+    with pytest.raises(ValueError, match=r"label sums to 0\.5 in row 0; class probabilities sum to 1"):
         objective.fit(np.full((3, 4), 0.125), n_classes=4)
 
 

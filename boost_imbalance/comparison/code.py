@@ -66,8 +66,10 @@ def code(results: Results, name: str, library: str) -> str:
     """Python lines to copy: imports, features and labels as they were compared, and the model."""
     made = recipe(results, name, library)
     shown = made.library.classifier if made.own else made.library.built_in
-    imported = ", ".join([shown] + ([made.loss.constructor_name] if made.loss is not None else []))
-    lines = [f"from {'boost_imbalance' if made.own else library} import {imported}"]
+    names = [shown] + ([made.loss.public_name] if made.loss is not None and made.loss.public_name else [])
+    lines = [f"from {'boost_imbalance' if made.own else library} import {', '.join(names)}"]
+    if made.loss is not None and not made.loss.public_name:
+        lines.append(_import_of(type(made.loss)))
     lines += _rows(results, _labels(results, made))
     arguments = ([f"loss={made.loss!r}"] if made.loss is not None else []) + [
         f"{key}={_shown(value)}" for key, value in made.params.items()
@@ -98,6 +100,13 @@ def _labels(results: Results, made: Recipe) -> list[str]:
     if task is Task.MULTICLASS and classes != list(range(len(classes))) and not made.own and made.library.name == "xgboost":
         return ["y = np.unique(y, return_inverse=True)[1]"]
     return []
+
+
+def _import_of(cls: type) -> str:
+    """Where somebody's own loss comes from."""
+    if cls.__module__ == "__main__":
+        return f"# {cls.__name__} is the class that you defined."
+    return f"from {cls.__module__} import {cls.__qualname__.partition('.')[0]}"
 
 
 def _rows(results: Results, labels: list[str]) -> list[str]:

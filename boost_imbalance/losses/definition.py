@@ -128,7 +128,7 @@ def _side(stand_in: Any, side: str, t: Expression) -> Terms:
         if not isinstance(result, Expression):
             raise TypeError(f"it gives {result!r}, which does not depend on t")
         return terms_of(result, t)
-    except ZeroDivisionError:
+    except (ZeroDivisionError, NotImplementedError):
         raise
     except Exception as error:
         raise TypeError(f"{cls.__name__}.{name} cannot be compiled{_line_of(error, cls)}: {error}") from error
@@ -195,7 +195,7 @@ def _test_side(loss: Any, side: str, cost: Array, slope: Array, exact: Array) ->
             )
     rising = slope > 1e-12 * np.maximum(1.0, np.abs(cost))
     if rising.any():
-        row, i = np.argwhere(rising)[0]
+        row, i = np.unravel_index(int(np.argmax(slope)), slope.shape)
         raise ValueError(
             f"{name} of {loss!r} rises at t = {_GRID[i]:g}, with slope {slope[row, i]:g}; t is the log-odds of what is "
             f"true, so a loss must fall."

@@ -17,10 +17,10 @@ from boost_imbalance.losses.weighting import class_counts, logit_adjustment
 class VectorScaling(Loss):
     """Vector-scaling (VS) loss: a factor and an offset on the margin, both by the label's frequency.
 
-    ``-log sigmoid(d_y t + o_y)``, with ``t`` the log-odds of the true label, ``d_y = (n_y / n_max)^gamma`` and ``o_y`` plus or
-    minus ``tau`` times the log-odds of label 1: a rare label has to be right by more, both absolutely and in proportion. For
-    binary and multi-label tasks; over a softmax the factors would be on the raw scores of all classes, which no function of the
-    true class's log-odds can say.
+    ``-log sigmoid(d_y t + o_y)``, with ``t`` the log-odds of the true label, ``d_y = (n_y / n_max)^gamma`` and ``o_y`` plus
+    or minus ``tau`` times the log-odds of label 1: a rare label has to be right by more, both absolutely and in proportion.
+    For binary and multi-label tasks; over a softmax the factors would be on the raw scores of all classes, which no function
+    of the true class's log-odds can say.
 
     Parameters
     ----------
