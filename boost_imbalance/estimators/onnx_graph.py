@@ -161,6 +161,7 @@ def _number(value: int, like: Any) -> float:
 
 
 _PRIMITIVES: dict[Any, Callable[..., Any]] = {
+    primitives.choose: where,
     primitives.exp_negative: _exp_negative,
     primitives.log: _log,
     primitives.log1p_ratio: _log1p_ratio,

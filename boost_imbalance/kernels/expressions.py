@@ -241,6 +241,11 @@ def log1p(x: Any) -> Any:
     return make("log1p", x, low=_log(1.0 + x.low), high=_log(1.0 + x.high))
 
 
+def is_constant(value: Any) -> bool:
+    """Whether this is a number, not something that a formula is traced with."""
+    return value.is_constant if isinstance(value, Expression) else True
+
+
 def is_zero(value: Any) -> bool:
     """Whether this is the number 0, for a formula that is simpler there."""
     if isinstance(value, Expression):

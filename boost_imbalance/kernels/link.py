@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fabs
 
 from boost_imbalance.kernels.cache import inlined
-from boost_imbalance.kernels.primitives import exp_negative, log, log1p_ratio, number
+from boost_imbalance.kernels.primitives import choose, exp_negative, log, log1p_ratio, number
 
 FARTHEST = 60
 """Beyond these log-odds a calibrated probability is 0 or 1, and a focusing power might underflow."""
@@ -54,16 +54,22 @@ def exp(x):
 
 
 @inlined
-def expm1(x):
-    """``exp(x) - 1``, by Kahan's way: what rounding did to the exponential is undone by its logarithm."""
-    e = exp(x)
+def expm1_negative(x):
+    """``exp(x) - 1`` of a number that is not positive, by Kahan's way: its logarithm undoes what rounding did to the exponential."""
+    e = exp_negative(x)
     one = number(1, e)
     far = e - one
-    rounded = log(e)
     tiny = e == one
-    near = far * (x / (one if tiny else rounded))
-    use_near = fabs(x) < one
-    return x if tiny else (near if use_near else far)
+    near = far * (x / choose(tiny, one, log(e)))
+    return choose(tiny, x, choose(x > -one, near, far))
+
+
+@inlined
+def expm1(x):
+    """``exp(x) - 1`` of any number: ``-exp(x) (exp(-x) - 1)`` where it is positive."""
+    m = expm1_negative(-fabs(x))
+    one = number(1, m)
+    return choose(x > number(0, x), -m / (one + m), m)
 
 
 @inlined
@@ -71,6 +77,5 @@ def log1p(x):
     """``log(1 + x)``, by Kahan's way: what rounding did to the sum is undone by a difference."""
     one = number(1, x)
     above = one + x
-    rounded = above - one
     tiny = above == one
-    return x if tiny else log(above) * (x / (one if tiny else rounded))
+    return choose(tiny, x, log(above) * (x / choose(tiny, one, above - one)))

@@ -230,3 +230,15 @@ def number(typingctx: Any, value: Any, like: Any) -> Any:
         return context.cast(builder, args[0], signature.args[0], signature.return_type)
 
     return like(value, like), codegen
+
+
+@intrinsic
+def choose(typingctx: Any, condition: Any, a: Any, b: Any) -> Any:
+    """``a if condition else b`` without a branch, which could keep a loop from being vectorised."""
+    if condition != types.boolean or a != b or a not in _FORMATS:
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(args[0], args[1], args[2])
+
+    return a(condition, a, b), codegen

@@ -107,7 +107,9 @@ _NAMES: dict[str, Any] = {
     "exp": link.exp,
     "expm1": link.expm1,
     "log1p": link.log1p,
+    "choose": primitives.choose,
     "exp_negative": primitives.exp_negative,
+    "expm1_negative": link.expm1_negative,
     "log": primitives.log,
     "number": primitives.number,
 }
@@ -148,9 +150,9 @@ class _Writer:
         if operation == "negative":
             return self._line(f"-{arguments[0]}")
         if operation == "where":
-            return self._line(f"{arguments[1]} if {arguments[0]} else {arguments[2]}")
-        if operation == "exp":
-            return self._line(f"{'exp_negative' if one.arguments[0].high <= 0 else 'exp'}({arguments[0]})")
+            return self._line(f"choose({', '.join(arguments)})")
+        if operation in ("exp", "expm1"):
+            return self._line(f"{operation}{'_negative' if one.arguments[0].high <= 0 else ''}({arguments[0]})")
         if operation == "power":
             logarithm = f"{arguments[1]} * log({arguments[0]})"
             shrinks = one.high <= 1

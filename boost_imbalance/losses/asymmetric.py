@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from boost_imbalance.kernels.expressions import exp, is_zero, log, log_sigmoid, sigmoid, where
+from boost_imbalance.kernels.expressions import exp, is_constant, is_zero, log, log_sigmoid, sigmoid, where
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.parameters import parameter
 
@@ -35,6 +35,7 @@ class Asymmetric(Loss):
     """
 
     public_name = "asymmetric_objective"
+    compiled_in: ClassVar = {"gamma_neg": (1.0, 2.0, 3.0, 4.0)}
 
     gamma_pos: Any = parameter(0.0, low=0.0, high=1000.0)
     gamma_neg: Any = parameter(4.0, low=0.0, high=1000.0)
@@ -67,7 +68,7 @@ class Asymmetric(Loss):
         per_s, per_r = per_both * r, per_both * s
         minus_log_r = where(counts, -log(r) - ((1.0 - r) - s) * per_r, 1.0)
         ratio = minus_log_r * per_s
-        focus = where(counts, exp(gamma * log(s)), 0.0)
+        focus = where(counts, s**gamma if is_constant(gamma) else exp(gamma * log(s)), 0.0)
         both = p * q
         chain = both * per_r
         twice = gamma + gamma

@@ -133,10 +133,13 @@ class Loss:
     """Class counts that :meth:`fit` has fixed."""
     _memory: _Memory
 
+    compiled_in: ClassVar[Mapping[str, tuple[float, ...]]] = {}
+    """Values of parameters, beside 0, for which the formula is compiled by itself, because it is faster there."""
+
     _declared: ClassVar[dict[str, Parameter]]
     _signature: ClassVar[inspect.Signature] = inspect.Signature()
     _by_class: ClassVar[dict[str, PerClass]]
-    _formulas: ClassVar[dict[frozenset[str], Formula]]
+    _formulas: ClassVar[dict[frozenset[tuple[str, float]], Formula]]
     _tested: ClassVar[set[Any]]
     _base: ClassVar[Any]
 
@@ -249,16 +252,15 @@ class Loss:
 
     @property
     def formula(self) -> Formula:
-        """The traced formula, with parameters left out that are 0."""
-        zero = frozenset(
-            name
+        """The traced formula; parameters that are 0, or a value of :attr:`compiled_in`, are part of its code."""
+        fixed = frozenset(
+            (name, value)
             for name, declared in type(self)._declared.items()
-            if declared.is_number
-            and not declared.common
-            and self.__dict__[name] is not None
-            and not np.any(self.__dict__[name])
+            if declared.is_number and not declared.common
+            for value in (0.0, *self.compiled_in.get(name, ()))
+            if self.__dict__[name] is not None and np.all(np.equal(self.__dict__[name], value))
         )
-        return definition.formula_of(type(self), zero)
+        return definition.formula_of(type(self), fixed)
 
     def class_weights(self, counts: Counts) -> Array:
         """Weight of each class, shape (classes, 1), or of label 0 and 1 in each column, shape (2, columns)."""

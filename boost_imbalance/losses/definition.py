@@ -39,6 +39,8 @@ def declare(cls: Any, base: Any, common: str) -> None:
         name: value for parent in cls.__mro__ for name, value in vars(parent).items() if isinstance(value, PerClass)
     }
     cls._formulas, cls._tested, cls._base = {}, set(), base
+    if "public_name" in vars(cls):  # under which the class is to be found, also by pickle
+        cls.__name__ = cls.__qualname__ = cls.public_name
     kinds = inspect.Parameter
     cls._signature = inspect.Signature(
         [
@@ -78,26 +80,26 @@ def _common_lines(cls: Any, common: str) -> list[str]:
     return lines
 
 
-def formula_of(cls: Any, zero: frozenset[str]) -> Formula:
-    """The traced formula of a class, for parameters of which these are 0."""
-    found: Formula | None = cls._formulas.get(zero)
+def formula_of(cls: Any, fixed: frozenset[tuple[str, float]]) -> Formula:
+    """The traced formula of a class, with these values of parameters made part of it."""
+    found: Formula | None = cls._formulas.get(fixed)
     if found is None:
         try:
-            found = _trace(cls, zero)
+            found = _trace(cls, fixed)
         except ZeroDivisionError:  # the formula has a limit there, but does not say so
-            found = _trace(cls, frozenset()) if zero else None
+            found = _trace(cls, frozenset()) if fixed else None
             if found is None:
                 raise
-        cls._formulas[zero] = found
+        cls._formulas[fixed] = found
     return found
 
 
-def _trace(cls: Any, zero: frozenset[str]) -> Formula:
-    stand_in = object.__new__(cls)
+def _trace(cls: Any, fixed: frozenset[tuple[str, float]]) -> Formula:
+    stand_in, values = object.__new__(cls), dict(fixed)
     everything: dict[str, Any] = {**cls._declared, **cls._by_class}
     for name, declared in everything.items():
         if isinstance(declared, PerClass) or (declared.is_number and not declared.common):
-            symbol = constant(0.0) if name in zero else variable(name, declared.low, declared.high)
+            symbol = constant(values[name]) if name in values else variable(name, declared.low, declared.high)
             stand_in.__dict__[name] = symbol
         else:
             stand_in.__dict__[name] = declared.default
