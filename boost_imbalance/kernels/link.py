@@ -55,7 +55,7 @@ def exp(x):
 
 @inlined
 def expm1_negative(x):
-    """``exp(x) - 1`` of a number that is not positive, by Kahan's way: its logarithm undoes what rounding did to the exponential."""
+    """``exp(x) - 1`` of a number that is not positive, by Kahan's way: a logarithm undoes what rounding did to ``exp``."""
     e = exp_negative(x)
     one = number(1, e)
     far = e - one
