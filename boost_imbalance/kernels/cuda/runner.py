@@ -165,8 +165,9 @@ def _kernel(name: str, program: Program, variant: Variant, format: Any) -> Any:
 
 def _on_device(function: Any) -> Any:
     """A device function of a scalar function and of all that it calls, without the fast division of CPU options."""
-    if numba.config.ENABLE_CUDASIM:  # which runs Python on the host, and may call what is compiled for it
-        return inlined(function)
+    if numba.config.ENABLE_CUDASIM:  # which runs Python on the host, and may call what is compiled for it with numbers
+        compiled = inlined(function)
+        return compiled.py_func if compiled.__name__ == "shape_of" else compiled
     return _compiled_for_device(getattr(function, "py_func", function))
 
 
