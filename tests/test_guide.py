@@ -14,6 +14,7 @@ PAGES = sorted(
 )
 WITH_CODE = [page for page in PAGES if "```python\n" in (ROOT / page).read_text(encoding="utf-8")]
 WITHOUT_CODE = {"benchmarks.md", "changelog.md", "contributing.md", "guide/README.md", "losses/index.md"}
+WRITTEN = {"our_losses"}  # modules that a page writes itself
 CLASSIFIERS = {"ImbalancedLGBMClassifier": "lightgbm", "ImbalancedXGBClassifier": "xgboost"}
 
 
@@ -41,7 +42,7 @@ def test_every_page_has_code():
 def test_guide_code_runs(page, tmp_path, monkeypatch):
     blocks = list(python_blocks(page))
     assert blocks
-    for module in sorted({module for block in blocks for module in imported(block)}):
+    for module in sorted({module for block in blocks for module in imported(block)} - WRITTEN):
         pytest.importorskip(module)
     monkeypatch.chdir(tmp_path)
     # One thread: where other tests run beside this one, threads that wait for each other cost more than they bring.

@@ -34,6 +34,7 @@ def adapt(app, docname, source):
     if folder != "guide":
         return
     text = source[0].replace("](../../BENCHMARKS.md", "](../benchmarks.md")
+    text = text.replace("](../../CONTRIBUTING.md", "](../contributing.md")
     text = re.sub(r"\]\(\.\./\.\./README\.md#?([\w-]*)\)", lambda found: f"]({README[found[1]]})", text)
     if name == "README":
         listed = re.findall(r"\]\(([\w-]+)\.md\)", text)
