@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from boost_imbalance import libraries as _libraries  # noqa: F401 -- makes the libraries known to every loss
 from boost_imbalance import metrics
-from boost_imbalance.kernels.expressions import exp, expm1, log, log1p, log_sigmoid, sigmoid, where
+from boost_imbalance.kernels.expressions import exp, expm1, is_zero, log, log1p, log_sigmoid, sigmoid, where
 from boost_imbalance.libraries.lightgbm import multilabel_dataset
 from boost_imbalance.losses import (
     Loss,
@@ -51,6 +51,7 @@ __all__ = [
     "expm1",
     "focal_objective",
     "generalized_cross_entropy_objective",
+    "is_zero",
     "ldam_objective",
     "log",
     "log1p",

@@ -389,7 +389,7 @@ def test_lightgbm_models_that_cannot_be_exported_say_so(make_data):
 def test_the_objective_must_fit_the_booster(make_data, library):
     data = make_data("binary", 300)
     booster = train(library, bi.focal_objective(), data.X, data.y, 1)
-    with pytest.raises(ValueError, match="has not seen any labels; call fit"):
+    with pytest.raises(ValueError, match="has not seen any labels; use the objective"):
         to_onnx(booster, bi.focal_objective())
     with pytest.raises(ValueError, match=r"booster has 1 columns .* multi-class labels with 3"):
         to_onnx(booster, bi.focal_objective().fit([0, 1, 2]))

@@ -208,11 +208,12 @@ def test_plots_and_comparison(own, make_data, tmp_path):
         data.X[:400], data.y[:400].astype(int), library="xgboost", losses={"mine": own}, baselines=["built-in"], folds=2,
         repeats=1, progress=False,
     )  # fmt: skip
-    assert "mine" in found.to_frame().to_string()
+    assert "mine" in found.table().to_string()
     code = found.code("mine")
     assert f"from own_losses import {type(own).__name__}" in code
     compile(code, "code", "exec")
-    assert type(own).__name__ in found.to_html()
+    found.to_html(tmp_path / "report.html")
+    assert type(own).__name__ in (tmp_path / "report.html").read_text()
 
 
 def define(formula, **attributes):
@@ -314,3 +315,71 @@ def test_plain_cross_entropy_is_recognised_however_it_is_written(make_data):
     data = make_data("binary")
     assert Mine().fit(data.y).fitted.is_built_in
     assert not Mine(gamma=0.5).fit(data.y).fitted.is_built_in
+
+
+class TestWhatALossGives:
+    """What a loss works out from counts or rounds is checked where it is used."""
+
+    def loss(self, value):
+        return define(
+            lambda self, t: -log_sigmoid(t - self.shift),
+            shift=bi.per_class(low=0.0),
+            class_parameters=lambda self, counts: value,
+        )()
+
+    @pytest.mark.parametrize(
+        ("value", "message"),
+        [
+            (
+                {"shift": np.full((2, 1), np.nan)},
+                "gives 'shift' the values .*nan.*; they must be finite, and between 0 and inf",
+            ),
+            ({"shift": [[1.0], [-2.0]]}, "between 0 and inf"),
+            ({"drift": [1.0, 1.0]}, "gives 'drift'; it must give 'shift'"),
+            ({"shift": [1.0, 1.0, 1.0]}, r"gives 'shift' the shape \(3,\); it must be \(2, 1\)"),
+        ],
+    )
+    def test_per_class_numbers(self, value, message):
+        with pytest.raises(ValueError, match=message):
+            self.loss(value).fit([0, 1])
+
+    def test_moved_weights(self):
+        moving = define(
+            lambda self, t: -log_sigmoid(t), weights_move=True, moved_weights=lambda self, weights, missed: weights * np.nan
+        )
+        with pytest.raises(ValueError, match=r"moved_weights gives \[nan, nan\]; class weights must be finite"):
+            moving().bind([0, 1])(np.zeros(2))
+
+    @pytest.mark.parametrize(
+        ("label", "shape"),
+        [([0, 1, 1], (3, 3)), ([0, 1, 1], (4,)), ([0, 1, 2], (3,)), ([0, 1, 2], (4, 3)), ([[0, 1]] * 2, (2, 3))],
+    )
+    def test_margins_of_another_shape(self, label, shape):
+        with pytest.raises(ValueError, match="margin has shape"):
+            bi.focal_objective().bind(np.array(label))(np.zeros(shape))
+
+    def test_a_training_can_be_pickled(self):
+        training = bi.focal_objective().bind([0, 1])
+        expected = training(np.zeros(2))
+        for own, values in zip(pickle.loads(pickle.dumps(training))(np.zeros(2)), expected, strict=True):
+            np.testing.assert_array_equal(own, values)
+
+
+def test_comparisons_for_equality_and_numpy_functions_are_refused():
+    with pytest.raises(TypeError, match=r"is asked for by is_zero\(self.name\), not by =="):
+        define(lambda self, t: sigmoid(-t) if self.gamma == 0 else -log_sigmoid(t), gamma=parameter(1.0))
+    with pytest.raises(TypeError, match=r"from boost_imbalance, not numpy\.log"):
+        define(lambda self, t: -np.log(sigmoid(t)))
+    made = define(lambda self, t: sigmoid(-t) if bi.is_zero(self.gamma) else -log_sigmoid(t), gamma=parameter(1.0, low=0.0))
+    assert made(gamma=0.0).loss([0.0], [1])[0] == pytest.approx(0.5)
+    assert made(gamma=2.0).loss([0.0], [1])[0] == pytest.approx(np.log(2))
+    scaled = define(lambda self, t: np.float64(2.0) * -log_sigmoid(t))
+    assert scaled().loss([0.0], [1])[0] == pytest.approx(2 * np.log(2))
+
+
+def test_a_parameter_that_may_be_left_out():
+    made = define(
+        lambda self, t: -log_sigmoid(t) if self.power is None else (1 - sigmoid(t)) ** 2 - log_sigmoid(t),
+        power=parameter(None),
+    )
+    assert made().fit([0, 1]).fitted.is_built_in

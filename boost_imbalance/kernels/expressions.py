@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,7 +29,6 @@ class Expression:
     """
 
     __slots__ = ("__weakref__", "arguments", "high", "low", "operation")
-    __array_ufunc__ = None  # NumPy leaves array * Expression to __rmul__, which refuses it
 
     operation: str
     arguments: tuple[Any, ...]
@@ -40,6 +40,24 @@ class Expression:
 
     def __float__(self) -> float:
         raise TypeError("a formula takes sigmoid, log_sigmoid, exp, log and so on from boost_imbalance, not from math.")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        scalar = next((one for one in inputs if isinstance(one, np.generic)), None)
+        meant = _OPERATORS_OF_NUMPY.get(ufunc.__name__)
+        if scalar is not None and meant is not None and method == "__call__":  # a NumPy number beside an expression
+            return meant(*(one.item() if isinstance(one, np.generic) else one for one in inputs))
+        raise TypeError(
+            f"a formula takes sigmoid, log_sigmoid, exp, log and so on from boost_imbalance, not numpy.{ufunc.__name__}."
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Expression):
+            return self is other
+        raise TypeError(
+            "a formula has no branches; a parameter that may be 0 is asked for by is_zero(self.name), not by ==."
+        )
+
+    __hash__ = object.__hash__
 
     def __add__(self, other: Any) -> Expression:
         return _add(self, _expression(other))
@@ -349,6 +367,14 @@ def ordered(expressions: Any) -> list[Expression]:
 
 
 ZERO, ONE = constant(0.0), constant(1.0)
+
+_OPERATORS_OF_NUMPY: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+}
 
 
 def _expression(value: Any) -> Expression:

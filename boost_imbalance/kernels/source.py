@@ -88,9 +88,9 @@ def shape_functions(count: int) -> tuple[Any, Any, Any]:
     ``shape_of(table, first, column)`` reads a column from row ``first`` on, ``shape_at(rows, i)`` one entry of each row, and
     ``shape_if(condition, a, b)`` chooses between two tuples.
     """
-    each = range(max(1, count))  # numba's tuples are not empty; the only entry is not read where there are no parameters
+    each = range(max(1, count))  # numba's tuples are not empty; the only entry is not used where there are no parameters
     texts = {
-        "shape_of": ("table, first, column", "table[first + {k}, column]"),
+        "shape_of": ("table, first, column", "table[first + {k}, column]" if count else "table[0, column]"),
         "shape_at": ("rows, i", "rows[{k}, i]"),
         "shape_if": ("condition, a, b", "a[{k}] if condition else b[{k}]"),
     }

@@ -185,8 +185,15 @@ class Loss:
         except TypeError:  # an argument of a type that has no hash
             return hash(type(self))
 
-    def __reduce__(self) -> Any:
-        return _rebuilt, (type(self), self.parameters, self.counts, self._memory.told)
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.parameters, "counts": self.counts, "told": self._memory.told}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        told = tuple(state.pop("told"))
+        counts = state.pop("counts")
+        self.__dict__.update(state)
+        self._begin(counts)
+        self._memory.told = told
 
     def __copy__(self) -> Any:
         return _rebuilt(type(self), self.parameters, self.counts, self._memory.told)
@@ -304,6 +311,12 @@ class Loss:
             raise ValueError(f"{self!r} has not seen any labels; use the objective that fit(label) returns.")
         return known
 
+    @property
+    def seen_counts(self) -> Counts | None:
+        """Class counts of :meth:`fit`, or of the training that this object has served; None before either."""
+        known = self._known()
+        return None if known is None else known.counts
+
     def _known(self) -> FittedLoss | None:
         memory = self._memory
         if self.counts is not None:
@@ -375,7 +388,7 @@ class Loss:
         n_classes : int, optional
             As in :meth:`fit`.
         library : {"xgboost", "lightgbm"}, optional
-            Whose Hessian of a softmax is wanted; None for the loss's own.
+            Whose Hessian of a softmax is wanted, or the name of another library that is registered; None for the loss's own.
 
         Returns
         -------

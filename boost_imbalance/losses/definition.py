@@ -98,7 +98,8 @@ def _trace(cls: Any, fixed: frozenset[tuple[str, float]]) -> Formula:
     stand_in, values = object.__new__(cls), dict(fixed)
     everything: dict[str, Any] = {**cls._declared, **cls._by_class}
     for name, declared in everything.items():
-        if isinstance(declared, PerClass) or (declared.is_number and not declared.common):
+        optional = isinstance(declared, Parameter) and declared.default is None
+        if isinstance(declared, PerClass) or (declared.is_number and not declared.common and not optional):
             symbol = constant(values[name]) if name in values else variable(name, declared.low, declared.high)
             stand_in.__dict__[name] = symbol
         else:

@@ -204,15 +204,42 @@ def _coefficients(loss: Any, counts: Counts) -> Array:
     table[Row.GRADIENT_SCALE] = table[Row.HESSIAN_SCALE] = 1.0
     table[Row.HESSIAN_FLOOR] = -np.inf
     table[Row.SMOOTHING] = loss.smoothing
-    by_class: Mapping[str, Any] = loss.class_parameters(counts)
+    by_class = _class_parameters(loss, counts)
     for i, name in enumerate(formula.shape):
         rows = Row.SHAPE + i, Row.SHAPE + n_shape + i
-        if name in by_class:
-            value = np.asarray(by_class[name], dtype=np.float64)
-            if counts.task is Task.MULTICLASS:
-                table[rows[0]] = table[rows[1]] = value.reshape(columns)
-            else:
-                table[rows[1]], table[rows[0]] = value.reshape(2, columns)
-        else:
+        if name not in by_class:
             table[rows[0]] = table[rows[1]] = weighting.per_column(name, getattr(loss, name), counts)
+        elif counts.task is Task.MULTICLASS:
+            table[rows[0]] = table[rows[1]] = by_class[name][:, 0]
+        else:
+            table[rows[1]], table[rows[0]] = by_class[name]
     return table
+
+
+def _class_parameters(loss: Any, counts: Counts) -> dict[str, Array]:
+    """What a loss makes of class counts, in the shape of its class weights."""
+    declared = type(loss)._by_class
+    if not declared:
+        return {}
+    given: Mapping[str, Any] = loss.class_parameters(counts)
+    if set(given) != set(declared):
+        raise ValueError(
+            f"{loss.constructor_name}.class_parameters gives {', '.join(map(repr, given)) or 'nothing'}; it must give "
+            f"{', '.join(map(repr, declared))}."
+        )
+    shape, found = weighting.ones(counts).shape, {}
+    for name, value in given.items():
+        array = np.asarray(value, dtype=np.float64)
+        if array.shape not in (shape, shape[:1] if 1 in shape else shape):
+            raise ValueError(
+                f"{loss.constructor_name}.class_parameters gives {name!r} the shape {array.shape}; it must be {shape}, that "
+                f"of the class weights."
+            )
+        low, high = declared[name].low, declared[name].high
+        if not (np.isfinite(array) & (array >= low) & (array <= high)).all():
+            raise ValueError(
+                f"{loss.constructor_name}.class_parameters gives {name!r} the values {array.ravel().tolist()}; they must be "
+                f"finite, and between {low:g} and {high:g}."
+            )
+        found[name] = array.reshape(shape)
+    return found

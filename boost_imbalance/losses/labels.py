@@ -64,6 +64,13 @@ class Counts:
         """Weighted share of label 1 in each column, or of each class."""
         return np.asarray(self.totals / self.weight)
 
+    @property
+    def by_class(self) -> Array:
+        """Weighted rows of each class, shape (classes, 1), or of label 0 and 1 in each column, shape (2, columns)."""
+        if self.task is Task.MULTICLASS:
+            return np.asarray(self.totals[:, None])
+        return np.stack([self.weight - self.totals, self.totals])
+
     def summed(self, add: Callable[[Array], Array]) -> Counts:
         """The counts of all workers of a distributed training, by a function that adds an array up over them."""
         columns = self.columns

@@ -11,7 +11,6 @@ from boost_imbalance.kernels.expressions import log_sigmoid
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts
 from boost_imbalance.losses.parameters import parameter, per_class
-from boost_imbalance.losses.weighting import class_counts
 
 
 class LDAM(Loss):
@@ -49,7 +48,7 @@ class LDAM(Loss):
 
     def class_parameters(self, counts: Counts) -> Mapping[str, Any]:
         """The margins."""
-        n = np.maximum(class_counts(counts), 1.0)
+        n = np.maximum(counts.by_class, 1.0)
         return {"class_margin": self.max_margin * (n.min(axis=0) / n) ** 0.25}
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from boost_imbalance.kernels import cpu
 from boost_imbalance.kernels.cpu import Row
 from boost_imbalance.kernels.cuda import arrays
-from boost_imbalance.losses import backend, labels, weighting
+from boost_imbalance.losses import backend, labels
 from boost_imbalance.losses.buffers import Buffers
 from boost_imbalance.losses.device import Copies, DeviceBuffers
 from boost_imbalance.losses.fitted import FittedLoss, fitted_loss
@@ -38,6 +38,15 @@ class Training:
         self._formats: Any = None
         self._task, self._columns = task, columns
         self._bind(label, weight)
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("buffers", "device_buffers", "copies", "_served", "_formats")  # memory that another process makes anew
+        return {name: value for name, value in vars(self).items() if name not in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.__dict__.update(_served={}, _formats=None)
+        self.buffers, self.device_buffers, self.copies = Buffers(), {}, Copies()
 
     def __deepcopy__(self, memo: Any) -> Training:
         """The training itself, which is one and the same wherever its library copies it to."""
@@ -73,7 +82,14 @@ class Training:
             Shape of the margins; see :meth:`Loss.__call__`.
         """
         gpu = backend.use_gpu(self.loss.device, margin, self.label)
-        return self.round(labels.as_margin(margin, gpu), self.label, self.weight, gpu)
+        m = labels.as_margin(margin, gpu)
+        if not self.suits(m, self.label):
+            shape = (self.local.rows, self._columns) if self._columns > 1 else (self.local.rows,)
+            raise ValueError(
+                f"margin has shape {m.shape}, but the labels of this training are {self.fitted.task.value}; give shape "
+                f"{shape}."
+            )
+        return self.round(m, self.label, self.weight, gpu)
 
     def knows(self, margin: Any, label: Any, weight: Any) -> bool:
         """Whether these arrays are of the kind of the last round's, which have been checked."""
@@ -130,9 +146,15 @@ class Training:
         missed = engine.misses(m, y, w, fitted.coefficients, softmax=fitted.softmax, n_threads=self.n_threads)
         add = None if self.library is None else self.library.sum_over_workers()
         missed = missed if add is None else add(missed)
-        mass = weighting.class_counts(fitted.counts).reshape(missed.shape)
+        mass = fitted.counts.by_class.reshape(missed.shape)
         with np.errstate(invalid="ignore"):
-            self.moving = self.loss.moved_weights(self.moving, np.where(mass > 0, missed / mass, 0.0))
+            moved = np.asarray(self.loss.moved_weights(self.moving, np.where(mass > 0, missed / mass, 0.0)), np.float64)
+        if moved.shape != missed.shape or not (np.isfinite(moved) & (moved >= 0)).all():
+            raise ValueError(
+                f"{self.loss.constructor_name}.moved_weights gives {moved.ravel().tolist()}; class weights must be finite, "
+                f"not negative, and of shape {missed.shape}."
+            )
+        self.moving = moved
         table = table.copy()
         if fitted.softmax:
             table[Row.POSITIVE_WEIGHT] *= self.moving[0]

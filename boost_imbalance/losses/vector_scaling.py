@@ -11,7 +11,7 @@ from boost_imbalance.kernels.expressions import log_sigmoid
 from boost_imbalance.losses.base import Array, Loss
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.parameters import Parameter, parameter, per_class
-from boost_imbalance.losses.weighting import class_counts, logit_adjustment
+from boost_imbalance.losses.weighting import logit_adjustment
 
 
 class VectorScaling(Loss):
@@ -65,7 +65,7 @@ class VectorScaling(Loss):
                 f"{self.public_name} is for binary and multi-label tasks, but there are {counts.columns} classes; take "
                 f"logit_adjusted_objective(tau={self.tau}) or ldam_objective()."
             )
-        n = np.maximum(class_counts(counts), 1.0)
+        n = np.maximum(counts.by_class, 1.0)
         adjustment = logit_adjustment(self.tau, None, counts)
         return {"class_factor": (n / n.max(axis=0)) ** self.gamma, "class_offset": np.stack([-adjustment, adjustment])}
 

@@ -49,30 +49,23 @@ def effective_number(counts: Any, beta: float) -> Array:
     return np.asarray(-np.expm1(n * np.log1p(beta - 1.0)) / (1.0 - beta))
 
 
-def class_counts(counts: Counts) -> Array:
-    """Weighted rows of each class: (classes, 1) for a softmax, (2, columns) for label 0 and label 1 of a sigmoid."""
-    if counts.task is Task.MULTICLASS:
-        return np.asarray(counts.totals[:, None])
-    return np.stack([counts.weight - counts.totals, counts.totals])
-
-
 def balanced(counts: Counts) -> Array:
-    """``n / (K n_k)``, in the shape of :func:`class_counts`."""
-    n = class_counts(counts)
+    """``n / (K n_k)``, in the shape of :attr:`Counts.by_class`."""
+    n = counts.by_class
     require_all_classes(counts, "weights='balanced'")
     return np.asarray(n.sum(axis=0) / (len(n) * n))
 
 
 def effective(counts: Counts, beta: float) -> Array:
-    """The inverse effective numbers, scaled to sum to the number of classes, in the shape of :func:`class_counts`."""
+    """The inverse effective numbers, scaled to sum to the number of classes, in the shape of :attr:`Counts.by_class`."""
     require_all_classes(counts, f"beta={beta}")
-    inverse = 1.0 / effective_number(class_counts(counts), beta)
+    inverse = 1.0 / effective_number(counts.by_class, beta)
     return np.asarray(inverse * len(inverse) / inverse.sum(axis=0))
 
 
 def require_all_classes(counts: Counts, wanted_by: str) -> None:
     """Refuse to weigh a class by a count of zero."""
-    n = class_counts(counts)
+    n = counts.by_class
     if (n > 0).all():
         return
     row, column = np.argwhere(~(n > 0))[0]
@@ -84,7 +77,7 @@ def require_all_classes(counts: Counts, wanted_by: str) -> None:
 
 
 def given(weights: Any, counts: Counts) -> Array:
-    """Weights as the user wrote them, in the shape of :func:`class_counts`."""
+    """Weights as the user wrote them, in the shape of :attr:`Counts.by_class`."""
     task, columns = counts.task, counts.columns
     if isinstance(weights, Mapping):
         weights = _from_mapping(weights, task, columns)
@@ -136,12 +129,12 @@ def per_column(name: str, value: Any, counts: Counts) -> Array:
 
 
 def ones(counts: Counts) -> Array:
-    """Weights of 1, in the shape of :func:`class_counts`."""
+    """Weights of 1, in the shape of :attr:`Counts.by_class`."""
     return np.ones((counts.columns, 1) if counts.task is Task.MULTICLASS else (2, counts.columns))
 
 
 def product(weights: Any, counts: Counts) -> Array:
-    """What ``weights=`` of a loss says, in the shape of :func:`class_counts`."""
+    """What ``weights=`` of a loss says, in the shape of :attr:`Counts.by_class`."""
     if weights is None:
         return ones(counts)
     return balanced(counts) if isinstance(weights, str) else given(weights, counts)

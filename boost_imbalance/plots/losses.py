@@ -356,10 +356,11 @@ def _with_counts(objective: Any) -> Any:
         )
     if objective.is_fitted:
         return objective
-    if objective.counts is not None:
-        return objective.replace().fit_counts(objective.counts)
+    seen = objective.seen_counts
+    if seen is not None:
+        return objective.fit_counts(seen)
     if objective.needs_counts:
-        raise ValueError(f"objectives has {objective!r}, which depends on class counts; call its fit(label) first.")
+        raise ValueError(f"objectives has {objective!r}, which depends on class counts; give what its fit(label) returns.")
     return objective
 
 
