@@ -78,7 +78,8 @@ def numpy_softmax_focal(z, y, gamma):
 
 def binary_contests(z, y, n_threads) -> dict[str, Contest]:
     def ours(objective):
-        return lambda: objective(y, z)
+        training = objective.bind(y)
+        return lambda: training(z)
 
     contests: dict[str, Contest] = {}
     for gamma in (2.0, 2.5):
@@ -87,7 +88,14 @@ def binary_contests(z, y, n_threads) -> dict[str, Contest]:
             "boost-imbalance, expected": ours(bi.focal_objective(gamma=gamma, hessian="expected", n_threads=n_threads)),
             "NumPy": lambda g=gamma: numpy_focal(z, y, np.float32(g)),
         }
-        for peer in (_imxgboost(gamma), _bokbokbok(gamma), _imlightgbm(gamma), _gbdtcbl_binary("FLLoss", gamma)):
+        for peer in (
+            _torch(gamma),
+            _jaxboost(gamma),
+            _imxgboost(gamma),
+            _bokbokbok(gamma),
+            _imlightgbm(gamma),
+            _gbdtcbl_binary("FLLoss", gamma),
+        ):
             if peer is not None:
                 contest[peer[0]] = lambda f=peer[1]: f(z, y)
         contests[f"binary focal, gamma {gamma}"] = contest
@@ -99,6 +107,15 @@ def binary_contests(z, y, n_threads) -> dict[str, Contest]:
     peer = _gbdtcbl_binary("ASLLoss", 0.0, 4.0, 0.05)
     if peer is not None:
         contests["asymmetric 0, 4, 0.05"][peer[0]] = lambda: peer[1](z, y)
+    contests["other formulas"] = {
+        name: ours(objective)
+        for name, objective in (
+            ("Poly-1", bi.poly1_objective(2.0, n_threads=n_threads)),
+            ("generalised cross-entropy", bi.generalized_cross_entropy_objective(n_threads=n_threads)),
+            ("robust focal", bi.robust_focal_objective(n_threads=n_threads)),
+            ("LDAM", bi.ldam_objective(n_threads=n_threads)),
+        )
+    }
     contests["weighted"] = {
         "boost-imbalance": ours(bi.weighted_objective(weights=5.0, n_threads=n_threads)),
         "boost-imbalance, exact": ours(bi.weighted_objective(weights=5.0, hessian="exact", n_threads=n_threads)),
@@ -114,8 +131,8 @@ def softmax_contests(z, y, n_threads) -> dict[str, Contest]:
     by_column = np.asfortranarray(z)
     contest: Contest = {}
     for name, margin in (("row-major", z), ("column-major", by_column)):
-        objective = bi.focal_objective(gamma=2.0, n_threads=n_threads)
-        contest[f"boost-imbalance, {name}"] = lambda o=objective, m=margin: o(y, m)
+        training = bi.focal_objective(gamma=2.0, n_threads=n_threads).bind(y)
+        contest[f"boost-imbalance, {name}"] = lambda t=training, m=margin: t(m)
     contest["NumPy"] = lambda: numpy_softmax_focal(z, y, np.float32(2))
     try:
         from gbdtCBL.xgbmulti import XGBFLMulti
@@ -125,6 +142,37 @@ def softmax_contests(z, y, n_threads) -> dict[str, Contest]:
     except ImportError:
         pass
     return {f"softmax focal, gamma 2, K = {z.shape[1]}": contest}
+
+
+def _torch(gamma):
+    """Automatic differentiation, twice."""
+    try:
+        import torch
+        from torch.nn.functional import logsigmoid
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+
+    def focal(z, y):
+        margin = torch.tensor(z, requires_grad=True)
+        t = torch.where(torch.tensor(y) > 0, margin, -margin)
+        loss = -(torch.sigmoid(-t) ** gamma) * logsigmoid(t)
+        (gradient,) = torch.autograd.grad(loss.sum(), margin, create_graph=True)
+        (hessian,) = torch.autograd.grad(gradient.sum(), margin)
+        return gradient.detach().numpy(), hessian.numpy()
+
+    return "PyTorch autograd", focal
+
+
+def _jaxboost(gamma):
+    """A loss by automatic differentiation, compiled."""
+    try:
+        import jax
+        from jaxboost import auto_objective
+    except ImportError:
+        return None
+    focal = auto_objective(lambda z, y: -(jax.nn.sigmoid(-(2 * y - 1) * z) ** gamma) * jax.nn.log_sigmoid((2 * y - 1) * z))
+    return "jaxboost auto_objective", lambda z, y: focal(z, Data(y))
 
 
 def _imxgboost(gamma):
