@@ -68,6 +68,8 @@ CONSTRUCTORS = {
     "class-balanced": lambda **o: bi.class_balanced_objective(0.99, 1.0, **o),
     "logit-adjusted": lambda **o: bi.logit_adjusted_objective(gamma=0.5, **o),
     "adaptive": lambda **o: bi.adaptive_objective(0.5, **o),
+    "robust focal": lambda **o: bi.robust_focal_objective(1.5, 0.5, **o),
+    "ldam": lambda **o: bi.ldam_objective(2.0, **o),
 }
 TASKS = ("binary", "multi-class", "multi-label")
 
@@ -178,6 +180,28 @@ def check(objective, mode, margin, label, weight):
         assert arrays.is_on_device(own)
         assert own.dtype == margin.dtype
         assert_close(arrays.to_host(own), expected, name, factor)
+
+
+@pytest.mark.parametrize("hessian", ["positive_terms", "expected"])
+@pytest.mark.parametrize("task", TASKS)
+def test_soft_labels(task, hessian):
+    margin, label, weight = inputs(task, np.float64)
+    soft = (
+        np.random.default_rng(0).dirichlet(np.ones(3), size=20) if task == "multi-class" else np.where(label > 0, 0.75, 0.0)
+    )
+    soft = soft.astype(np.float32)
+    for make in (CONSTRUCTORS["focal"], CONSTRUCTORS["asymmetric"], CONSTRUCTORS["ldam"]):
+        for objective, y in (
+            (make(hessian=hessian, smoothing=0.1).fit(label), label),
+            (make(hessian=hessian).fit(soft, n_classes=3 if task == "multi-class" else None), soft),
+        ):
+            arguments = OnDevice(margin), OnDevice(y), OnDevice(weight)
+            for own, expected in zip(
+                (objective.loss(*arguments), *objective.gradient_hessian(*arguments)),
+                (objective.loss(margin, y, weight), *objective.gradient_hessian(margin, y, weight)),
+                strict=True,
+            ):
+                close(own, expected, 1e-9, cancels=True)
 
 
 @pytest.mark.parametrize("columns", [33, 300])

@@ -705,7 +705,9 @@ class Loss:
             return self
         training = self._memory.trainings.get(call.booster)
         if training is not None:
-            return self.fit_counts(training.fitted.counts)
+            if training.evaluated is None or training.evaluated.counts is not training.fitted.counts:
+                training.evaluated = self.fit_counts(training.fitted.counts)
+            return training.evaluated
         data = call.library.training_data(call.booster)
         if data is None:
             return self

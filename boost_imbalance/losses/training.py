@@ -34,6 +34,8 @@ class Training:
         self.device_buffers: dict[int, DeviceBuffers] = {}
         self.copies = Copies()
         self.moving: Array | None = None
+        self.evaluated: Any = None
+        """The loss fitted to this training's labels, for metrics."""
         self.n_threads = loss.threads
         self._formats: Any = None
         self._task, self._columns = task, columns
