@@ -140,7 +140,7 @@ class Loss:
     _signature: ClassVar[inspect.Signature] = inspect.Signature()
     _by_class: ClassVar[dict[str, PerClass]]
     _formulas: ClassVar[dict[frozenset[tuple[str, float]], Formula]]
-    _tested: ClassVar[set[Any]]
+    _checked: ClassVar[set[Any]]
     _base: ClassVar[Any]
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -159,7 +159,7 @@ class Loss:
         for name, value in bound.arguments.items():
             self.__dict__[name] = cls._declared[name].checked(value)
         self._begin(None)
-        definition.test(self)
+        definition.check(self)
 
     def _begin(self, counts: Counts | None) -> None:
         self.__dict__["counts"] = counts

@@ -38,7 +38,7 @@ def declare(cls: Any, base: Any, common: str) -> None:
     cls._by_class = {
         name: value for parent in cls.__mro__ for name, value in vars(parent).items() if isinstance(value, PerClass)
     }
-    cls._formulas, cls._tested, cls._base = {}, set(), base
+    cls._formulas, cls._checked, cls._base = {}, set(), base
     if "public_name" in vars(cls):  # under which the class is to be found, also by pickle
         cls.__name__ = cls.__qualname__ = cls.public_name
     kinds = inspect.Parameter
@@ -53,7 +53,7 @@ def declare(cls: Any, base: Any, common: str) -> None:
         defaults = {name: value.default for name, value in cls._declared.items()}
         stand_in = object.__new__(cls)
         stand_in.__dict__.update(defaults)
-        test(stand_in)
+        check(stand_in)
 
 
 def document(cls: Any, common: str) -> None:
@@ -150,7 +150,7 @@ def _line_of(error: BaseException, cls: Any) -> str:
 _GRID = np.linspace(-80.0, 80.0, 641)
 
 
-def test(loss: Any) -> None:
+def check(loss: Any) -> None:
     """Refuse a formula that is not finite, or rises with the log-odds of what is true, for these parameters."""
     cls = type(loss)
     formula = loss.formula
@@ -158,13 +158,13 @@ def test(loss: Any) -> None:
     values |= {
         name: np.clip(1.0, cls._by_class[name].low, cls._by_class[name].high) for name in formula.shape if name not in values
     }
-    key = tuple(hashable(value) for value in values.values())
+    key = formula, *(hashable(value) for value in values.values())
     try:
-        if key in cls._tested:
+        if key in cls._checked:
             return
-        if len(cls._tested) > 1000:
-            cls._tested.clear()
-        cls._tested.add(key)
+        if len(cls._checked) > 1000:
+            cls._checked.clear()
+        cls._checked.add(key)
     except TypeError:
         pass
     columns = max([1, *(np.size(value) for value in values.values())])
@@ -181,13 +181,13 @@ def test(loss: Any) -> None:
                 np.broadcast_to(value, (columns, len(_GRID))) for value in evaluate(terms[:3], {**numbers, T: _GRID[None]})
             )
         try:
-            _test_side(loss, side, cost, slope, exact)
+            _check_side(loss, side, cost, slope, exact)
         except ValueError:
-            cls._tested.discard(key)
+            cls._checked.discard(key)
             raise
 
 
-def _test_side(loss: Any, side: str, cost: Array, slope: Array, exact: Array) -> None:
+def _check_side(loss: Any, side: str, cost: Array, slope: Array, exact: Array) -> None:
     name = f"{type(loss).__name__}.{side}"
     for what, value in (("loss", cost), ("first derivative", slope), ("second derivative", exact)):
         if not np.isfinite(value).all():
