@@ -49,7 +49,7 @@ def declare(cls: Any, base: Any, common: str) -> None:
         ]
     )
     document(cls, common)
-    if cls.positive is not base.positive:
+    if cls.positive is not base.positive and not cls.__module__.startswith("boost_imbalance."):  # whose own are tested
         defaults = {name: value.default for name, value in cls._declared.items()}
         stand_in = object.__new__(cls)
         stand_in.__dict__.update(defaults)
