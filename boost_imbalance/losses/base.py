@@ -627,7 +627,8 @@ class Loss:
         m, y, w = backend.place(gpu, margin, label, sample_weight)
         task = labels.task_of(m, y, None if known is None else known.task)
         columns = m.shape[1] if m.ndim == 2 else 1
-        soft = labels.softness(y, task)
+        # Labels of a fitted loss stay on a GPU; those that are soft, where it was fitted to hard ones, its kernels refuse.
+        soft = known.counts.soft if known is not None and arrays.is_on_device(y) else labels.softness(y, task)
         if known is None:
             counts = labels.count(y, w, task, columns) if self.needs_counts else _unknown_counts(task, columns, soft)
             return m, y, w, fitted_loss(self, counts)
