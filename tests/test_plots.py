@@ -551,7 +551,7 @@ def _tree():
         (lambda: plots.plot_loss(FOCAL, label="1"), ValueError, "label is '1'; give a class"),
         (lambda: plots.plot_loss(FOCAL, limits=(0, 1)), ValueError, r"limits is \(0, 1\); .* exclusive"),
         (lambda: plots.plot_loss(FOCAL, limits=3), ValueError, "limits is 3; give"),
-        (lambda: plots.plot_loss(bi.class_balanced_objective()), ValueError, r"depends on class counts; call its fit"),
+        (lambda: plots.plot_loss(bi.class_balanced_objective()), ValueError, r"depends on class counts; give what its fit"),
         (lambda: plots.plot_loss(FOCAL, ax=[1]), TypeError, r"ax is \[1\]; give one matplotlib Axes"),
         (lambda: plots.plot_loss(FOCAL, colors="red"), TypeError, "colors is 'red'; give a list"),
         (lambda: plots.plot_loss(FOCAL, colors=["reddish"]), ValueError, "colors has 'reddish', which is no colour"),
