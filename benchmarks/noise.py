@@ -1,0 +1,208 @@
+"""Do losses made for wrong labels help? Labels are flipped for training and stopping, the test rows keep the right ones.
+
+python benchmarks/noise.py --output noise.json              # all of it, about 40 minutes on one core
+python benchmarks/noise.py --library xgboost --output xgboost.json
+python benchmarks/noise.py --table xgboost.json lightgbm.json
+
+"Wrong either way": each label is flipped with the same probability. "Missing positives": only positives are, and become 0.
+Every loss is compared with cross-entropy of the same set, fold, library and wrong labels; all stop by calibrated log loss of
+validation rows, a fifth of the training rows, whose labels are as wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import pathlib
+import sys
+import time
+
+import numpy as np
+from datasets import FOLDER, Dataset, keel, load
+from estimators import CONFIGURATIONS, SMALLEST, Fold, made
+from scipy.special import expit
+from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, log_loss
+from sklearn.model_selection import StratifiedKFold
+
+import boost_imbalance as bi
+from boost_imbalance.comparison.statistics import Difference, paired
+
+ROWS, FOLDS = 4_000, 3
+BASELINE = "cross-entropy"
+LOSSES = {
+    BASELINE: lambda: bi.weighted_objective(None),
+    "focal 1": lambda: bi.focal_objective(1.0),
+    "focal 2": lambda: bi.focal_objective(2.0),
+    "asymmetric 0, 4, margin 0.05": bi.asymmetric_objective,
+    "generalised cross-entropy 0.3": lambda: bi.generalized_cross_entropy_objective(q=0.3),
+    "generalised cross-entropy 0.7": lambda: bi.generalized_cross_entropy_objective(q=0.7),
+    "robust focal 0.5, 0.5": lambda: bi.robust_focal_objective(gamma=0.5, q=0.5),
+    "Poly-1, epsilon 1": lambda: bi.poly1_objective(1.0),
+}
+WITH_RIGHT_LABELS = {
+    "Poly-1, epsilon 2": lambda: bi.poly1_objective(2.0),
+    "LDAM 0.5": lambda: bi.ldam_objective(0.5),
+    "LDAM 1": lambda: bi.ldam_objective(1.0),
+}
+"""More losses, which are not for wrong labels."""
+KINDS = {"uniform": "wrong either way", "positives": "missing positives"}
+SHARES = (0.0, 0.1, 0.2, 0.3)
+MEASURES = {
+    "ap": "average precision",
+    "logloss": "calibrated log loss",
+    "link": "log loss of the sigmoid",
+    "f1": "F1 of the sigmoid at 1/2",
+    "balanced": "balanced accuracy of the sigmoid at 1/2",
+}
+SMALLER_IS_BETTER = ("logloss", "link")
+SHOWN, SHOWN_OF_RIGHT_LABELS = ("ap", "logloss"), ("ap", "logloss", "f1", "balanced")
+
+
+def sets(task: str, rows: int) -> list[Dataset]:
+    if task == "keel":
+        return keel(rows)
+    if not (FOLDER / "manifest.json").exists():
+        print(f"skipped: no data sets in {FOLDER}", file=sys.stderr)
+        return []
+    return load(task, rows)
+
+
+def flipped(label: np.ndarray, kind: str, share: float, seed: int) -> np.ndarray:
+    """Wrong labels; those of a smaller share stay wrong in a larger one."""
+    wrong = np.random.default_rng(seed).random(len(label)) < share
+    return np.where(wrong & (label == 1), 0, label) if kind == "positives" else np.where(wrong, 1 - label, label)
+
+
+def scores(library: str, model: object, fold: Fold) -> dict:
+    """How well the right labels of the test rows are predicted."""
+    y = fold.y_test
+    margin = model.predict(fold.X_test, **{"output_margin" if library == "xgboost" else "raw_score": True})
+    p = model.predict_proba(fold.X_test)[:, 1].astype(np.float64)
+    link = expit(margin.astype(np.float64))
+    decided = link > 0.5
+    return {
+        "ap": average_precision_score(y, margin),
+        "logloss": log_loss(y, np.clip(p, SMALLEST, 1.0 - SMALLEST)),
+        "link": log_loss(y, np.clip(link, SMALLEST, 1.0 - SMALLEST)),
+        "f1": f1_score(y, decided, zero_division=0.0),
+        "balanced": balanced_accuracy_score(y, decided),
+        "rounds": int(model.best_iteration) + 1 if library == "xgboost" else int(model.best_iteration_),
+    }
+
+
+def run(data: Dataset, library: str, number: int) -> list[dict]:
+    """All losses on one fold, under all wrong labels."""
+    params, records = CONFIGURATIONS[library, "early stopping"], []
+    train, test = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(data.X, data.y))[number]
+    for kind, share in itertools.product(KINDS, SHARES):
+        if share == 0 and kind != "uniform":
+            continue
+        fold = Fold(data, train, test, stops=True, seed=number)
+        fold.y = flipped(fold.y, kind, share, seed=2 * number)
+        fold.y_valid = flipped(fold.y_valid, kind, share, seed=2 * number + 1)
+        for name, loss in {**LOSSES, **(WITH_RIGHT_LABELS if share == 0 else {})}.items():
+            model = made(library, fold, params, loss()).fit(fold.X, fold.y, **fold.options(library))
+            common = {"data": data.name, "library": library, "fold": number, "kind": kind, "share": share}
+            records.append({**common, "loss": name, **scores(library, model, fold)})
+    return records
+
+
+class Records:
+    """Results of some trainings, with paired differences."""
+
+    def __init__(self, records: list[dict]) -> None:
+        self.records = records
+
+    def only(self, **wanted: object) -> Records:
+        """Those with these settings."""
+        return Records([one for one in self.records if all(one[key] == value for key, value in wanted.items())])
+
+    def by_fold(self, loss: str, measure: str) -> dict:
+        """A loss's values by set and fold."""
+        return {(one["data"], one["fold"]): one[measure] for one in self.only(loss=loss).records}
+
+    def differences(self, loss: str, measure: str) -> tuple[Difference, Difference]:
+        """To cross-entropy, over sets x folds and over the means of sets."""
+        own, base = self.by_fold(loss, measure), self.by_fold(BASELINE, measure)
+        assert own.keys() == base.keys()
+        sets = list(dict.fromkeys(name for name, _ in base))
+        pairs = np.array([own[key] for key in base]), np.array([base[key] for key in base])
+        means = [np.array([np.mean([one[key] for key in base if key[0] == name]) for name in sets]) for one in (own, base)]
+        return paired(*pairs, test_share=0.0, confidence=0.95), paired(*means, test_share=0.0, confidence=0.95)
+
+    def cell(self, loss: str, measure: str) -> str:
+        """As Markdown, bold where both intervals leave out 0."""
+        if not self.only(loss=loss).records:
+            return ""
+        found = self.differences(loss, measure)
+        text = f"{found[0].mean:+.4f} ± {found[0].half:.4f}"
+        sure = all(one.verdict(measure not in SMALLER_IS_BETTER) != "tie" for one in found)
+        return f"**{text}**" if sure else text
+
+    def mean(self, loss: str, measure: str) -> float:
+        """Over sets and folds."""
+        return float(np.mean([one[measure] for one in self.only(loss=loss).records]))
+
+
+def table(title: str, corner: str, columns: dict[str, Records], measures: list[str], losses: list[str]) -> list[str]:
+    """Cross-entropy's own values, and the others' differences; one measure for all columns, or one for each."""
+    lines = ["", f"**{title}**", "", f"| {corner} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    parts = list(zip(columns.values(), measures, strict=True))
+    lines.append(f"| {BASELINE} | {' | '.join(f'{part.mean(BASELINE, measure):.4f}' for part, measure in parts)} |")
+    for name in losses:
+        lines.append(f"| {name} | {' | '.join(part.cell(name, measure) for part, measure in parts)} |")
+    return lines
+
+
+def tables(records: Records) -> list[str]:
+    lines: list[str] = []
+    others = [name for name in LOSSES if name != BASELINE]
+    libraries = list(dict.fromkeys(one["library"] for one in records.records))
+    for library in libraries:
+        of_library = records.only(library=library)
+        for kind, words in KINDS.items():
+            columns = {
+                f"{share:.0%} wrong": of_library.only(share=share, **({"kind": kind} if share else {})) for share in SHARES
+            }
+            for measure in SHOWN:
+                lines += table(f"{words}, {library}", MEASURES[measure], columns, [measure] * len(SHARES), others)
+    for library in libraries:
+        right = records.only(library=library, share=0.0)
+        columns = {MEASURES[measure]: right for measure in SHOWN_OF_RIGHT_LABELS}
+        lines += table(f"right labels, {library}", "", columns, list(SHOWN_OF_RIGHT_LABELS), [*others, *WITH_RIGHT_LABELS])
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", default="noise.json", help="results; a run goes on where one was stopped")
+    parser.add_argument("--task", nargs="+", choices=("binary", "keel"), default=["binary", "keel"])
+    parser.add_argument("--library", nargs="+", choices=("xgboost", "lightgbm"), default=["xgboost", "lightgbm"])
+    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--folds", type=int, default=FOLDS, help=f"how many of the {FOLDS} folds to run")
+    parser.add_argument("--only", nargs="+", help="only these sets")
+    parser.add_argument("--table", nargs="+", help="print the tables of earlier runs")
+    options = parser.parse_args()
+    output = pathlib.Path(options.output)
+    paths = [pathlib.Path(path) for path in options.table or [output] if pathlib.Path(path).exists()]
+    records = [one for path in paths for one in json.loads(path.read_text(encoding="utf-8"))]
+    if not options.table:
+        found = [data for task in options.task for data in sets(task, options.rows)]
+        found = [data for data in found if not options.only or data.name in options.only]
+        done = {(one["data"], one["library"], one["fold"]) for one in records}
+        # A run that is cut short has the first fold of all sets.
+        for number, data, library in itertools.product(range(options.folds), found, options.library):
+            if (data.name, library, number) in done:
+                continue
+            begun = time.perf_counter()
+            records += run(data, library, number)
+            taken = time.perf_counter() - begun
+            print(f"{data.name}, {library}, fold {number}: {taken:.0f} s", file=sys.stderr, flush=True)
+            output.write_text(json.dumps(records), encoding="utf-8")
+    if records:
+        print("\n".join(tables(Records(records))))
+
+
+if __name__ == "__main__":
+    main()
