@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance.kernels import cpu
 from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.kernels.pointwise import Program
 from boost_imbalance.kernels.source import Formula
 from boost_imbalance.kernels.threads import default_threads
 from boost_imbalance.losses import backend, definition, labels, protocol, weighting
@@ -465,12 +467,16 @@ class Loss:
         """
         gpu = backend.use_gpu(self.device, margin, label)
         m, y, w, fitted = self._prepare(margin, label, sample_weight, self._own(), gpu)
-        engine = backend.backend(gpu)
+        engine, table = backend.backend(gpu), fitted.coefficients.astype(m.dtype)
         out = engine.empty_like(m), engine.empty_like(m)
-        checks = engine.gradient_hessian(
-            fitted.program, m, y, w, fitted.coefficients.astype(m.dtype), out, softmax=fitted.softmax, n_threads=self.threads
-        )
-        raise_if_wrong(checks, m, y, w, fitted)
+
+        def run(program: Program) -> cpu.Checks:
+            checks: cpu.Checks = engine.gradient_hessian(
+                program, m, y, w, table, out, softmax=fitted.softmax, n_threads=self.threads
+            )
+            return checks
+
+        _run(run, fitted.program, fitted, m, y, w)
         return arrays.like(out[0], margin), arrays.like(out[1], margin)
 
     def probability(self, margin: Any) -> Array:
@@ -614,11 +620,13 @@ class Loss:
     def _loss(self, m: Array, y: Array, w: Array | None, fitted: FittedLoss, gpu: bool) -> Array:
         empty = arrays.empty if gpu else np.empty
         out = empty((len(m),) if fitted.softmax else m.shape, m.dtype)
-        program = fitted.program._replace(curvature=None)
-        checks = backend.backend(gpu).loss(
-            program, m, y, w, fitted.coefficients.astype(m.dtype), out, softmax=fitted.softmax, n_threads=self.threads
-        )
-        raise_if_wrong(checks, m, y, w, fitted)
+        engine, table = backend.backend(gpu), fitted.coefficients.astype(m.dtype)
+
+        def run(program: Program) -> cpu.Checks:
+            checks: cpu.Checks = engine.loss(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=self.threads)
+            return checks
+
+        _run(run, fitted.program._replace(curvature=None), fitted, m, y, w)
         return out
 
     def _prepare(
@@ -627,18 +635,14 @@ class Loss:
         m, y, w = backend.place(gpu, margin, label, sample_weight)
         task = labels.task_of(m, y, None if known is None else known.task)
         columns = m.shape[1] if m.ndim == 2 else 1
-        # Labels of a fitted loss stay on a GPU; those that are soft, where it was fitted to hard ones, its kernels refuse.
-        soft = known.counts.soft if known is not None and arrays.is_on_device(y) else labels.softness(y, task)
         if known is None:
-            counts = labels.count(y, w, task, columns) if self.needs_counts else _unknown_counts(task, columns, soft)
+            counts = labels.count(y, w, task, columns) if self.needs_counts else _unknown_counts(task, columns)
             return m, y, w, fitted_loss(self, counts)
         if (known.task, known.counts.columns) != (task, columns):
             raise ValueError(
                 f"margin has shape {m.shape} and label {y.shape}, a {task.value} task, but this objective was fitted to "
                 f"{known.task.value} labels with {known.counts.columns} columns; make a new one for other data."
             )
-        if soft and not known.program.soft:
-            known = FittedLoss(self, _softened(known.counts), known.coefficients)
         return m, y, w, known
 
     # What the libraries call ---------------------------------------------------------------------------------------------
@@ -873,13 +877,21 @@ def _usual(name: str) -> Any:
     return Loss._declared[name].default if name in Loss._declared else None
 
 
-def _unknown_counts(task: Task, columns: int, soft: bool = False) -> Counts:
+def _unknown_counts(task: Task, columns: int) -> Counts:
     """Stands in where nothing depends on counts."""
-    return Counts(task, np.zeros(columns), np.zeros(columns), 0, np.zeros(columns), soft)
+    return Counts(task, np.zeros(columns), np.zeros(columns), 0, np.zeros(columns))
 
 
-def _softened(counts: Counts) -> Counts:
-    return Counts(counts.task, counts.ones, counts.totals, counts.rows, counts.weight, soft=True)
+def _run(
+    run: Callable[[Program], cpu.Checks], program: Program, fitted: FittedLoss, m: Array, y: Array, w: Array | None
+) -> None:
+    """Run a kernel; once more if it took labels between 0 and 1 for wrong ones."""
+    if fitted.softmax and y.ndim == 2:
+        program = program._replace(soft=True)
+    checks = run(program)
+    if checks.wrong == cpu.BAD_LABEL and not program.soft and not fitted.softmax:
+        checks = run(program._replace(soft=True))
+    raise_if_wrong(checks, m, y, w, fitted)
 
 
 Loss._declared = {name: value for name, value in vars(Loss).items() if isinstance(value, Parameter)}

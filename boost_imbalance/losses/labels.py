@@ -231,14 +231,6 @@ def check_soft(label: Array) -> None:
         bad_label(label, 2)
 
 
-def softness(label: Array, task: Task) -> bool:
-    """Whether labels need kernels for labels between 0 and 1; wrong ones are left to those kernels to notice."""
-    if task is Task.MULTICLASS:
-        return label.ndim == 2
-    host = to_host(label)
-    return bool((host != np.floor(host)).any())
-
-
 def check_shares(label: Array) -> None:
     """Refuse rows of class probabilities that do not add up to 1."""
     off = np.abs(label.sum(axis=1, dtype=np.float64) - 1.0)
