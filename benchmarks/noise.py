@@ -1,6 +1,6 @@
 """Do losses made for wrong labels help? Labels are flipped for training and stopping; the test rows keep the right ones.
 
-python benchmarks/noise.py --output noise.json      # about 15 minutes on one core
+python benchmarks/noise.py --output noise.json      # about 20 minutes on one core
 python benchmarks/noise.py --output rounds.json --configuration defaults --share 0 0.2 --folds 1
 python benchmarks/noise.py --table noise.json rounds.json
 
