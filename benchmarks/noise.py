@@ -1,12 +1,13 @@
-"""Do losses made for wrong labels help? Labels are flipped for training and stopping, the test rows keep the right ones.
+"""Do losses made for wrong labels help? Labels are flipped for training and stopping; the test rows keep the right ones.
 
-python benchmarks/noise.py --output noise.json              # all of it, about 40 minutes on one core
-python benchmarks/noise.py --library xgboost --output xgboost.json
-python benchmarks/noise.py --table xgboost.json lightgbm.json
+python benchmarks/noise.py --output noise.json      # about 20 minutes on one core
+python benchmarks/noise.py --output rounds.json --configuration defaults --share 0 0.2 --folds 1
+python benchmarks/noise.py --table noise.json rounds.json
 
-"Wrong either way": each label is flipped with the same probability. "Missing positives": only positives are, and become 0.
-Every loss is compared with cross-entropy of the same set, fold, library and wrong labels; all stop by calibrated log loss of
-validation rows, a fifth of the training rows, whose labels are as wrong.
+"Either way": each label is flipped with the same probability. "Missing positives": only positives are, and become 0. Every
+loss is compared with cross-entropy of the same set, fold, library and wrong labels. "Early stopping" is by calibrated log
+loss of validation rows, a fifth of the training rows, whose labels are as wrong; "defaults" are 100 rounds of the libraries'
+own parameters on all training rows.
 """
 
 from __future__ import annotations
@@ -87,24 +88,24 @@ def scores(library: str, model: object, fold: Fold) -> dict:
         "link": log_loss(y, np.clip(link, SMALLEST, 1.0 - SMALLEST)),
         "f1": f1_score(y, decided, zero_division=0.0),
         "balanced": balanced_accuracy_score(y, decided),
-        "rounds": int(model.best_iteration) + 1 if library == "xgboost" else int(model.best_iteration_),
     }
 
 
-def run(data: Dataset, library: str, number: int) -> list[dict]:
+def run(data: Dataset, library: str, configuration: str, number: int, shares: list[float]) -> list[dict]:
     """All losses on one fold, under all wrong labels."""
-    params, records = CONFIGURATIONS[library, "early stopping"], []
+    params, records = CONFIGURATIONS[library, configuration], []
     train, test = list(StratifiedKFold(FOLDS, shuffle=True, random_state=0).split(data.X, data.y))[number]
-    for kind, share in itertools.product(KINDS, SHARES):
+    for kind, share in itertools.product(KINDS, shares):
         if share == 0 and kind != "uniform":
             continue
-        fold = Fold(data, train, test, stops=True, seed=number)
+        fold = Fold(data, train, test, stops=configuration == "early stopping", seed=number)
         fold.y = flipped(fold.y, kind, share, seed=2 * number)
-        fold.y_valid = flipped(fold.y_valid, kind, share, seed=2 * number + 1)
+        if fold.stops:
+            fold.y_valid = flipped(fold.y_valid, kind, share, seed=2 * number + 1)
         for name, loss in {**LOSSES, **(WITH_RIGHT_LABELS if share == 0 else {})}.items():
             model = made(library, fold, params, loss()).fit(fold.X, fold.y, **fold.options(library))
-            common = {"data": data.name, "library": library, "fold": number, "kind": kind, "share": share}
-            records.append({**common, "loss": name, **scores(library, model, fold)})
+            common = {"data": data.name, "library": library, "config": configuration, "fold": number}
+            records.append({**common, "kind": kind, "share": share, "loss": name, **scores(library, model, fold)})
     return records
 
 
@@ -117,6 +118,11 @@ class Records:
     def only(self, **wanted: object) -> Records:
         """Those with these settings."""
         return Records([one for one in self.records if all(one[key] == value for key, value in wanted.items())])
+
+    @property
+    def shares(self) -> list[float]:
+        """How many labels are wrong."""
+        return sorted({one["share"] for one in self.records})
 
     def by_fold(self, loss: str, measure: str) -> dict:
         """A loss's values by set and fold."""
@@ -145,9 +151,9 @@ class Records:
         return float(np.mean([one[measure] for one in self.only(loss=loss).records]))
 
 
-def table(title: str, corner: str, columns: dict[str, Records], measures: list[str], losses: list[str]) -> list[str]:
-    """Cross-entropy's own values, and the others' differences; one measure for all columns, or one for each."""
-    lines = ["", f"**{title}**", "", f"| {corner} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+def table(corner: str, columns: dict[str, Records], measures: list[str], losses: list[str]) -> list[str]:
+    """Cross-entropy's own values and the others' differences to it, with a measure for each column."""
+    lines = ["", f"| {corner} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     parts = list(zip(columns.values(), measures, strict=True))
     lines.append(f"| {BASELINE} | {' | '.join(f'{part.mean(BASELINE, measure):.4f}' for part, measure in parts)} |")
     for name in losses:
@@ -156,21 +162,22 @@ def table(title: str, corner: str, columns: dict[str, Records], measures: list[s
 
 
 def tables(records: Records) -> list[str]:
+    """Markdown of everything."""
     lines: list[str] = []
     others = [name for name in LOSSES if name != BASELINE]
-    libraries = list(dict.fromkeys(one["library"] for one in records.records))
-    for library in libraries:
-        of_library = records.only(library=library)
+    for configuration, library in itertools.product(("early stopping", "defaults"), ("xgboost", "lightgbm")):
+        found = records.only(library=library, config=configuration)
+        if not found.records:
+            continue
+        folds = {(one["data"], one["fold"]) for one in found.records}
+        lines += ["", f"**{library}, {configuration}** ({len({name for name, _ in folds})} sets, {len(folds)} folds)"]
         for kind, words in KINDS.items():
-            columns = {
-                f"{share:.0%} wrong": of_library.only(share=share, **({"kind": kind} if share else {})) for share in SHARES
-            }
+            columns = {"0 %": found.only(share=0.0)}
+            columns |= {f"{share:.0%}".replace("%", " %"): found.only(kind=kind, share=share) for share in found.shares[1:]}
             for measure in SHOWN:
-                lines += table(f"{words}, {library}", MEASURES[measure], columns, [measure] * len(SHARES), others)
-    for library in libraries:
-        right = records.only(library=library, share=0.0)
-        columns = {MEASURES[measure]: right for measure in SHOWN_OF_RIGHT_LABELS}
-        lines += table(f"right labels, {library}", "", columns, list(SHOWN_OF_RIGHT_LABELS), [*others, *WITH_RIGHT_LABELS])
+                lines += table(f"{MEASURES[measure]}, {words}", columns, [measure] * len(columns), others)
+        columns = {MEASURES[measure]: found.only(share=0.0) for measure in SHOWN_OF_RIGHT_LABELS}
+        lines += table("right labels", columns, list(SHOWN_OF_RIGHT_LABELS), [*others, *WITH_RIGHT_LABELS])
     return lines
 
 
@@ -179,6 +186,8 @@ def main() -> None:
     parser.add_argument("--output", default="noise.json", help="results; a run goes on where one was stopped")
     parser.add_argument("--task", nargs="+", choices=("binary", "keel"), default=["binary", "keel"])
     parser.add_argument("--library", nargs="+", choices=("xgboost", "lightgbm"), default=["xgboost", "lightgbm"])
+    parser.add_argument("--configuration", choices=("early stopping", "defaults"), default="early stopping")
+    parser.add_argument("--share", nargs="+", type=float, default=list(SHARES), help="of wrong labels; 0 has to be there")
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--folds", type=int, default=FOLDS, help=f"how many of the {FOLDS} folds to run")
     parser.add_argument("--only", nargs="+", help="only these sets")
@@ -190,16 +199,17 @@ def main() -> None:
     if not options.table:
         found = [data for task in options.task for data in sets(task, options.rows)]
         found = [data for data in found if not options.only or data.name in options.only]
-        done = {(one["data"], one["library"], one["fold"]) for one in records}
+        done = {(one["data"], one["library"], one["config"], one["fold"]) for one in records}
         # A run that is cut short has the first fold of all sets.
         for number, data, library in itertools.product(range(options.folds), found, options.library):
-            if (data.name, library, number) in done:
+            if (data.name, library, options.configuration, number) in done:
                 continue
             begun = time.perf_counter()
-            records += run(data, library, number)
+            records += run(data, library, options.configuration, number, options.share)
             taken = time.perf_counter() - begun
             print(f"{data.name}, {library}, fold {number}: {taken:.0f} s", file=sys.stderr, flush=True)
             output.write_text(json.dumps(records), encoding="utf-8")
+    records = [one for one in records if one["fold"] < options.folds]
     if records:
         print("\n".join(tables(Records(records))))
 
