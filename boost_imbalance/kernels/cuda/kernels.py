@@ -103,7 +103,7 @@ def sigmoid(margin, label, weight, coefficients, first_out, second_out, checks):
             if WEIGHTED:
                 if not KIND(0) <= w <= LARGEST:
                     checks[WEIGHTS, 0] = 1
-                total += np.float64(w) * share if SOFT else np.float64(w) if y > KIND(0) else np.float64(0)
+                total += np.float64(w * y)
             if QUANTITY == LOSS:
                 cost = sigmoid_cost(m + offset, y, smoothing, s1, s0, w1, w0)
                 first_out[row, column] = cost * w if WEIGHTED else cost
@@ -128,10 +128,10 @@ def sigmoid_misses(margin, label, weight, coefficients, misses):
     of_zero, of_one = np.float64(0), np.float64(0)
     for row in range(first // columns, margin.shape[0], step // columns):
         up = KIND(margin[row, column]) + offset > KIND(0)
-        y = np.float64(label[row, column])
-        w = np.float64(weight[row, weight_column]) if WEIGHTED else np.float64(1)
-        of_zero += w * (np.float64(1) - y) if up else np.float64(0)
-        of_one += np.float64(0) if up else w * y
+        y = KIND(label[row, column])
+        w = KIND(weight[row, weight_column]) if WEIGHTED else KIND(1)
+        of_zero += np.float64(w * (KIND(1) - y)) if up else np.float64(0)
+        of_one += np.float64(0) if up else np.float64(w * y)
     count_column(of_zero, of_one, column, columns, misses)
 
 
@@ -254,7 +254,7 @@ def check_softmax(margin, label, weight, coefficients, row, active, lane, ones, 
                 checks[LABELS, 0] = 1
             if active:
                 cuda.atomic.add(checks, (ONES, k), np.float64(share))
-                cuda.atomic.add(checks, (TOTALS, k), np.float64(share) * np.float64(w))
+                cuda.atomic.add(checks, (TOTALS, k), np.float64(share * w))
         return np.int32(0), find_top(margin, coefficients, row, lane, scratch, checks), w
     y = np.float32(label[row, 0])
     truth = np.int32(y) if np.float32(0) <= y < np.float32(columns) else np.int32(0)
