@@ -81,7 +81,7 @@ def to_onnx(booster: Any, objective: Any, *, iterations: int | None = None) -> A
 
 
 def _probability(fitted: FittedLoss, margin: Value) -> Any:
-    """What :meth:`Resolved.probability` computes, with both columns in a binary task."""
+    """The calibrated probability of :meth:`Loss.probability`, with both columns in a binary task."""
     w1, w0 = fitted.class_weights
     binary = fitted.task is Task.BINARY
     if fitted.calibrating_shift is not None:
