@@ -485,3 +485,10 @@ def test_arrays_on_a_device_are_brought_to_the_host(monkeypatch):
     weight = np.arange(1.0, len(LABEL) + 1)
     own = objective.gradient_hessian(OnDevice(MARGIN), OnDevice(LABEL), OnDevice(weight))
     np.testing.assert_array_equal(own, objective.gradient_hessian(MARGIN, LABEL, weight))
+
+
+def test_the_old_name_of_a_hessian_still_works_and_warns():
+    with pytest.warns(FutureWarning, match="hessian='bound' is now called 'positive_terms'") as seen:
+        objective = focal_objective(hessian="bound")
+    assert seen[0].filename == __file__
+    assert objective == focal_objective(hessian="positive_terms")
