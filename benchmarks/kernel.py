@@ -172,7 +172,7 @@ def _jaxboost(gamma):
     except ImportError:
         return None
     focal = auto_objective(lambda z, y: -(jax.nn.sigmoid(-(2 * y - 1) * z) ** gamma) * jax.nn.log_sigmoid((2 * y - 1) * z))
-    return "jaxboost auto_objective", lambda z, y: focal(z, Data(y))
+    return "jaxboost auto_objective", lambda z, y: (focal.gradient(z, y), focal.hessian(z, y))
 
 
 def _imxgboost(gamma):
