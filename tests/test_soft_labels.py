@@ -113,3 +113,10 @@ def test_a_label_outside_0_and_1_is_refused():
     for value in (1.5, -0.25, np.nan):
         with pytest.raises(ValueError, match="label is"):
             bi.focal_objective().loss(np.zeros(3), [0.0, 0.5, value])
+
+
+def test_moving_weights_need_classes():
+    shares = np.full((4, 3), 1 / 3, np.float32)
+    objective = bi.adaptive_objective().fit([0, 1, 2])
+    with pytest.raises(ValueError, match=r"label has shape \(4, 3\), a probability for each class.*give class indices"):
+        objective.bind(shares, n_classes=3)

@@ -188,7 +188,7 @@ class Loss:
             return hash(type(self))
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.parameters, "counts": self.counts, "told": self._memory.told}
+        return {**self.parameters, "counts": self.counts, "told": self._memory.trained or self._memory.told}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         told = tuple(state.pop("told"))

@@ -55,6 +55,11 @@ class Training:
         return self
 
     def _bind(self, label: Any, weight: Any) -> None:
+        if self.loss.weights_move and self._task is Task.MULTICLASS and label.ndim == 2:
+            raise ValueError(
+                f"label has shape {label.shape}, a probability for each class, but the class weights of "
+                f"{self.loss.constructor_name} follow the rows of each class that are missed; give class indices."
+            )
         self.local = labels.count(label, weight, self._task, self._columns)
         add = None if self.library is None else self.library.sum_over_workers()
         counts = self.local if add is None else self.local.summed(add)
