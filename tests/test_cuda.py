@@ -282,6 +282,7 @@ def test_rounds_of_a_training(task, name):
     on_device, on_host = ours.bind(label, weight), theirs.bind(label, weight)
     for step in (0.0, 0.25, 0.5):
         for own, expected in zip(on_device(margin + step), on_host(margin + step), strict=True):
+            assert isinstance(own, np.ndarray)
             close(own, expected, 1e-5, cancels=True)
     assert ours.metric.value(margin, label, weight) == pytest.approx(theirs.metric.value(margin, label, weight), rel=1e-5)
 

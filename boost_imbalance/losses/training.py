@@ -96,7 +96,10 @@ class Training:
                 f"margin has shape {m.shape}, but the labels of this training are {self.fitted.task.value}; give shape "
                 f"{shape}."
             )
-        return self.round(m, self.label, self.weight, gpu)
+        out = self.round(m, self.label, self.weight, gpu)
+        if not gpu or arrays.is_on_device(margin) or arrays.is_on_device(self.label):
+            return out
+        return arrays.to_host(out[0]), arrays.to_host(out[1])
 
     def knows(self, margin: Any, label: Any, weight: Any) -> bool:
         """Whether these arrays are of the kind of the last round's, which have been checked."""
