@@ -13,10 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import cuda
 
-from boost_imbalance.kernels.cache import bound, inlined
+from boost_imbalance.kernels.cache import bound
 from boost_imbalance.kernels.cpu import Checks, template_name
 from boost_imbalance.kernels.cuda import kernels
 from boost_imbalance.kernels.cuda.arrays import as_matrix
+from boost_imbalance.kernels.cuda.simulator import interpreted
 from boost_imbalance.kernels.loops import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, DERIVATIVES, LOSS, PROBABILITY
 from boost_imbalance.kernels.pointwise import Program, bindings_of
 
@@ -165,9 +166,8 @@ def _kernel(name: str, program: Program, variant: Variant, format: Any) -> Any:
 
 def _on_device(function: Any) -> Any:
     """A device function of a scalar function and of all that it calls, without the fast division of CPU options."""
-    if numba.config.ENABLE_CUDASIM:  # which runs Python on the host, and may call what is compiled for it with numbers
-        compiled = inlined(function)
-        return compiled.py_func if compiled.__name__ == "shape_of" else compiled
+    if numba.config.ENABLE_CUDASIM:
+        return interpreted(function)
     return _compiled_for_device(getattr(function, "py_func", function))
 
 
