@@ -71,6 +71,7 @@ def test_a_file_gives_a_table_and_a_folder(run, table, tmp_path):
     assert "<html" in (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_several_labels_groups_and_both_forms(run, table, tmp_path):
     arguments = ["compare", table, "-y", "one", "-y", "other", "--drop", "y", "--group", "who", "--loss", "focal", *QUICK]
     done = run(*arguments, "--output", "out", "--no-report", "--format", "json")
@@ -85,6 +86,7 @@ def test_several_labels_groups_and_both_forms(run, table, tmp_path):
     assert (tmp_path / "out" / "report.html").exists()
 
 
+@pytest.mark.slow
 def test_named_sets(run):
     done = run("compare", "wine", "--loss", "adaptive", *QUICK, "--no-report")
     assert done.exit_code == 0, done.output

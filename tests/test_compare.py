@@ -306,7 +306,7 @@ def test_the_code_knows_rows_without_a_label(library, small, kind):
     assert np.array_equal(runs(found, X, labels)["y"], y[known])
 
 
-@pytest.mark.parametrize("folds", [2, 3])
+@pytest.mark.parametrize("folds", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_class_of_few_rows_is_in_every_training(library, small, folds):
     X, y = small
     y = np.where(np.arange(240) < folds, 2, y)
@@ -452,7 +452,7 @@ def test_arguments_of_a_wrong_type(rare):
 # Runs
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["binary", *(pytest.param(task, marks=pytest.mark.slow) for task in TASKS if task != "binary")])
 def test_every_candidate_on_every_task(library, make_data, task):
     data = make_data(task, 500)
     y = data.y.copy()
@@ -508,6 +508,7 @@ def test_a_failure_is_told_and_the_rest_goes_on(library, rare, monkeypatch):
         compared(*rare, library=library)
 
 
+@pytest.mark.slow
 def test_stopped_and_continued_is_as_if_never_stopped(library, rare, tmp_path, monkeypatch):
     options = {"library": library, "losses": ["focal", "asymmetric"], "baselines": ["tuned threshold"], "repeats": 2}
     whole = compared(*rare, **options)
@@ -675,6 +676,7 @@ def test_names_that_are_not_there(rare):
 # Tuning
 
 
+@pytest.mark.slow
 def test_every_study_has_the_same_budget_and_begins_with_the_usual_parameters(library, rare, monkeypatch):
     pytest.importorskip("optuna")
     seen = []
@@ -742,7 +744,7 @@ def test_a_study_finds_what_is_better(library, rare):
 # Code
 
 
-@pytest.mark.parametrize("kind", ["binary", "strings", "multiclass", "multilabel"])
+@pytest.mark.parametrize("kind", ["strings", *(pytest.param(kind, marks=pytest.mark.slow) for kind in TASKS)])
 def test_the_code_runs_and_is_the_estimator(library, make_data, kind):
     data = make_data("binary" if kind == "strings" else kind, 400)
     y = np.where(data.y == 1, "fraud", "ok") if kind == "strings" else data.y.astype(int)

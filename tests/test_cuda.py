@@ -192,8 +192,8 @@ def check(objective, mode, margin, label, weight):
     ("task", "name", "hessian"),
     [
         ("binary", "asymmetric", "positive_terms"),
-        ("multi-label", "ldam", "exact"),
-        ("multi-class", "asymmetric", "expected"),
+        pytest.param("multi-label", "ldam", "exact", marks=pytest.mark.slow),
+        pytest.param("multi-class", "asymmetric", "expected", marks=pytest.mark.slow),
     ],
 )
 def test_soft_labels(task, name, hessian):
