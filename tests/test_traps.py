@@ -323,6 +323,19 @@ def test_no_metric_in_xgboost(xgb, data):
     assert "eval_metric=objective.metric" in message
 
 
+def test_the_default_metric_of_plain_cross_entropy_is_xgboost_s_own(xgb, data):
+    objective, matrix = bi.focal_objective(gamma=0.0), xgb.DMatrix(data.X, data.y)
+    params = objective.xgboost_params(data.y)
+    options = {"evals": [(matrix, "train")], "verbose_eval": False, "early_stopping_rounds": 2}
+    own, built_in = {}, {}
+    assert not said(lambda: xgb.train(params, matrix, 4, obj=objective, evals_result=own, **options))
+    xgb.train({**params, "objective": "binary:logistic"}, matrix, 4, evals_result=built_in, **options)
+    np.testing.assert_allclose(own["train"]["logloss"], built_in["train"]["logloss"], atol=1e-5)
+    model = bi.ImbalancedXGBClassifier(loss=objective, n_estimators=2, eval_metric=bi.metrics.average_precision())
+    model.fit(data.X, data.y, eval_set=[(data.X, data.y)], verbose=False)
+    assert list(model.evals_result()["validation_0"]) == ["pre_average_precision"]
+
+
 def test_no_metric_in_lightgbm(lgb, data):
     objective = focal()
     params = {**objective.lightgbm_params(data.y), **QUIET}

@@ -235,7 +235,7 @@ def _device_of(booster: Any) -> int | None:
 
 def params(fitted: FittedLoss) -> dict[str, Any]:
     """Training parameters: the link, and ``base_score``."""
-    chosen: dict[str, Any] = {"disable_default_eval_metric": 1}
+    chosen: dict[str, Any] = {} if fitted.is_built_in else {"disable_default_eval_metric": 1}
     if fitted.task is Task.MULTICLASS:
         # base_score of a softmax is a margin. XGBoost's own is log(prior + 1e-6), less its mean.
         start = np.log(fitted.counts.priors + 1e-6) if fitted.is_built_in else fitted.start

@@ -502,6 +502,11 @@ class Loss:
             Probability of label 1, shape (n,) or (n, labels); or of each class, shape (n, classes). float32 for float32
             margins, else float64.
 
+        Warns
+        -----
+        UserWarning
+            If the margins of many rows all lie between 0 and 1; :meth:`predict_probability` cannot be given the wrong ones.
+
         Raises
         ------
         ValueError
@@ -819,8 +824,9 @@ class Loss:
         -------
         dict
             ``objective`` (the link: ``binary:logistic`` or ``multi:softprob``), ``base_score``, ``num_class`` for a
-            multi-class task, and ``disable_default_eval_metric``, because XGBoost's default metric would take the margins
-            for those of plain cross-entropy. Add your own, or override these.
+            multi-class task, and, unless this is plain cross-entropy, ``disable_default_eval_metric``, because XGBoost's
+            default metric would take the margins for those of one: give ``custom_metric=``, for instance :attr:`metric`.
+            Add your own, or override these.
 
         Examples
         --------
