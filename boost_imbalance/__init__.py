@@ -1,5 +1,6 @@
 """Loss functions for imbalanced data that plug into XGBoost and LightGBM."""
 
+import importlib.util as _util
 from typing import TYPE_CHECKING, Any
 
 from boost_imbalance import libraries as _libraries  # noqa: F401 -- makes the libraries known to every loss
@@ -76,6 +77,23 @@ _LATER = {
     "compare": ("comparison.experiment", "sklearn"),
 }
 """What is imported when it is asked for: from where, and what it needs beside scikit-learn."""
+
+
+def _is_installed(library: str) -> bool:
+    try:
+        return _util.find_spec(library) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
+
+
+for _name, (_, _library) in _LATER.items():
+    if not (_is_installed(_library) and _is_installed("sklearn")):
+        __all__.remove(_name)  # so that ``import *`` and completion do not stumble over it
+
+
+def __dir__() -> list[str]:
+    """What can be had, with what is imported when it is asked for."""
+    return sorted({*__all__, *(name for name in globals() if name not in _LATER)})
 
 
 def __getattr__(name: str) -> Any:

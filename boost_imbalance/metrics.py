@@ -135,6 +135,8 @@ def log_loss(objective: Any = None) -> Metric:
 
 
 class _AveragePrecision(Metric):
+    _ranks = True
+
     def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
         task = labels.task_of(margin, label)
         if task is labels.Task.BINARY:
@@ -144,7 +146,7 @@ class _AveragePrecision(Metric):
         score = margin
         if task is labels.Task.MULTICLASS:
             # A class's margin alone does not rank rows: that depends on the other classes' too.
-            score = _softmax(margin) if self._objective is None else self._objective.probability(margin.astype(np.float64))
+            score = _softmax(margin) if self._objective is None else self._objective._probability(margin.astype(np.float64))
         values = []
         for k in range(margin.shape[1]):
             positive = label == k if label.ndim == 1 else label[:, k] > 0
@@ -203,7 +205,7 @@ class _ConfusionMetric(Metric):
             raise ValueError(f"{self.name} is of index {self._label}, but there are {available} {kind}, counted from 0.")
         score, threshold = margin, self._margin_threshold
         if self._objective is not None:
-            score, threshold = self._objective.probability(margin), self._threshold
+            score, threshold = self._objective._probability(margin), self._threshold
         if task is labels.Task.MULTICLASS:
             classes = margin.shape[1]
             labels.check_label(label, classes)
@@ -275,7 +277,7 @@ class _LogLoss(Metric):
         if self._objective is None:
             raise ValueError("objective is None; give log_loss(objective) the objective being trained.")
         task = labels.task_of(margin, label)
-        probability = self._objective.probability(margin.astype(np.float64))
+        probability = self._objective._probability(margin.astype(np.float64))
         probability = np.clip(probability, 1e-15, 1.0 - 1e-15)
         if task is labels.Task.MULTICLASS:
             labels.check_label(label, margin.shape[1])

@@ -202,6 +202,8 @@ BAD_PARAMETERS = [
     (focal_objective, {"gamma": [1.0, -2.0]}, r"gamma is \[1.0, -2.0\]"),
     (focal_objective, {"gamma": []}, r"gamma is \[\]"),
     (focal_objective, {"gamma": "much"}, "gamma is 'much'"),
+    (focal_objective, {"gamma": "2"}, "gamma is '2'; it must be a number"),
+    (asymmetric_objective, {"gamma_neg": ["2"]}, r"gamma_neg is \['2'\]; it must be a number"),
     (focal_objective, {"gamma": None}, "gamma is None"),
     (focal_objective, {"gamma": 1j}, "gamma is 1j"),
     (weighted_objective, {"gamma": -1.0}, "gamma is -1"),

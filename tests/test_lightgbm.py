@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -406,6 +407,25 @@ def test_continued_training_is_one_long_training(data):
         np.testing.assert_allclose(raw(continued, data.X), whole, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("how", [lambda b: b, lambda b: pickle.loads(pickle.dumps(b)), bi.focal_objective().lightgbm_model])
+def test_continued_adaptive_training_keeps_its_class_weights(data, how):
+    rate = 0.2
+    recorder, whole = Recorder(bi.adaptive_objective(rate)), Recorder(bi.adaptive_objective(rate))
+    train(whole.objective, data, {"objective": whole}, rounds=8)
+    half = train(bi.adaptive_objective(rate), data, rounds=4)
+    train(recorder.objective, data, {"objective": recorder}, rounds=4, init_model=how(half))
+    for (gradient, hessian), (expected, curvature) in zip(recorder.answers, whole.answers[4:], strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(hessian, curvature, rtol=1e-5, atol=1e-7)
+
+
+def test_class_weights_that_a_file_does_not_hold_are_missed(make_data, tmp_path):
+    data, objective = make_data("binary"), bi.adaptive_objective(0.2)
+    train(objective, data, rounds=2).save_model(tmp_path / "half.txt")
+    with pytest.warns(UserWarning, match=r"half\.txt' does not say where the class weights"):
+        train(objective, data, rounds=2, init_model=str(tmp_path / "half.txt"))
+
+
 def test_init_score_is_what_the_loss_begins_with(data):
     objective = bi.focal_objective()
     score = np.random.default_rng(0).normal(size=data.posterior.shape)
@@ -706,3 +726,31 @@ def test_fact_metrics_see_raw_scores_and_an_initial_model(data):
     start = objective.lightgbm_start(data.X, data.y)
     booster = lgb.train(params, dataset, 3, init_model=start, valid_sets=[dataset], feval=feval)
     np.testing.assert_allclose(spied[-1], raw(booster, data.X), rtol=0, atol=1e-12)
+
+
+@pytest.mark.library_fact
+def test_fact_what_a_booster_knows_of_its_start_in_the_first_round(make_data):
+    data = make_data("binary", n=100)
+    found = []
+
+    def objective(margin, dataset):
+        booster = sys._getframe(1).f_locals["self"]
+        frame = sys._getframe(1)
+        while frame.f_globals["__name__"] != "lightgbm.engine":
+            frame = frame.f_back
+        given = frame.f_locals["init_model"] is not None
+        found.append((booster.train_set.get_init_score() is not None, booster.current_iteration(), given))
+        assert booster.params["scale_pos_weight"] == 3.0
+        assert len(frame.f_locals["valid_sets"]) == 1
+        assert frame.f_locals["feval"] is None
+        return np.zeros_like(margin), np.ones_like(margin)
+
+    def train(score=None, **options):
+        dataset = lgb.Dataset(data.X, data.y, init_score=score, free_raw_data=False)
+        params = {**QUIET, "objective": objective, "scale_pos_weight": 3.0}
+        lgb.train(params, dataset, 1, valid_sets=[dataset], **options)
+
+    train()
+    train(np.zeros(100))
+    train(init_model=bi.focal_objective().lightgbm_start(data.X, data.y))
+    assert found == [(False, 0, False), (True, 0, False), (True, 1, True)]

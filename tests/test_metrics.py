@@ -404,3 +404,70 @@ def test_value_for_scikit_learn_classes_is_a_number_and_a_triple():
     name, number, greater_is_better = value
     assert (name, number, greater_is_better) == ("average_precision", 1.0, True)
     assert len(value) == 3
+
+
+def with_threshold(y_true, p, threshold=0.3):
+    return sk.f1_score(y_true, p > threshold)
+
+
+def with_keyword(y_true, p, *, threshold=0.3, sample_weight=None):
+    return sk.f1_score(y_true, p > threshold, sample_weight=sample_weight)
+
+
+def with_weights(y_true, p, threshold=0.3, weights=None):
+    return sk.f1_score(y_true, p > threshold, sample_weight=weights)
+
+
+def third_of_any_name(y_true, p, mass):
+    return sk.f1_score(y_true, p > 0.3, sample_weight=mass)
+
+
+def third_by_position(y_true, p, mass, /, threshold=0.3):
+    return sk.f1_score(y_true, p > threshold, sample_weight=mass)
+
+
+def any_arguments(y_true, p, *rest, **options):
+    assert not rest
+    assert not options
+    return sk.f1_score(y_true, p > 0.3)
+
+
+WEIGHING = {with_keyword, with_weights, third_of_any_name, third_by_position}
+
+
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("metric", [with_threshold, any_arguments, *sorted(WEIGHING, key=lambda f: f.__name__)])
+def test_only_a_parameter_for_weights_gets_them(metric, missing):
+    from boost_imbalance.estimators.evaluation import Evaluation
+
+    case = Case("binary", True, np.float64)
+    loss = bi.weighted_objective(None)
+    label, weight = case.label, np.where(np.arange(len(case.label)) % 3 == 0, 0.0, case.weight) if missing else case.weight
+    p, kept = loss.probability(case.margin), weight > 0
+    evaluated = Evaluation(metric, loss)
+    expected = sk.f1_score(label[kept], p[kept] > 0.3, sample_weight=weight[kept] if metric in WEIGHING else None)
+    assert evaluated(case.margin, label, weight) == pytest.approx(expected)
+    assert evaluated(case.margin, label, None) == pytest.approx(sk.f1_score(label, p > 0.3))
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_a_threshold_of_a_classifier_s_metric_is_no_weight(library, make_data):
+    pytest.importorskip(library)
+    data, held_out = make_data("binary", n=600), make_data("binary", n=300, seed=1)
+    y = held_out.y.copy()
+    y[0] = np.nan
+    if library == "xgboost":
+        model = bi.ImbalancedXGBClassifier(eval_metric=with_threshold, n_estimators=5, n_jobs=1)
+        weights = {"sample_weight_eval_set": [held_out.weight]}
+        model.fit(data.X, data.y, eval_set=[(held_out.X, y)], verbose=False, **weights)
+        value = model.evals_result()["validation_0"]["with_threshold"][-1]
+    else:
+        model = bi.ImbalancedLGBMClassifier(n_estimators=5, n_jobs=1, verbosity=-1)
+
+        def metric(y_true, p, threshold=0.3):
+            return "with_threshold", with_threshold(y_true, p, threshold), True
+
+        weights = {"eval_sample_weight": [held_out.weight]}
+        model.fit(data.X, data.y, eval_set=[(held_out.X, y)], eval_metric=metric, **weights)
+        value = model.evals_result_["valid_0"]["with_threshold"][-1]
+    assert value == pytest.approx(with_threshold(y[1:], model.predict_proba(held_out.X[1:])[:, 1]), abs=1e-6)

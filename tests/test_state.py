@@ -192,5 +192,5 @@ def test_calls_per_round(library, make_data):
         module.train({**params, "nthread": 1}, module.DMatrix(data.X, data.y), 4, obj=profiled)
     else:
         params = {**objective.lightgbm_params(data.y), "objective": profiled, "verbosity": -1}
-        module.train(params, module.Dataset(data.X, data.y), 4)
+        module.train(params, module.Dataset(data.X, data.y), 4, init_model=objective.lightgbm_start(data.X, data.y))
     assert counted[-1] <= 25

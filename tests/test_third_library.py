@@ -52,6 +52,22 @@ class HistGradientBoosting:
     def metric_result(self, metric, value):
         return value
 
+    def is_model(self, value):
+        return self.is_booster(value)
+
+    def margin(self, model, data, start, **options):
+        raw = model._raw_predict(data)
+        return raw if raw.shape[1] > 1 else raw.ravel()
+
+    def advice(self, first):
+        return iter(())
+
+    def kept_weights(self, call):
+        return None
+
+    def keep_weights(self, booster, weights):
+        """Nowhere: a model of scikit-learn's is continued with ``warm_start``, and is the same object."""
+
 
 class AsBaseLoss(BaseLoss):
     """A loss of this package as the ``loss=`` of histogram gradient boosting, whose labels come encoded."""
@@ -159,6 +175,9 @@ def test_probabilities_are_calibrated(objective, data):
     probability = model.predict_proba(data.X)
     np.testing.assert_allclose(probability.sum(axis=1), 1.0, rtol=1e-6)
     np.testing.assert_allclose(probability.mean(axis=0), prior, atol=0.02)
+    fitted = objective.fit(data.y, n_classes=len(prior) if data.task == "multiclass" else None)
+    own = probability if data.task == "multiclass" else probability[:, 1]
+    np.testing.assert_array_equal(fitted.predict_probability(model, data.X), own)
     inverse = model._loss.link.inverse(margin(model, data.X))
     assert np.abs((inverse[:, 1:] if data.task != "binary" else inverse).mean(axis=0) - prior[1:]).max() > 0.04
 

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -353,6 +354,28 @@ def test_continued_training_is_one_long_training(any_data):
     )
 
 
+@pytest.mark.parametrize("from_file", [False, True])
+def test_continued_adaptive_training_keeps_its_class_weights(any_data, tmp_path, from_file):
+    rate = 0.2
+    recorder, whole = Recorder(bi.adaptive_objective(rate)), Recorder(bi.adaptive_objective(rate))
+    matrix = xgb.DMatrix(any_data.X, any_data.y)
+    params = recorder.objective.xgboost_params(any_data.y)
+    xgb.train(params, matrix, 8, obj=whole)
+    half = xgb.train(params, matrix, 4, obj=bi.adaptive_objective(rate))
+    if from_file:
+        half.save_model(tmp_path / "half.json")
+        half = tmp_path / "half.json"
+    xgb.train(params, matrix, 4, obj=recorder, xgb_model=half)
+    for (gradient, hessian), (expected, curvature) in zip(recorder.answers, whole.answers[4:], strict=True):
+        np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(hessian, curvature, rtol=1e-4, atol=1e-6)
+    other = train(bi.focal_objective(), any_data, rounds=4)
+    anew = Recorder(bi.adaptive_objective(rate))
+    xgb.train(params, matrix, 1, obj=anew, xgb_model=other)  # a model of another loss has no such weights
+    expected = bi.adaptive_objective(rate).bind(any_data.y, n_classes=3 if any_data.task == "multiclass" else None)
+    np.testing.assert_allclose(anew.answers[0][0], expected(anew.margins[0])[0], rtol=1e-5, atol=1e-7)
+
+
 def test_base_margin_is_what_the_loss_begins_with(any_data):
     objective = bi.focal_objective()
     params = objective.xgboost_params(any_data.y)
@@ -633,6 +656,38 @@ def test_fact_softprob_doubles_the_diagonal_of_the_hessian(make_data):
     built_in = xgb.train(params, matrix, 5).predict(matrix)
     np.testing.assert_allclose(train_with(2.0), built_in, rtol=0, atol=1e-6)
     assert np.abs(train_with(1.0) - built_in).max() > 0.01
+
+
+@pytest.mark.library_fact
+def test_fact_the_configuration_says_whether_base_score_was_given(make_data):
+    data = make_data("binary", n=100)
+    matrix = xgb.DMatrix(data.X, data.y)
+    found = []
+
+    def train(params, **options):
+        def objective(margin, data):
+            frame = sys._getframe(1)
+            booster = frame.f_locals["self"]
+            assert frame.f_globals["__name__"] == "xgboost.core"
+            assert frame.f_locals["dtrain"] is matrix
+            learner = json.loads(booster.save_config())["learner"]
+            by_default = learner["learner_model_param"]["boost_from_average"] == "1"
+            metrics = [metric["name"] for metric in learner["metrics"]]
+            weight = float(learner["objective"]["reg_loss_param"]["scale_pos_weight"])
+            disabled = learner["learner_train_param"]["disable_default_eval_metric"]
+            found.append((learner["objective"]["name"], by_default, metrics, weight, disabled, booster.num_boosted_rounds()))
+            return np.zeros_like(margin), np.ones_like(margin)
+
+        return xgb.train(params, matrix, 1, obj=objective, **options)
+
+    half = train({})
+    train({"base_score": 0.5, "scale_pos_weight": 3.0, "eval_metric": "logloss", "objective": "binary:logistic"})
+    train({"disable_default_eval_metric": 1}, xgb_model=half)
+    assert found == [
+        ("reg:squarederror", True, [], 1.0, "0", 0),
+        ("binary:logistic", False, ["logloss"], 3.0, "0", 0),
+        ("reg:squarederror", True, ["rmse"], 1.0, "1", 1),  # of the first training
+    ]
 
 
 @pytest.mark.parametrize(("name", "maximised"), [("pre_anything", True), ("anything", False)])

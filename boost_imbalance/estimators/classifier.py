@@ -296,7 +296,7 @@ class ImbalancedClassifier:
         if len(margin) == 0:
             return np.empty((0, len(self._target.classes)))
         if calibrated:
-            eta = self.loss_.probability(margin)
+            eta = self.loss_._probability(margin)
         else:
             eta = softmax(margin, axis=1) if multiclass else expit(margin)
         return np.column_stack([1.0 - eta, eta]) if self._target.task is Task.BINARY else np.asarray(eta)

@@ -18,6 +18,8 @@ Array = npt.NDArray[Any]
 LOG_LOSSES = ("logloss", "mlogloss", "binary_logloss", "multi_logloss", "log_loss")
 """The libraries' names of log loss; theirs would take a loss's margins for those of cross-entropy."""
 
+_WEIGHT_NAMES = ("sample_weight", "sample_weights", "weight", "weights")
+
 
 class Training:
     """An objective bound to the labels and weights of one fit, whatever the library keeps of them."""
@@ -46,6 +48,7 @@ class Evaluation:
     def __init__(self, metric: Any, loss: Any) -> None:
         self._metric = metric.of(loss) if isinstance(metric, Metric) else metric
         self._loss = loss
+        self._weight = None if isinstance(metric, Metric) else _weight_parameter(metric)
         self.__name__ = str(getattr(metric, "__name__", type(metric).__name__))
 
     def __call__(self, margin: Any, label: Array, weight: Array | None) -> Any:
@@ -54,19 +57,33 @@ class Evaluation:
             return MetricValue.of(
                 self._metric.name, self._metric.value(margin, label, weight), self._metric.greater_is_better
             )
-        probability = self._loss.probability(np.asarray(margin, dtype=np.float64))
+        probability = self._loss._probability(np.asarray(margin, dtype=np.float64))
         if weight is not None and weight.ndim > 1:
             label = np.where(weight > 0, label, np.nan)
         elif weight is not None and not weight.all():
             counts = weight > 0
             label, probability, weight = label[counts], probability[counts], weight[counts]
-        parameters = inspect.signature(self._metric).parameters
-        required = sum(parameter.default is parameter.empty for parameter in parameters.values())
-        if len(parameters) < 3 or (weight is None and required < 3):
+        if self._weight is None or (weight is None and self._weight.default is not inspect.Parameter.empty):
             return self._metric(label, probability)
-        if "sample_weight" in parameters:
-            return self._metric(label, probability, sample_weight=weight)
-        return self._metric(label, probability, weight)
+        if self._weight.kind is inspect.Parameter.POSITIONAL_ONLY:
+            return self._metric(label, probability, weight)
+        return self._metric(label, probability, **{self._weight.name: weight})
+
+
+def _weight_parameter(metric: Any) -> inspect.Parameter | None:
+    """The parameter of a user's metric that takes sample weights: by its name, or a third one that must be given."""
+    try:
+        parameters = list(inspect.signature(metric).parameters.values())[2:]
+    except (TypeError, ValueError):  # compiled code that does not say
+        return None
+    kinds = inspect.Parameter
+    for parameter in parameters:
+        if parameter.name in _WEIGHT_NAMES and parameter.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD):
+            return parameter
+    for third in parameters[:1]:
+        if third.default is kinds.empty and third.kind in (kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD):
+            return third
+    return None
 
 
 def requested(eval_metric: Any) -> list[Any]:

@@ -377,6 +377,7 @@ class _Training(NamedTuple):
         names = [metric for metric in metrics if isinstance(metric, str)]
         _check_names(names, prepared)
         params = dict(prepared.loss.xgboost_params(prepared.label, prepared.weight, prepared.target.n_classes))
+        params["disable_default_eval_metric"] = 1
         if not begins:
             del params["base_score"]
         if names:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
+import logging
 import os
 import pathlib
 import pickle
@@ -40,13 +42,27 @@ def specialise(template: Callable[..., Any], name: str, signature: Any, **bindin
     the bindings.
     """
     function = bound(template, name, bindings)
-    with _compiling:
+    with _compiling, quiet():
         for directory in _cache_directories():
             try:
                 return _compile(function, signature, directory)
             except (OSError, EOFError, pickle.UnpicklingError):  # not writable, full, gone or damaged: the next one
                 continue
         return numba.njit(signature, **_OPTIONS)(function)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what numba says of each step of a compilation out of a log at DEBUG, unless numba's own level asks for it."""
+    logger = logging.getLogger("numba")
+    before = logger.level
+    if before == logging.NOTSET:
+        logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        if before == logging.NOTSET:
+            logger.setLevel(before)
 
 
 def _compile(function: Callable[..., Any], signature: Any, directory: pathlib.Path) -> Any:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.losses import labels
+from boost_imbalance.losses import labels, protocol
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
+
+if TYPE_CHECKING:
+    from boost_imbalance.losses.advice import FirstRound
 
 Array = npt.NDArray[Any]
 
 _ATTACHED = "_boost_imbalance_labels"
+_WEIGHTS = "_boost_imbalance_class_weights"
+_CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
+_METRIC = ("metric", "metrics", "metric_types")
+_NO_METRIC = ("None", "none", "na", "null", "custom")
+_OF_PROBABILITIES = (
+    "binary_logloss", "binary", "binary_error", "multi_logloss", "multiclass", "softmax", "multiclassova", "multiclass_ova",
+    "ova", "ovr", "cross_entropy", "xentropy", "kullback_leibler", "kldiv",
+)  # fmt: skip
+"""Metrics of LightGBM's that take the raw scores of a custom objective for probabilities."""
 
 
 class LightGBM:
@@ -64,6 +77,59 @@ class LightGBM:
         """A name, the value, and which way is better."""
         return metric.name, value, metric.greater_is_better
 
+    def is_model(self, value: Any) -> bool:
+        """See :class:`Library`."""
+        module = sys.modules.get("lightgbm")
+        return module is not None and isinstance(value, (module.Booster, module.LGBMModel))
+
+    def margin(self, model: Any, data: Any, start: Any, **options: Any) -> Array:
+        """As ``predict(raw_score=True)`` gives it."""
+        if self.is_data(data):
+            raise TypeError("data is a lightgbm.Dataset, which LightGBM cannot predict; give the features.")
+        raw = np.asarray(model.predict(data, raw_score=True, **options))
+        return raw if start is None else raw + np.asarray(start)
+
+    def kept_weights(self, call: protocol.Call) -> Array | None:
+        """From the Booster that is given as ``init_model``."""
+        _, arguments = protocol.arguments_of("lightgbm.engine", "train", "cv")
+        kept: Array | None = getattr(call.booster, _WEIGHTS, None)
+        return getattr(arguments.get("init_model"), _WEIGHTS, None) if kept is None else kept
+
+    def keep_weights(self, booster: Any, weights: Array) -> None:
+        """As an attribute of the Booster; LightGBM's files have no place for it."""
+        setattr(booster, _WEIGHTS, weights)
+
+    def advice(self, first: FirstRound) -> Iterator[tuple[str, str]]:
+        """See :class:`Library`."""
+        booster = first.call.booster
+        for name in _CLASS_WEIGHTS:
+            value = booster.params.get(name)
+            a_number = name == "scale_pos_weight"
+            if not value or (a_number and float(value) == 1.0):
+                continue
+            weights = f"{float(value):g}" if a_number else "'balanced'"
+            yield (
+                "scale_pos_weight",
+                f"{name}={value!r} does nothing beside an objective given by gradients; make it part of the loss: "
+                f"objective.replace(weights={weights}).",
+            )
+        data = self.training_data(booster)
+        begun = booster.current_iteration() > 0 or data is None or data.get_init_score() is not None
+        if not begun and booster.params.get("boost_from_average") is not False and first.far_from_start:
+            yield (
+                "start",
+                f"init_model is not given, so that LightGBM begins {first.starts}; give lightgbm.train or fit init_model="
+                "objective.lightgbm_start(X, y) (ImbalancedLGBMClassifier(loss=objective) does it by itself).",
+            )
+        model = protocol.arguments_of("lightgbm.engine", "train", "cv")[1].get("init_model")
+        if first.loss.weights_move and isinstance(model, (str, os.PathLike)):
+            yield (
+                "class weights",
+                f"the file {os.fspath(model)!r} does not say where the class weights of this objective ended, so that they "
+                f"begin at 1 again; give init_model= the Booster that was trained, or a pickle of it.",
+            )
+        yield from _advice_on_metrics(first, booster.params)
+
     def params(self, objective: Any, fitted: FittedLoss) -> dict[str, Any]:
         """Training parameters: the objective, its number of columns, and no metric of LightGBM's own."""
         chosen = {"objective": objective, "metric": "None"}
@@ -76,6 +142,28 @@ class LightGBM:
     def with_link(self, booster: Any, multilabel: bool) -> Any:
         """A copy of a model whose text names its link."""
         return with_link(booster, multilabel)
+
+
+def _advice_on_metrics(first: FirstRound, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    function, arguments = protocol.arguments_of("lightgbm.engine", "train", "cv")
+    if function != "cv" and not arguments.get("valid_sets"):
+        return
+    given = next((params[name] for name in _METRIC if params.get(name)), ())
+    names = given.split(",") if isinstance(given, str) else list(given)
+    own = "feval=" if first.native else "eval_metric="
+    misread = [name for name in names if name in _OF_PROBABILITIES]
+    if misread:
+        yield (
+            "log loss",
+            f"metric {misread[0]!r} is LightGBM's own, which takes the raw scores of a custom objective for probabilities; "
+            f"write metric='None' and {own}boost_imbalance.metrics.log_loss(objective).",
+        )
+    if len(names) == 1 and names[0] in _NO_METRIC and not arguments.get("feval"):
+        yield (
+            "no metric",
+            f"there is no metric to judge the validation data by: lightgbm_params switches off LightGBM's own, which would "
+            f"misread raw scores; write {own}objective.metric, or {own}boost_imbalance.metrics.log_loss(objective).",
+        )
 
 
 _TREE = """Tree={index}
@@ -122,8 +210,7 @@ pandas_categorical:{categories}
 
 def constant_model(start: Array, data: Any) -> Any:
     """A model that predicts ``start`` for every row of data with as many features as ``data``."""
-    import lightgbm
-
+    lightgbm = _imported("lightgbm_start")
     shape = getattr(data, "shape", None)
     if shape is None or len(shape) != 2:
         raise TypeError(
@@ -177,8 +264,7 @@ def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **optio
     >>> objective.lightgbm_model(booster).predict(X).shape
     (500, 2)
     """
-    import lightgbm
-
+    lightgbm = _imported("multilabel_dataset")
     label, sample_weight = labels.without_missing(label, sample_weight)
     y = labels.as_label(label)
     if y.ndim != 2:
@@ -188,6 +274,18 @@ def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **optio
     dataset = lightgbm.Dataset(data, np.zeros(len(y), np.float32), **options)
     setattr(dataset, _ATTACHED, (y, w))
     return dataset
+
+
+def _imported(name: str) -> Any:
+    """LightGBM, which ``name`` needs."""
+    try:
+        import lightgbm
+    except ModuleNotFoundError as error:
+        if error.name != "lightgbm":
+            raise
+        message = f"{name} needs lightgbm; install it with pip install 'boost-imbalance[lightgbm]'."
+        raise ModuleNotFoundError(message, name=error.name) from error
+    return lightgbm
 
 
 def attached(data: Any) -> tuple[Array, Array | None] | None:
@@ -204,8 +302,7 @@ def attached(data: Any) -> tuple[Array, Array | None] | None:
 
 def with_link(booster: Any, multilabel: bool) -> Any:
     """A copy of the model whose text names its link."""
-    import lightgbm
-
+    lightgbm = _imported("lightgbm_model")
     booster = getattr(booster, "booster_", booster)
     text = booster.model_to_string()
     columns = booster.num_model_per_iteration()
@@ -216,7 +313,11 @@ def with_link(booster: Any, multilabel: bool) -> Any:
     header, separator, rest = text.partition("\nfeature_names=")
     if "\nobjective=" not in header:
         text = f"{header}\nobjective={link}{separator}{rest}"
-    return lightgbm.Booster(model_str=text)
+    made = lightgbm.Booster(model_str=text)
+    kept = getattr(booster, _WEIGHTS, None)
+    if kept is not None:
+        setattr(made, _WEIGHTS, kept)
+    return made
 
 
 def _categories(data: Any) -> Any:

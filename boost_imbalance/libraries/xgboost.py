@@ -6,18 +6,27 @@ import ctypes
 import json
 import sys
 import weakref
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.losses import protocol
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.start import clip_prior
 
+if TYPE_CHECKING:
+    from boost_imbalance.losses.advice import FirstRound
+
 Array = npt.NDArray[Any]
+
+_WEIGHTS = "boost_imbalance_class_weights"
+_WITHOUT_LINK = "reg:squarederror"
+"""The objective that XGBoost takes where none is named, and that of its regressor."""
+_LOG_LOSSES = ("logloss", "mlogloss")
 
 
 class XGBoost:
@@ -72,9 +81,102 @@ class XGBoost:
         """A name, and the value."""
         return metric.__name__, value
 
+    def is_model(self, value: Any) -> bool:
+        """See :class:`Library`."""
+        module = sys.modules.get("xgboost")
+        return module is not None and isinstance(value, (module.Booster, module.XGBModel))
+
+    def margin(self, model: Any, data: Any, start: Any, **options: Any) -> Array:
+        """As :meth:`xgboost.Booster.predict` or the classifier's own ``predict`` gives it."""
+        import xgboost
+
+        if not isinstance(model, xgboost.Booster):
+            base = {} if start is None else {"base_margin": start}
+            return np.asarray(model.predict(data, output_margin=True, **base, **options))
+        if isinstance(data, xgboost.DMatrix):
+            if start is not None:
+                raise ValueError("start is given beside a DMatrix; write data.set_base_margin(start) and leave start out.")
+        else:
+            data = xgboost.DMatrix(data, base_margin=start, enable_categorical=True)
+        return np.asarray(model.predict(data, output_margin=True, **options))
+
+    def kept_weights(self, call: protocol.Call) -> Array | None:
+        """From an attribute of the model, which a continued one takes over."""
+        text = call.booster.attr(_WEIGHTS)
+        return None if text is None else np.asarray(json.loads(text), dtype=np.float64)
+
+    def keep_weights(self, booster: Any, weights: Array) -> None:
+        """As an attribute of the model, which is saved with it."""
+        booster.set_attr(**{_WEIGHTS: json.dumps(weights.tolist())})
+
+    def advice(self, first: FirstRound) -> Iterator[tuple[str, str]]:
+        """See :class:`Library`."""
+        learner = json.loads(first.call.booster.save_config()).get("learner", {})
+        objective = learner.get("objective", {})
+        linked = objective.get("name") != _WITHOUT_LINK
+        regressor = not first.native and not linked
+        if regressor:
+            yield (
+                "regressor",
+                f"predict() of this regressor will give the raw margins of {first.loss!r}; write XGBClassifier(objective="
+                "objective, base_score=objective.xgboost_params(y)['base_score']), or take ImbalancedXGBClassifier(loss="
+                "objective), whose probabilities are calibrated.",
+            )
+        weight = objective.get("reg_loss_param", {}).get("scale_pos_weight", "1")
+        if float(weight) != 1.0:
+            yield (
+                "scale_pos_weight",
+                f"scale_pos_weight={float(weight):g} does nothing beside an objective given by gradients; make it part of "
+                f"the loss: objective.replace(weights={float(weight):g}).",
+            )
+        if first.call.booster.num_boosted_rounds():
+            return
+        # XGBoost's word for whether base_score is its own default.
+        by_default = learner.get("learner_model_param", {}).get("boost_from_average") == "1"
+        if by_default and not regressor and not _has_base_margin() and first.far_from_start:
+            if first.native:
+                raw = "" if linked else ", and its predict() gives raw margins"
+                line = "params = {**objective.xgboost_params(y), **params}"
+                then = "objective.predict_probability(booster, data) gives calibrated probabilities"
+            else:
+                raw = ""
+                line = "XGBClassifier(objective=objective, base_score=objective.xgboost_params(y)['base_score'])"
+                then = "ImbalancedXGBClassifier(loss=objective) does it by itself"
+            yield (
+                "start",
+                f"base_score is not given, so that XGBoost begins {first.starts}{raw}; write {line} ({then}).",
+            )
+        yield from _advice_on_metrics(first, learner)
+
     def params(self, fitted: FittedLoss) -> dict[str, Any]:
         """Training parameters: the link, and ``base_score``."""
         return params(fitted)
+
+
+def _has_base_margin() -> bool:
+    data = protocol.arguments_of("xgboost.core", "boost", "update")[1].get("dtrain")
+    return data is not None and bool(np.size(data.get_base_margin()))
+
+
+def _advice_on_metrics(first: FirstRound, learner: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    names = [metric.get("name") for metric in learner.get("metrics", ())]
+    function, arguments = protocol.arguments_of("xgboost.training", "train", "cv")
+    own = "custom_metric=" if first.native else "eval_metric="
+    misread = [name for name in names if name in _LOG_LOSSES]
+    if misread and not first.link_is_calibrated:
+        yield (
+            "log loss",
+            f"eval_metric {misread[0]!r} is XGBoost's own, of the sigmoid or softmax of the margin, which is no probability "
+            f"under {first.loss!r}; write {own}boost_imbalance.metrics.log_loss(objective).",
+        )
+    disabled = learner.get("learner_train_param", {}).get("disable_default_eval_metric") == "1"
+    judged = names or not disabled or arguments.get("custom_metric") is not None
+    if not judged and (function == "cv" or arguments.get("evals")):
+        yield (
+            "no metric",
+            f"there is no metric to judge the evaluation data by: xgboost_params switches off XGBoost's default, which "
+            f"would misread margins; write {own}objective.metric, or {own}boost_imbalance.metrics.log_loss(objective).",
+        )
 
 
 class _Reference:
@@ -133,7 +235,7 @@ def _device_of(booster: Any) -> int | None:
 
 def params(fitted: FittedLoss) -> dict[str, Any]:
     """Training parameters: the link, and ``base_score``."""
-    chosen: dict[str, Any] = {"disable_default_eval_metric": 1}
+    chosen: dict[str, Any] = {} if fitted.is_built_in else {"disable_default_eval_metric": 1}
     if fitted.task is Task.MULTICLASS:
         # base_score of a softmax is a margin. XGBoost's own is log(prior + 1e-6), less its mean.
         start = np.log(fitted.counts.priors + 1e-6) if fitted.is_built_in else fitted.start

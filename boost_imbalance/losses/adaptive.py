@@ -15,8 +15,9 @@ class Adaptive(Focused):
     """Class weights that follow what the model gets wrong.
 
     Every class starts at weight 1, and each round its weight moves towards its false-negative rate under the current
-    margins: ``w_k <- (1 - rate) w_k + rate FNR_k``. Each training begins at 1, whatever its first margins. As plain
-    functions, and as a metric, the loss has the weights of the first round.
+    margins: ``w_k <- (1 - rate) w_k + rate FNR_k``. Each training begins at 1, whatever its first margins, except one that
+    continues another of this loss (``xgb_model=``, ``init_model=``): it goes on where that one ended. As plain functions,
+    and as a metric, the loss has the weights of the first round.
 
     Parameters
     ----------
@@ -28,8 +29,9 @@ class Adaptive(Focused):
 
     Notes
     -----
-    The weights belong to a training, which is known by the booster that calls. Whoever calls the objective by hand makes a
-    training with :meth:`~boost_imbalance.Loss.bind`, and calls that.
+    The weights belong to a training, which is known by the booster that calls. They are kept with that booster: of XGBoost
+    as an attribute, which its files have too; of LightGBM with the ``Booster`` and its pickle, but not in its model file.
+    Whoever calls the objective by hand makes a training with :meth:`~boost_imbalance.Loss.bind`, and calls that.
 
     Examples
     --------

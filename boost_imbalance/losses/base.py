@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
@@ -15,7 +16,7 @@ from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.kernels.pointwise import Program
 from boost_imbalance.kernels.source import Formula
 from boost_imbalance.kernels.threads import default_threads
-from boost_imbalance.losses import backend, definition, labels, protocol, weighting
+from boost_imbalance.losses import advice, backend, definition, labels, protocol, weighting
 from boost_imbalance.losses.fitted import FittedLoss, fitted_loss
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.metric import LossMetric
@@ -76,6 +77,10 @@ class _ConstructorSignature:
     def __get__(self, instance: Any, owner: Any) -> inspect.Signature:
         if instance is not None:
             raise AttributeError("__signature__")
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_globals.get("__name__") == "inspect":
+            frame = frame.f_back
+        protocol.refuse_uncalled(owner.public_name or owner.__name__, frame)  # which LightGBM finds out by the signature
         signature: inspect.Signature = owner._signature
         return signature
 
@@ -151,6 +156,8 @@ class Loss:
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         cls = type(self)
+        if len(arguments) > 1:
+            protocol.refuse_uncalled(self.constructor_name, sys._getframe(1), arguments[1])
         if cls is Loss:
             raise TypeError("Loss has no formula; define one in a subclass, or take focal_objective() or another.")
         try:
@@ -198,7 +205,9 @@ class Loss:
         self._memory.told = told
 
     def __copy__(self) -> Any:
-        return _rebuilt(type(self), self.parameters, self.counts, self._memory.told)
+        made = _rebuilt(type(self), self.parameters, self.counts, self._memory.told)
+        made._memory.warned = self._memory.warned
+        return made
 
     def __deepcopy__(self, memo: Any) -> Any:
         return self.__copy__()
@@ -493,6 +502,11 @@ class Loss:
             Probability of label 1, shape (n,) or (n, labels); or of each class, shape (n, classes). float32 for float32
             margins, else float64.
 
+        Warns
+        -----
+        UserWarning
+            If the margins of many rows all lie between 0 and 1; :meth:`predict_probability` cannot be given the wrong ones.
+
         Raises
         ------
         ValueError
@@ -510,6 +524,52 @@ class Loss:
         >>> focal_objective(gamma=2.0).probability([-3.0, 0.0, 3.0]).round(4).tolist()
         [0.0003, 0.5, 0.9997]
         """
+        return self._probability(margin, careful=protocol.calling() is None)
+
+    def predict_probability(self, model: Any, data: Any, *, start: Any = None, **options: Any) -> Array:
+        """Calibrated probability that a trained model gives the rows of some data.
+
+        :meth:`probability` of the model's raw scores, whichever way its library wants to be asked for them.
+
+        Parameters
+        ----------
+        model : xgboost.Booster, lightgbm.Booster, or a fitted model of their scikit-learn classes
+            Trained with this loss.
+        data : array, sparse matrix or data frame, shape (n, features)
+            Or an ``xgboost.DMatrix``, for an ``xgboost.Booster``.
+        start : float or array_like, optional
+            Margins that training began with and that the model does not contain: ``init_score`` of LightGBM, or
+            ``base_margin`` of XGBoost, where ``data`` is not a ``DMatrix`` that has it.
+        **options
+            Passed to the model's ``predict``, such as ``iteration_range`` or ``num_iteration``.
+
+        Returns
+        -------
+        ndarray
+            As of :meth:`probability`.
+
+        Examples
+        --------
+        >>> import numpy as np, xgboost
+        >>> from boost_imbalance import focal_objective
+        >>> rng = np.random.default_rng(0)
+        >>> X = rng.normal(size=(2000, 3))
+        >>> y = (X[:, 0] + rng.normal(size=2000) > 2).astype(int)
+        >>> objective = focal_objective(gamma=2.0)
+        >>> booster = xgboost.train(objective.xgboost_params(y), xgboost.DMatrix(X, y), 20, obj=objective)
+        >>> print(abs(objective.predict_probability(booster, X).mean() - y.mean()).round(1))
+        0.0
+        """
+        library = protocol.library_of_model(model)
+        if library is None:
+            raise TypeError(
+                f"model is {type(model).__name__}; give a Booster of XGBoost or LightGBM, or a fitted model of their "
+                f"scikit-learn classes."
+            )
+        return self._probability(library.margin(model, data, start, **options))
+
+    def _probability(self, margin: Any, careful: bool = False) -> Array:
+        """See :meth:`probability`; ``careful``: warn of what looks like probabilities."""
         gpu = backend.use_gpu(backend.to_predict(self.device), margin)
         m = labels.as_margin(margin, gpu)
         columns = m.shape[1] if m.ndim == 2 else 1
@@ -525,6 +585,8 @@ class Loss:
                 f"margin has shape {m.shape} but the labels were {fitted.task.value} with {fitted.counts.columns} columns; "
                 f"use the objective that fit(label) returns, with the labels that belong to it."
             )
+        if careful:
+            advice.warn_of_probabilities(m, fitted.softmax)
         m, engine = arrays.to_device(m) if gpu else m, backend.backend(gpu)
         out = engine.empty_like(m)
         program = fitted.program._replace(curvature=None, soft=False)
@@ -661,8 +723,9 @@ class Loss:
             weight is. The arrays are used again once nobody refers to them.
         """
         call = protocol.calling()
-        library, owner = (None, None) if call is None else call
-        if hasattr(second, "get_label"):
+        library, owner = (None, None) if call is None else (call.library, call.booster)
+        native = hasattr(second, "get_label")
+        if native:
             margin, data = first, second
             library = library or protocol.library_of(data)
             label, sample_weight = protocol.label_and_weight(data) if library is None else library.label_and_weight(data)
@@ -671,18 +734,18 @@ class Loss:
             label, margin = first, second
         device = None if library is None or call is None else library.device(call.booster)
         if device is None and type(margin) is type(label) is np.ndarray and self.device != "cuda":
-            return self._round(margin, label, sample_weight, library, owner, gpu=False)
+            return self._round(margin, label, sample_weight, library, owner, False, call, native)
         gpu = backend.use_gpu(self.device, margin, label, on_device=device is not None)
         if gpu and device is not None:
             with arrays.on_gpu(device):
-                return self._round(margin, label, sample_weight, library, owner, gpu)
-        out = self._round(margin, label, sample_weight, library, owner, gpu)
+                return self._round(margin, label, sample_weight, library, owner, gpu, call, native)
+        out = self._round(margin, label, sample_weight, library, owner, gpu, call, native)
         if not gpu or device is not None or arrays.is_on_device(label) or arrays.is_on_device(margin):
             return out
         return arrays.to_host(out[0]), arrays.to_host(out[1])
 
     def _round(
-        self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool
+        self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool, call: Any, native: bool
     ) -> tuple[Array, Array]:
         memory = self._memory
         training = None if owner is None else memory.trainings.get(owner)
@@ -692,14 +755,23 @@ class Loss:
             m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
             w = labels.as_weight(sample_weight, y, gpu)
         if training is None or training.library is not library or not training.suits(m, y):
-            labels.check_margin(arrays.to_host(m))
+            on_host = arrays.to_host(m)
+            labels.check_margin(on_host)
             task = labels.task_of(m, y, None if self.counts is None else self.counts.task)
+            first = training is None
             training = Training(self, y, w, task, m.shape[1] if m.ndim == 2 else 1, library)
             training.label = training.weight = None  # the library hands them over each time
             if owner is not None:
                 memory.trainings[owner] = training
+            if first and call is not None and self.weights_move:
+                training.continue_from(call)
+            if first and call is not None:
+                margins = np.atleast_1d(np.asarray(on_host[0], np.float64))
+                advice.advise(advice.FirstRound(training.fitted, margins, call, native), memory.warned)
         fitted = training.fitted
         out = training.round(m, y, w, gpu)
+        if call is not None and self.weights_move:
+            call.library.keep_weights(call.booster, training.moving)
         if training.fitted is not fitted or fitted.counts not in memory.trained:
             memory.train(training.fitted.counts)
         return out
@@ -752,8 +824,9 @@ class Loss:
         -------
         dict
             ``objective`` (the link: ``binary:logistic`` or ``multi:softprob``), ``base_score``, ``num_class`` for a
-            multi-class task, and ``disable_default_eval_metric``, because XGBoost's default metric would take the margins
-            for those of plain cross-entropy. Add your own, or override these.
+            multi-class task, and, unless this is plain cross-entropy, ``disable_default_eval_metric``, because XGBoost's
+            default metric would take the margins for those of one: give ``custom_metric=``, for instance :attr:`metric`.
+            Add your own, or override these.
 
         Examples
         --------
@@ -848,6 +921,8 @@ class _Memory:
         """Counts of the labels of trainings that this object served: all there were, or two that differ."""
         self.told: tuple[Counts, ...] = ()
         """The same of labels that were given for a start or for parameters."""
+        self.warned: set[str] = set()
+        """Kinds of mistakes that have been warned of; copies share it."""
         self.fitted: FittedLoss | None = None
 
     def train(self, counts: Counts) -> None:

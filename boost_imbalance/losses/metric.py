@@ -6,9 +6,10 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.losses import labels, protocol
+from boost_imbalance.losses import advice, labels, protocol
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +49,8 @@ class Metric:
     """
 
     _objective: Any = None
+    _ranks: bool = False
+    """Whether only the order of the margins counts."""
 
     def __init__(self, name: str, greater_is_better: bool) -> None:
         self.name = name
@@ -87,7 +90,9 @@ class Metric:
         sample_weight : array_like, shape (n,), optional
         """
         m, y = labels.as_margin(margin), labels.as_label(label)
-        labels.task_of(m, y)
+        task = labels.task_of(m, y)
+        if not self._ranks and protocol.calling() is None:
+            advice.warn_of_probabilities(m, task is labels.Task.MULTICLASS)
         w = labels.as_weight(sample_weight, y)
         if w is not None:
             labels.check_weight(w)
@@ -106,4 +111,7 @@ class LossMetric(Metric):
 
     def value(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
         """The mean loss of raw margins, computed where the arrays are; see :meth:`Metric.value`."""
+        if protocol.calling() is None:
+            m = labels.as_margin(margin, device=True)
+            advice.warn_of_probabilities(m, m.ndim == 2 and np.ndim(label) == 1)
         return float(self._objective.mean_loss(margin, label, sample_weight))

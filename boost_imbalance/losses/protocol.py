@@ -7,11 +7,15 @@ a module in :mod:`boost_imbalance.libraries`; another library is one more object
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from boost_imbalance.losses.advice import FirstRound
 
 Array = npt.NDArray[Any]
 
@@ -49,6 +53,21 @@ class Library(Protocol):
 
     def metric_result(self, metric: Any, value: float) -> Any:
         """A metric's value in the form that the native interface expects."""
+
+    def is_model(self, value: Any) -> bool:
+        """Whether this is a trained booster, or a model of the library's scikit-learn classes."""
+
+    def margin(self, model: Any, data: Any, start: Any, **options: Any) -> Array:
+        """Raw scores of such a model, plus a ``start`` that it does not contain; ``options`` go to its ``predict``."""
+
+    def advice(self, first: FirstRound) -> Iterator[tuple[str, str]]:
+        """What to warn of when a training begins: the kind of mistake, and a message with the line to write."""
+
+    def kept_weights(self, call: Call) -> Array | None:
+        """Moving class weights of the training that this one continues; None if it continues none."""
+
+    def keep_weights(self, booster: Any, weights: Array) -> None:
+        """Keep moving class weights with a booster, for the training that continues it."""
 
 
 class Call(NamedTuple):
@@ -100,6 +119,47 @@ def calling() -> Call | None:
             if found.is_booster(booster):
                 return Call(found, booster)
     return None
+
+
+def arguments_of(module: str, *functions: str) -> tuple[str, dict[str, Any]]:
+    """Which of a library's functions is running further up, and its arguments; an empty name if none of them is."""
+    frame: Any = sys._getframe(1)
+    for _ in range(4 * _MOST_CALLERS):
+        if frame is None:
+            break
+        if frame.f_code.co_name in functions and frame.f_globals.get("__name__") == module:
+            return frame.f_code.co_name, dict(frame.f_locals)
+        frame = frame.f_back
+    return "", {}
+
+
+def is_library(frame: Any) -> bool:
+    """Whether a frame runs code of a library."""
+    return any(_root(frame) == one.calls_from.partition(".")[0] for one in LIBRARIES.values())
+
+
+def _root(frame: Any) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def refuse_uncalled(name: str, frame: Any, data: Any = None) -> None:
+    """Refuse to be made by a library, in ``frame``, to which a loss's class was given for an objective."""
+    if is_library(frame) or hasattr(data, "get_label"):
+        place = "obj" if hasattr(data, "get_label") and _root(frame) == "xgboost" else "objective"
+        raise TypeError(f"{name} is passed uncalled: write {place}={name}(), with its arguments, if any, in parentheses.")
+
+
+def warn(message: str) -> None:
+    """Warn at the line of the user's code that led here, through this package and the libraries."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and (is_library(frame) or _root(frame) in ("boost_imbalance", "sklearn", "joblib")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, UserWarning, stacklevel=level)
+
+
+def library_of_model(model: Any) -> Library | None:
+    """The library that a trained model belongs to."""
+    return next((one for one in LIBRARIES.values() if one.is_model(model)), None)
 
 
 def label_and_weight(data: Any) -> tuple[Any, Any]:

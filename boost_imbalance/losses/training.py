@@ -15,7 +15,7 @@ from boost_imbalance.losses.buffers import Buffers
 from boost_imbalance.losses.device import Copies, DeviceBuffers
 from boost_imbalance.losses.fitted import FittedLoss, fitted_loss
 from boost_imbalance.losses.labels import Task
-from boost_imbalance.losses.protocol import Library
+from boost_imbalance.losses.protocol import Call, Library
 
 Array = npt.NDArray[Any]
 
@@ -108,6 +108,16 @@ class Training:
             None if weight is None else (weight.shape, weight.dtype),
         )  # fmt: skip
 
+    def continue_from(self, call: Call) -> None:
+        """Begin with the class weights of the training that this one continues, if it continues one."""
+        kept = self.library.kept_weights(call) if self.library is not None else None
+        if kept is not None and kept.shape == self._weights_shape:
+            self.moving = kept
+
+    @property
+    def _weights_shape(self) -> tuple[int, int]:
+        return 1 if self.fitted.softmax else 2, self.fitted.counts.columns
+
     def suits(self, margin: Array, label: Array) -> bool:
         """Whether these could be a round of this training."""
         columns = margin.shape[1] if margin.ndim == 2 else 1
@@ -117,7 +127,7 @@ class Training:
     def round(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[Array, Array]:
         """Gradient and Hessian of one round; labels that changed since the last one are noticed."""
         if self.moving is None and self.loss.weights_move:
-            self.moving = np.ones((1 if self.fitted.softmax else 2, self.fitted.counts.columns))
+            self.moving = np.ones(self._weights_shape)
         checks, out = self._pass(m, y, w, gpu)
         if checks.wrong or not self.local.agrees(checks.counts, checks.totals):
             raise_if_wrong(checks, m, y, w, self.fitted)
