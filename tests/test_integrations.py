@@ -99,3 +99,33 @@ def test_mlflow_loads_a_classifier_that_was_logged_by_hand(mlflow, library):
     )
     np.testing.assert_array_equal(mlflow.pyfunc.load_model(logged.model_uri).predict(X), model.predict_proba(X))
     np.testing.assert_array_equal(mlflow_sklearn.load_model(logged.model_uri).predict(X), model.predict(X))
+
+
+# SHAP
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+@pytest.mark.filterwarnings("ignore")
+def test_shap_explains_the_margin(library, task):
+    shap = pytest.importorskip("shap")
+    y = {"binary": Y, "multiclass": Y + (X[:, 3] > 1), "multilabel": np.c_[Y, X[:, 3] > 1].astype(int)}[task]
+    model = classifier(library, loss=bi.focal_objective(gamma=2.0)).fit(X, y)
+    found = shap.TreeExplainer(model)(X[:50])
+    np.testing.assert_allclose(found.base_values + found.values.sum(axis=1), model.decision_function(X[:50]), atol=1e-5)
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.filterwarnings("ignore")
+def test_shap_explains_the_calibrated_probability_in_the_file_of_a_weighted_loss(library, tmp_path):
+    shap = pytest.importorskip("shap")
+    model = classifier(library, loss=bi.weighted_objective("balanced")).fit(X, Y)
+    path = str(tmp_path / ("model.json" if library == "xgboost" else "model.txt"))
+    model.save_model(path)
+    booster = pytest.importorskip(library).Booster(model_file=path)
+    if library == "lightgbm":
+        booster.params["objective"] = "binary"
+    found = shap.TreeExplainer(booster, X[:50], model_output="probability")(X[50:100])
+    total = found.base_values + found.values.sum(axis=1)
+    np.testing.assert_allclose(total, model.predict_proba(X[50:100])[:, 1], atol=1e-5)
+    assert abs(total - model.predict_proba(X[50:100], calibrated=False)[:, 1]).max() > 0.1
