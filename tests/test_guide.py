@@ -47,6 +47,10 @@ def test_guide_code_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     # One thread: where other tests run beside this one, threads that wait for each other cost more than they bring.
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    # MLflow: files instead of a database, and no second process to find what a model imports.
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT", "1")
     names = {"__name__": "guide"}
     with pytest.importorskip("threadpoolctl").threadpool_limits(1):
         for block in blocks:

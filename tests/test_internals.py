@@ -1,6 +1,8 @@
 """What the classifiers lean on in XGBoost and LightGBM, and what happens where it is gone."""
 
+import copy
 import inspect
+import pickle
 
 import numpy as np
 import pytest
@@ -275,13 +277,14 @@ def test_who_watches_lightgbm_sees_a_model_of_the_classifiers_margins(lightgbm, 
         watch(monkeypatch, owner, "fit", fits)
         watch(monkeypatch, owner, "predict", fits)
     watch(monkeypatch, lightgbm, "train", trainings)
+    watch(monkeypatch, lightgbm.sklearn, "train", trainings)
     watch(monkeypatch, lightgbm.LGBMModel, "__init__", made)
     model = bi.ImbalancedLGBMClassifier(
         loss=bi.focal_objective(gamma=2.0), n_estimators=5, n_jobs=1, verbosity=-1, boosting_type=boosting
     )
     margins = []
     model.fit(X, y, eval_X=X, eval_y=y, callbacks=[lambda env: margins.append(env.model.predict(X))])
-    assert not fits
+    assert [(name, arguments[0]) for name, arguments, _, _ in fits] == [("fit", model)]
     assert [arguments[0] for _, arguments, _, _ in made] == [model]
     ((_, arguments, _, booster),) = trainings
     np.testing.assert_allclose(booster.predict(X), model.decision_function(X), rtol=0, atol=1e-12)
@@ -290,9 +293,68 @@ def test_who_watches_lightgbm_sees_a_model_of_the_classifiers_margins(lightgbm, 
     assert str(model.loss_).startswith("focal_objective(gamma=2.0")
 
 
+@pytest.mark.library_fact
+@pytest.mark.parametrize("task", TASKS)
+def test_who_watches_lightgbm_sees_the_classifier_itself_complete(lightgbm, monkeypatch, task):
+    y, seen = TASKS[task], []
+    weights = None if task == "multilabel" else {np.unique(y)[-1]: 3.0}
+    fit = lightgbm.LGBMClassifier.fit
+
+    def logged(self, *arguments, **options):
+        fit(self, *arguments, **options)
+        seen.append((self, pickle.loads(pickle.dumps(self))))
+
+    monkeypatch.setattr(lightgbm.LGBMClassifier, "fit", logged)
+    loss = bi.focal_objective(gamma=2.0)
+    model = bi.ImbalancedLGBMClassifier(loss=loss, n_estimators=5, n_jobs=1, verbosity=-1, class_weight=weights).fit(X, y)
+    ((watched, copied),) = seen
+    assert watched is model
+    assert str(copied.get_params()) == str(model.get_params())
+    assert copied.get_params()["class_weight"] == weights
+    assert vars(copied).keys() == vars(model).keys()
+    np.testing.assert_array_equal(copied.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(copied.predict(X), model.predict(X))
+
+
+@pytest.mark.filterwarnings("ignore:Found .loss. in params")
+def test_a_training_that_lightgbm_does_by_itself_is_refused(lightgbm, monkeypatch):
+    monkeypatch.setattr(lightgbm.LGBMClassifier, "fit", lightgbm.LGBMModel.fit)
+    model = bi.ImbalancedLGBMClassifier(n_estimators=5, n_jobs=1, verbosity=-1)
+    before = dict(vars(model))
+    with pytest.raises(RuntimeError, match=r"lightgbm .* has no LGBMClassifier\.fit that leaves the training"):
+        model.fit(X, Y)
+    assert vars(model) == before
+
+
+@pytest.mark.library_fact
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_who_watches_a_training_sees_the_loss_and_the_library_does_not(library, monkeypatch, capfd):
+    module, cls, own = {
+        "xgboost": ("xgboost", "ImbalancedXGBClassifier", {"scale_pos_weight": 2.0}),
+        "lightgbm": ("lightgbm", "ImbalancedLGBMClassifier", {"class_weight": {1: 2.0}}),
+    }[library]
+    module, seen = pytest.importorskip(module), []
+    watch(monkeypatch, module.sklearn, "train", seen)
+    loss = bi.focal_objective(gamma=2.0)
+    model = getattr(bi, cls)(loss=loss, n_estimators=5, n_jobs=1, decision="balanced", **own).fit(X, Y)
+    ((_, arguments, _, _),) = seen
+    shown = arguments[0]
+    assert str(shown["loss"]) == "focal_objective(gamma=2.0)"
+    assert (shown["loss__gamma"], shown["loss__alpha"], shown["decision"]) == (2.0, None, "balanced")
+    assert own.items() <= shown.items()
+    trained = shown.copy() if library == "xgboost" else copy.deepcopy(shown)
+    assert not {name for name in trained if name in own or name.startswith(("loss", "decision"))}
+    assert trained.items() <= shown.items()
+    printed = "".join(capfd.readouterr())
+    assert "loss" not in printed
+    assert "decision" not in printed
+    if library == "lightgbm":
+        assert "loss__gamma" not in model.booster_.model_to_string()
+
+
 def test_lightgbm_validation_sets_of_several_labels_differ_by_nothing_but_themselves(lightgbm, monkeypatch):
     trainings = []
-    watch(monkeypatch, lightgbm, "train", trainings)
+    watch(monkeypatch, lightgbm.sklearn, "train", trainings)
     model = bi.ImbalancedLGBMClassifier(n_estimators=3, n_jobs=1, verbosity=-1)
     y = TASKS["multilabel"]
     model.fit(X, y, eval_X=(X[:100], X[:100], X), eval_y=(y[:100], 1 - y[:100], y))

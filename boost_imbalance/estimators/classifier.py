@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from boost_imbalance.estimators import internals
 from boost_imbalance.estimators.decisions import Decision, cheapest, decide
 from boost_imbalance.estimators.targets import Target, as_array, labelled, weights_of
 from boost_imbalance.losses.base import Loss as Objective
@@ -26,6 +27,7 @@ Array = npt.NDArray[Any]
 
 OWN = ("loss", "decision", "decision_cv", "classes", "pos_label", "missing_label")
 """Parameters that the library knows nothing of."""
+SHOWN = (*OWN, "class_weight", "scale_pos_weight")
 
 
 class Prepared(NamedTuple):
@@ -79,6 +81,12 @@ class ImbalancedClassifier:
             if isinstance(loss, Objective):
                 params |= {f"loss__{name}": value for name, value in loss.parameters.items()}
         return params
+
+    def _shown(self) -> dict[str, Any]:
+        """Parameters that the library knows nothing of, for whoever logs a training."""
+        own: dict[str, Any] = self.get_params()  # type: ignore[attr-defined]
+        shown = {name: value for name, value in own.items() if name in SHOWN or name.startswith("loss__")}
+        return {**shown, "loss": _checked_loss(self.loss)}
 
     def _set_own_params(self, params: dict[str, Any]) -> dict[str, Any]:
         """Set those that are ours, nested ones last; return the others."""
@@ -190,7 +198,8 @@ class ImbalancedClassifier:
         X, y = _indexable(X), as_array(y)
         for train, test in self._folds(strata, multilabel, rows):
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
-            fold = clone(model).fit(take_rows(X, train), y[train], sample_weight=row_weight, **others)
+            with internals.without_autologging():
+                fold = clone(model).fit(take_rows(X, train), y[train], sample_weight=row_weight, **others)
             found = fold.predict_proba(take_rows(X, test))
             eta[test] = found[:, positive] if target.task is Task.BINARY else found
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)

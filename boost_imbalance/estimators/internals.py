@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ Array = npt.NDArray[Any]
 _BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
 _FEATURES = "\nfeature_names="
 _XGBOOST_HOOK = "XGBModel._configure_fit, which turns settings into training parameters"
+_LIGHTGBM_HOOK = "LGBMClassifier.fit that leaves the training to the class behind it"
 
 
 def _gone(library: str, what: str) -> RuntimeError:
@@ -29,18 +32,39 @@ def _gone(library: str, what: str) -> RuntimeError:
     )
 
 
+class Parameters(dict[str, Any]):
+    """Parameters of a training that show more to whoever logs them than the library gets to know.
+
+    Both libraries train with a copy, and that is without what is only shown.
+    """
+
+    def __init__(self, params: dict[str, Any], shown: dict[str, Any]) -> None:
+        super().__init__({**params, **shown})
+        self._params = params
+
+    def copy(self) -> dict[str, Any]:
+        """As XGBoost copies them."""
+        return dict(self._params)
+
+    def __deepcopy__(self, memo: Any) -> dict[str, Any]:
+        """As LightGBM copies them."""
+        return copy.deepcopy(self._params, memo)
+
+
 # XGBoost
 
 
-def configured(found: Any, metric: Callable[..., Any] | None, params: dict[str, Any]) -> Any:
+def configured(found: Any, metric: Callable[..., Any] | None, params: dict[str, Any], shown: dict[str, Any]) -> Any:
     """What XGBoost's ``_configure_fit`` found, with another metric and more training parameters.
+
+    ``shown`` are parameters of the classifier's own, as in :class:`Parameters`.
 
     It is the only place that takes several metrics, and a number of classes that is not that of the labels.
     """
     if not isinstance(found, tuple) or len(found) < 3 or not isinstance(found[2], dict):
         raise _gone("xgboost", _XGBOOST_HOOK)
     model, _, settings, *rest = found
-    return (model, metric, {**settings, **params}, *rest)
+    return (model, metric, Parameters({**settings, **params}, shown), *rest)
 
 
 def check_configured(used: bool) -> None:
@@ -97,6 +121,19 @@ def base_score_in(model: bytes) -> tuple[Array, Callable[[Array], bytes]]:
 # LightGBM
 
 
+def check_trained(used: bool) -> None:
+    """Refuse a model that LightGBM's ``fit`` trained by itself."""
+    if not used:
+        raise _gone("lightgbm", _LIGHTGBM_HOOK)
+
+
+def lightgbm_train(*args: Any, **kwargs: Any) -> Any:
+    """Train as LightGBM's classifiers do, by a name that logging tools such as MLflow know from ``lightgbm.train``."""
+    import lightgbm
+
+    return getattr(lightgbm.sklearn, "train", lightgbm.train)(*args, **kwargs)
+
+
 def set_lightgbm_model(model: Any, booster: Any, n_features: int, n_classes: int, evals_result: dict[str, Any]) -> None:
     """Give an ``LGBMModel`` a trained Booster, as its ``fit`` would; its public properties read these attributes."""
     names = booster.feature_name()
@@ -122,3 +159,17 @@ def split_model(text: str) -> tuple[str, str]:
     if not separator:
         raise _gone("lightgbm", "feature_names in the text of a model")
     return header, separator + rest
+
+
+# MLflow
+
+
+def without_autologging() -> AbstractContextManager[Any]:
+    """Trainings that are a part of another; MLflow, where it logs by itself, would make runs and models of them."""
+    utilities = sys.modules.get("mlflow.utils.autologging_utils")
+    try:
+        # Who has switched it off already will switch it on again.
+        off = utilities is None or utilities._AUTOLOGGING_GLOBALLY_DISABLED
+        return nullcontext() if off else utilities.disable_autologging()  # type: ignore[union-attr]
+    except AttributeError:
+        return nullcontext()

@@ -15,7 +15,7 @@ import joblib
 import lightgbm
 import numpy as np
 import numpy.typing as npt
-from lightgbm import LGBMClassifier
+from lightgbm import LGBMClassifier, LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -55,8 +55,23 @@ _PARAMETERS = [
 _THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
+class _Trained(LGBMModel):
+    """Comes after ``LGBMClassifier`` in the order of inheritance: its ``fit`` finds here what trains.
+
+    So LightGBM's own fit runs for the classifier itself, and whoever watches it finds a model that is complete.
+    """
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """Train as the classifier's ``fit`` has prepared it."""
+        train: Callable[[], None] | None = self.__dict__.pop("_train", None)
+        if train is None:
+            return super().fit(*args, **kwargs)
+        train()
+        return self
+
+
 @documented
-class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
+class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
     """LightGBM's classifier with a loss for imbalanced data, for binary, multi-class and multi-label tasks.
 
     A multi-label task is one model with one tree per label and round, on features that are binned once.
@@ -214,13 +229,31 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
             sets=sets,
             callbacks=[*(callbacks or []), lightgbm.record_evaluation(evals_result)],
             init_model=getattr(init_model, "booster_", init_model),
+            shown=self._shown(),
         )
-        booster = training.run()
-        linked = with_link(booster, target.task is Task.MULTILABEL)
-        linked.best_iteration, linked.best_score = booster.best_iteration, booster.best_score
-        internals.set_lightgbm_model(self, linked, features.shape[1], len(target.classes), evals_result)
-        self._named_by_hand = not isinstance(feature_name, str)
-        self._finish(prepared, tuned)
+        before = dict(vars(self))
+
+        def restore() -> None:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+
+        def train() -> None:
+            restore()
+            booster = training.run()
+            linked = with_link(booster, target.task is Task.MULTILABEL)
+            linked.best_iteration, linked.best_score = booster.best_iteration, booster.best_score
+            internals.set_lightgbm_model(self, linked, features.shape[1], len(target.classes), evals_result)
+            self._named_by_hand = not isinstance(feature_name, str)
+            self._finish(prepared, tuned)
+
+        try:
+            self._train = train
+            self.class_weight = None  # is part of the loss; LightGBM would look for its labels among the codes
+            super().fit(X, training.codes)
+            internals.check_trained(used="_train" not in self.__dict__)
+        except BaseException:
+            restore()
+            raise
         return self
 
     def predict(
@@ -428,6 +461,8 @@ class _Training:
     sets: _EvaluationSets
     callbacks: list[Callable[..., Any]]
     init_model: Any
+    shown: dict[str, Any]
+    """Parameters that LightGBM knows nothing of, for whoever logs the training."""
 
     def run(self) -> lightgbm.Booster:
         """Train, where need be with features of which no split could leave ``min_child_samples`` rows on both sides.
@@ -473,8 +508,8 @@ class _Training:
             return lambda margin, data: metric(margin, *labels[data])
 
         first = [] if self.start is None or dart else [_begun_at(self.start)]
-        booster = lightgbm.train(
-            self.params,
+        booster: lightgbm.Booster = internals.lightgbm_train(
+            internals.Parameters(self.params, self.shown),
             training,
             self.rounds,
             valid_sets=datasets,

@@ -181,7 +181,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             self.eval_metric = given
         # Whoever asks for XGBoost's default metric shall have it.
         asked = {name: params[name] for name in ("disable_default_eval_metric",) if name in params}
-        return internals.configured(found, training.metric, {**training.params, **asked})
+        return internals.configured(found, training.metric, {**training.params, **asked}, self._shown())
 
     def _encoded_eval_set(self, prepared: Prepared, eval_set: Any, weights: Any) -> dict[str, Any]:
         if weights is not None and len(weights) != len(eval_set):
