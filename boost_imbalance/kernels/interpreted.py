@@ -20,8 +20,10 @@ from boost_imbalance.kernels.source import Formula, function, source
 Array = npt.NDArray[Any]
 
 MOST_MARGINS = 1 << 18
-"""Up to this many margins NumPy takes some 20 ms, far less than numba takes to be loaded. More go to a kernel, which may differ
-in the last digits: by some 1e-15 of a probability, by 1e-14 where a formula loses digits itself."""
+"""Up to this many margins NumPy takes some 20 ms, far less than numba takes to be loaded.
+
+More go to a kernel, which may differ by some 1e-15 of a probability, and by 1e-14 where a formula loses digits by itself.
+"""
 
 
 def probability(
