@@ -282,9 +282,9 @@ def make(case, task, gamma, class_weighted=False, adjusted=False, **options):
     return case.make(task, gamma, **options).fit(FITTED[task])
 
 
-# Every kernel takes a second or two to compile. Focusing changes the code of the asymmetric losses alone, whose whole numbers
-# are compiled in; a row's weight is the last factor whatever the format, so that one of the two formats has it; and several
-# labels differ from one in how the loop strides. One case is crossed in full all the same.
+# Every kernel takes a second or two to compile. Focusing changes the code of the asymmetric losses alone, whose whole
+# numbers are compiled in; a row's weight is the last factor whatever the format, so that one of the two formats has it; and
+# several labels differ from one in how the loop strides. One case is crossed in full all the same.
 GENERAL = (0.5, 2.5)
 GROUPS = [
     *(pytest.param(name, GAMMAS, id=name) for name, case in CASES.items() if not case.all_classes),
