@@ -124,13 +124,14 @@ def true_class_terms(below, others, s1):
 
 
 def cross_entropy_derivatives(e, is_true, e_true, others, largest, rest, total, inverse, limit):
-    """``p - 1`` or ``p``, and ``p (1 - p)``, as the built-in objectives round them, until ``1 - p`` would cancel."""
+    """``p - 1`` or ``p``, and ``p (1 - p)`` or the slope, as the built-in objectives round, until ``1 - p`` would cancel."""
     one = number(1, e)
     p = e / total
     contrary = rest + e_true if e == largest else total - e
     contrary = (others if is_true else contrary) * inverse
     q = one - p if p < limit else contrary
-    return -q if is_true else p, p * q
+    slope = -q if is_true else p
+    return slope, slope if TERM == 1 else p * q
 
 
 def class_log_odds(below, leads, second, largest, rest, others):
@@ -246,7 +247,10 @@ class Curvature(NamedTuple):
     """How to turn the terms of a formula into a Hessian."""
 
     term: int
-    """Which of a formula's results to take: 2 exact, 3 its positive terms, 4 reweighted."""
+    """Which of a formula's results to take: 1 its slope, 2 exact, 3 its positive terms, 4 reweighted.
+
+    The slope serves a sigmoid, and a softmax under cross-entropy.
+    """
     expected: bool = False
     """Average over the labels as the model believes them, instead of the label that was seen."""
     absolute: bool = False

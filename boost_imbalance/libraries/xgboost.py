@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import sys
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,10 @@ class XGBoost:
         """XGBoost doubles the diagonal."""
         return 2.0
 
+    def takes_gradient_as_hessian(self) -> bool:
+        """Versions after 3.4 do, so the installed one is asked."""
+        return takes_gradient_as_hessian()
+
     def sum_over_workers(self) -> Callable[[Array], Array] | None:
         """XGBoost's own sum over the workers of a distributed training."""
         module = sys.modules.get("xgboost")
@@ -75,6 +81,37 @@ class XGBoost:
     def params(self, fitted: FittedLoss) -> dict[str, Any]:
         """Training parameters: the link, and ``base_score``."""
         return params(fitted)
+
+
+@functools.cache
+def takes_gradient_as_hessian() -> bool:
+    """Whether the installed XGBoost's own softmax has ``|p - y|`` for its Hessian; earlier versions have ``2 p (1 - p)``.
+
+    Asked once, by a leaf with rows of two classes out of three, where ``p`` is 1/3: its values are ``-sum(g) / sum(h)``.
+    """
+    # In a thread of its own: it has no communicator, so that the workers of a distributed training need not ask together,
+    # and keeps its verbosity to itself.
+    with ThreadPoolExecutor(1) as thread:
+        return bool(np.allclose(thread.submit(_leaf_of_softmax).result(), [5.0 / 7.0, -0.2, -1.0], rtol=1e-4))
+
+
+def _leaf_of_softmax() -> Array:
+    """What a round of XGBoost's own softmax adds to equal margins, of three classes, of rows of the classes 0, 0, 0, 1."""
+    import xgboost
+
+    data = xgboost.DMatrix(np.zeros((4, 1), np.float32), [0, 0, 0, 1], base_margin=np.zeros((4, 3), np.float32), nthread=1)
+    params = {
+        "objective": "multi:softprob",
+        "num_class": 3,
+        "learning_rate": 1.0,
+        "reg_lambda": 0.0,
+        "min_child_weight": 0.0,
+    }
+    settings = {"tree_method": "exact", "device": "cpu", "nthread": 1, "verbosity": 0}
+    booster = xgboost.Booster({**params, **settings}, [data])  # not train(), at which others look
+    booster.update(data, 0)
+    leaf: Array = booster.predict(data, output_margin=True)[0]
+    return leaf
 
 
 class _Reference:
