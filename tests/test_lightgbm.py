@@ -652,6 +652,7 @@ class Spy:
         return self
 
 
+@pytest.mark.library_fact
 def test_fact_margins_are_float64_in_f_order_and_begin_at_zero(data):
     spy = Spy()
     lgb.train({**BUILT_IN[data.task], **QUIET, "objective": spy}, lgb.Dataset(data.X, data.y), 1)
@@ -662,6 +663,7 @@ def test_fact_margins_are_float64_in_f_order_and_begin_at_zero(data):
     assert not margin.any()
 
 
+@pytest.mark.library_fact
 def test_fact_parameters_are_deep_copied(make_data):
     data = make_data("binary", n=200)
 
@@ -677,6 +679,7 @@ def test_fact_parameters_are_deep_copied(make_data):
     assert plain.calls == 0
 
 
+@pytest.mark.library_fact
 def test_fact_weights_do_not_multiply_a_custom_gradient(make_data):
     data = make_data("binary", n=400)
 
@@ -690,6 +693,7 @@ def test_fact_weights_do_not_multiply_a_custom_gradient(make_data):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.library_fact
 def test_fact_softmax_hessian_has_the_factor_of_the_number_of_classes(make_data):
     data = make_data("multiclass")
 
@@ -707,12 +711,14 @@ def test_fact_softmax_hessian_has_the_factor_of_the_number_of_classes(make_data)
     assert np.abs(train_with(2.0) - built_in).max() > 0.01
 
 
+@pytest.mark.library_fact
 def test_fact_a_custom_model_has_no_link(data):
     booster = train(bi.focal_objective(), data, rounds=2)
     assert "\nobjective=" not in booster.model_to_string()
     np.testing.assert_array_equal(booster.predict(data.X), raw(booster, data.X))
 
 
+@pytest.mark.library_fact
 def test_fact_metrics_see_raw_scores_and_an_initial_model(data):
     spied = []
 

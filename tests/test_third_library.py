@@ -46,6 +46,9 @@ class HistGradientBoosting:
         """1: scikit-learn takes the diagonal as it is."""
         return 1.0
 
+    def takes_gradient_as_hessian(self):
+        return False
+
     def sum_over_workers(self):
         return None
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import boost_imbalance as bi
+from boost_imbalance.libraries import xgboost
 
 xgb = pytest.importorskip("xgboost")
 pytest.importorskip("sklearn")
@@ -450,7 +451,8 @@ def test_adaptive_weights_follow_the_false_negative_rates(any_data, weighted):
         if any_data.task == "multiclass":
             p = softmax(m)
             w = (weight * class_weight[any_data.y.astype(int)])[:, None]
-            slope, curvature = p - np.eye(3)[any_data.y.astype(int)], 2.0 * p * (1.0 - p)
+            slope = p - np.eye(3)[any_data.y.astype(int)]
+            curvature = np.abs(slope) if xgboost.takes_gradient_as_hessian() else 2.0 * p * (1.0 - p)
         else:
             p = 1.0 / (1.0 + np.exp(-m))
             of_label = np.where(any_data.y.reshape(len(m), -1) > 0, class_weight[1], class_weight[0])
@@ -590,6 +592,7 @@ def test_calibrated_probability_recovers_the_posterior(make_data, make, task, re
 # What the package relies on in XGBoost itself.
 
 
+@pytest.mark.library_fact
 def test_fact_margins_are_new_float32_arrays_in_c_order(any_data):
     shown = []
 
@@ -603,6 +606,7 @@ def test_fact_margins_are_new_float32_arrays_in_c_order(any_data):
     assert not np.shares_memory(*shown)
 
 
+@pytest.mark.library_fact
 @pytest.mark.parametrize(
     ("params", "first"),
     [
@@ -628,6 +632,7 @@ def test_fact_base_score_on_the_scale_of_each_objective(make_data, params, first
     np.testing.assert_allclose(shown[0], np.broadcast_to(first, shown[0].shape), rtol=1e-6)
 
 
+@pytest.mark.library_fact
 def test_fact_base_score_of_several_labels_is_their_probabilities(make_data):
     data = make_data("multilabel")
     shown = []
@@ -641,21 +646,32 @@ def test_fact_base_score_of_several_labels_is_their_probabilities(make_data):
     np.testing.assert_allclose(shown[0][0], np.log(share) - np.log1p(-share), rtol=1e-5, atol=1e-6)
 
 
-def test_fact_softprob_doubles_the_diagonal_of_the_hessian(make_data):
+SOFTMAX_HESSIANS = {"diagonal": lambda p, slope: 2.0 * p * (1.0 - p), "gradient": lambda p, slope: np.abs(slope)}
+
+
+def train_by_hand(data, hessian, params=None, rounds=5, weight=None):
+    """Cross-entropy of three classes from equal margins, under a Hessian of one's own."""
+    w = np.float32(np.ones(len(data.y)) if weight is None else weight)[:, None]
+
+    def objective(margin, matrix):
+        e = np.exp(np.float64(margin - np.maximum(margin.max(axis=1, keepdims=True), 0))).astype(np.float32)
+        p = e / np.float32(np.float64(e).sum(axis=1, keepdims=True))  # rounded as XGBoost does, so that ties stay ties
+        slope = p - np.eye(3, dtype=np.float32)[data.y.astype(int)]
+        return w * slope, w * np.float32(hessian(p, slope))
+
+    params = {**BUILT_IN["multiclass"], "base_score": [0.0, 0.0, 0.0], **(params or {})}
+    return xgb.train(params, xgb.DMatrix(data.X, data.y), rounds, obj=objective)
+
+
+@pytest.mark.library_fact
+def test_fact_softprob_doubles_the_diagonal_of_the_hessian_or_takes_the_gradient(make_data):
     data = make_data("multiclass")
     matrix = xgb.DMatrix(data.X, data.y)
-    params = {**BUILT_IN["multiclass"], "base_score": [0.0, 0.0, 0.0]}
-
-    def train_with(factor):
-        def objective(margin, matrix):
-            p = softmax(margin.astype(np.float64))
-            return (p - np.eye(3)[data.y.astype(int)]).astype(np.float32), (factor * p * (1 - p)).astype(np.float32)
-
-        return xgb.train(params, matrix, 5, obj=objective).predict(matrix)
-
-    built_in = xgb.train(params, matrix, 5).predict(matrix)
-    np.testing.assert_allclose(train_with(2.0), built_in, rtol=0, atol=1e-6)
-    assert np.abs(train_with(1.0) - built_in).max() > 0.01
+    built_in = xgb.train({**BUILT_IN["multiclass"], "base_score": [0.0, 0.0, 0.0]}, matrix, 5).predict(matrix)
+    own = SOFTMAX_HESSIANS["gradient" if xgboost.takes_gradient_as_hessian() else "diagonal"]
+    np.testing.assert_allclose(train_by_hand(data, own).predict(matrix), built_in, rtol=0, atol=1e-6)
+    plain = train_by_hand(data, lambda p, slope: p * (1.0 - p)).predict(matrix)
+    assert np.abs(plain - built_in).max() > 0.01
 
 
 @pytest.mark.library_fact
@@ -690,6 +706,84 @@ def test_fact_the_configuration_says_whether_base_score_was_given(make_data):
     ]
 
 
+@pytest.fixture
+def an_answer():
+    """Forgets what XGBoost was asked, before and after."""
+    xgboost.takes_gradient_as_hessian.cache_clear()
+    yield xgboost.takes_gradient_as_hessian
+    xgboost.takes_gradient_as_hessian.cache_clear()
+
+
+@pytest.mark.parametrize("kind", [*SOFTMAX_HESSIANS, "none of them"])
+def test_the_hessian_of_softprob_is_recognised(monkeypatch, an_answer, kind):
+    class Booster(xgb.Booster):
+        def update(self, data, iteration):
+            super().update(data, iteration, fobj=objective)
+
+    def objective(margin, data):
+        p = softmax(margin.astype(np.float64))
+        slope = p - np.eye(3)[data.get_label().astype(int)]
+        hessian = SOFTMAX_HESSIANS.get(kind, lambda p, slope: p * (1.0 - p))(p, slope)
+        return slope.astype(np.float32), hessian.astype(np.float32)
+
+    monkeypatch.setattr(xgb, "Booster", Booster)
+    assert an_answer() == (kind == "gradient")
+
+
+def test_xgboost_is_asked_once_silently_and_for_several_classes_alone(monkeypatch, an_answer, make_data, capfd):
+    asked, leaf = [], xgboost._leaf_of_softmax
+    monkeypatch.setattr(xgboost, "_leaf_of_softmax", lambda: asked.append(None) or leaf())
+    monkeypatch.setattr(xgb, "train", lambda *args, **options: pytest.fail("a training that others see"))
+    before = xgb.get_config()
+    for task, losses in (("binary", [0.0, 2.0]), ("multilabel", [0.0]), ("multiclass", [2.0])):
+        data = make_data(task)
+        for gamma in losses:
+            bi.focal_objective(gamma)(np.zeros(data.posterior.shape, np.float32), xgb.DMatrix(data.X, data.y))
+    assert not asked
+    for _ in range(2):
+        bi.focal_objective(0.0)(np.zeros(data.posterior.shape, np.float32), xgb.DMatrix(data.X, data.y))
+    assert len(asked) == 1
+    assert xgb.get_config() == before
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_no_focusing_is_the_built_in_objective_once_that_takes_the_gradient(make_data, monkeypatch, weighted):
+    data = make_data("multiclass")
+    exact = {"tree_method": "exact"}  # sample weights also move the bins of a histogram
+    weight = data.weight if weighted else None
+    monkeypatch.setattr(xgboost, "takes_gradient_as_hessian", lambda: True)
+    objective = bi.focal_objective(0.0)
+    start = {"base_score": objective.xgboost_params(data.y, weight)["base_score"], **exact}
+    by_hand = train_by_hand(data, SOFTMAX_HESSIANS["gradient"], start, 15, weight)
+    own = train(objective, data, exact, weight=weight)
+    np.testing.assert_allclose(predict(own, data), predict(by_hand, data), rtol=0, atol=1e-6)
+    diagonal = train_by_hand(data, SOFTMAX_HESSIANS["diagonal"], start, 15, weight)
+    assert np.abs(predict(own, data) - predict(diagonal, data)).max() > 0.01
+
+
+def test_exact_class_weights_are_those_of_a_library_that_takes_the_gradient(make_data, monkeypatch):
+    data, weights = make_data("multiclass"), np.array([1.0, 4.0, 9.0])
+    monkeypatch.setattr(xgboost, "takes_gradient_as_hessian", lambda: True)
+    objective = bi.weighted_objective(weights, scale=1.0, hessian="exact")
+    exact = {"tree_method": "exact", "base_score": objective.xgboost_params(data.y)["base_score"]}
+    by_hand = train_by_hand(data, SOFTMAX_HESSIANS["gradient"], exact, 15, weights[data.y.astype(int)])
+    own = train(objective, data, exact)
+    np.testing.assert_allclose(predict(own, data), predict(by_hand, data), rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", ["focal", "asymmetric", "class_balanced"])
+def test_other_losses_keep_their_hessian_whatever_the_library_has(make_data, monkeypatch, name):
+    data, answers = make_data("multiclass", n=300), []
+    for answer in (False, True):
+        monkeypatch.setattr(xgboost, "takes_gradient_as_hessian", lambda answer=answer: answer)
+        recorder = Recorder(getattr(bi, f"{name}_objective")())
+        xgb.train(recorder.objective.xgboost_params(data.y), xgb.DMatrix(data.X, data.y), 3, obj=recorder)
+        answers.append(recorder.answers)
+    np.testing.assert_array_equal(*answers)
+
+
+@pytest.mark.library_fact
 @pytest.mark.parametrize(("name", "maximised"), [("pre_anything", True), ("anything", False)])
 def test_fact_metrics_whose_names_begin_with_pre_are_maximised(make_data, name, maximised):
     data = make_data("binary", n=100)
@@ -707,6 +801,7 @@ def test_fact_metrics_whose_names_begin_with_pre_are_maximised(make_data, name, 
     assert booster.best_iteration == (7 if maximised else 0)
 
 
+@pytest.mark.library_fact
 def test_fact_weights_do_not_multiply_a_custom_gradient(make_data):
     data = make_data("binary", n=200)
 
@@ -719,6 +814,7 @@ def test_fact_weights_do_not_multiply_a_custom_gradient(make_data):
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.library_fact
 def test_fact_predict_applies_the_link_of_the_named_objective(any_data):
     booster = train(bi.focal_objective(), any_data, rounds=3)
     margin = predict(booster, any_data, output_margin=True)

@@ -125,13 +125,14 @@ def true_class_terms(below, others, s1):
 
 
 def cross_entropy_derivatives(e, is_true, e_true, others, largest, rest, total, inverse, limit):
-    """``p - 1`` or ``p``, and ``p (1 - p)``, as the built-in objectives round them, until ``1 - p`` would cancel."""
+    """``p - 1`` or ``p``, and ``p (1 - p)`` or the slope, as the built-in objectives round, until ``1 - p`` would cancel."""
     one = number(1, e)
     p = e / total
     contrary = rest + e_true if e == largest else total - e
     contrary = (others if is_true else contrary) * inverse
     q = one - p if p < limit else contrary
-    return -q if is_true else p, p * q
+    slope = -q if is_true else p
+    return slope, slope if TERM == 1 else p * q
 
 
 def class_log_odds(below, leads, second, largest, rest, others):

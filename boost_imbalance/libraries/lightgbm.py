@@ -70,6 +70,10 @@ class LightGBM:
         """LightGBM makes the diagonal larger by the number of classes over that of the others."""
         return n_classes / (n_classes - 1.0)
 
+    def takes_gradient_as_hessian(self) -> bool:
+        """LightGBM does not."""
+        return False
+
     def sum_over_workers(self) -> Callable[[Array], Array] | None:
         """None: LightGBM's Python interface has no such sum; fix class counts with ``fit`` before a distributed training."""
         return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,6 +70,10 @@ class XGBoost:
     def hessian_factor(self, n_classes: int) -> float:
         """XGBoost doubles the diagonal."""
         return 2.0
+
+    def takes_gradient_as_hessian(self) -> bool:
+        """Versions after 3.4 do, so the installed one is asked."""
+        return takes_gradient_as_hessian()
 
     def sum_over_workers(self) -> Callable[[Array], Array] | None:
         """XGBoost's own sum over the workers of a distributed training."""
@@ -178,6 +184,37 @@ def _advice_on_metrics(first: FirstRound, learner: dict[str, Any]) -> Iterator[t
             f"there is no metric to judge the evaluation data by: xgboost_params switches off XGBoost's default, which "
             f"would misread margins; write {own}objective.metric, or {own}boost_imbalance.metrics.log_loss(objective).",
         )
+
+
+@functools.cache
+def takes_gradient_as_hessian() -> bool:
+    """Whether the installed XGBoost's own softmax has ``|p - y|`` for its Hessian; earlier versions have ``2 p (1 - p)``.
+
+    Asked once, by a leaf with rows of two classes out of three, where ``p`` is 1/3: its values are ``-sum(g) / sum(h)``.
+    """
+    # In a thread of its own: it has no communicator, so that the workers of a distributed training need not ask together,
+    # and keeps its verbosity to itself.
+    with ThreadPoolExecutor(1) as thread:
+        return bool(np.allclose(thread.submit(_leaf_of_softmax).result(), [5.0 / 7.0, -0.2, -1.0], rtol=1e-4))
+
+
+def _leaf_of_softmax() -> Array:
+    """What a round of XGBoost's own softmax adds to equal margins, of three classes, of rows of the classes 0, 0, 0, 1."""
+    import xgboost
+
+    data = xgboost.DMatrix(np.zeros((4, 1), np.float32), [0, 0, 0, 1], base_margin=np.zeros((4, 3), np.float32), nthread=1)
+    params = {
+        "objective": "multi:softprob",
+        "num_class": 3,
+        "learning_rate": 1.0,
+        "reg_lambda": 0.0,
+        "min_child_weight": 0.0,
+    }
+    settings = {"tree_method": "exact", "device": "cpu", "nthread": 1, "verbosity": 0}
+    booster = xgboost.Booster({**params, **settings}, [data])  # not train(), at which others look
+    booster.update(data, 0)
+    leaf: Array = booster.predict(data, output_margin=True)[0]
+    return leaf
 
 
 class _Reference:

@@ -49,7 +49,8 @@ smoothing : float
     In [0, 1): labels are moved by this share towards the mean label, 1/2 or one in K.
 hessian : {"exact", "expected", "positive_terms", "absolute", "reweighted"}, optional
     Curvature handed to the booster. ``exact``: the second derivative, which is negative where a focal loss meets a
-    badly misclassified row; of a weighted cross-entropy it gives the trees of the library's own class weights.
+    badly misclassified row; of a weighted cross-entropy it gives the trees of the library's own class weights. That is
+    a multiple of ``p (1 - p)`` for several classes, and ``|p - y|`` with an XGBoost whose own objective has that.
     ``positive_terms``, the default: without its negative terms, and under the geometric mean of the class weights, each
     class as probable as ``sigmoid`` or ``softmax`` of the margin says. ``expected``: the mean over labels of the second
     derivative, with the same probabilities; of a sigmoid, never less than by calibrated ones, which is positive. It

@@ -29,6 +29,9 @@ CURVATURES = {
 }
 """What each value of ``hessian=`` means."""
 
+GRADIENT = Curvature(1, absolute=True)
+"""The size of the gradient: ``|p - y|`` of cross-entropy."""
+
 SMALLEST_HESSIAN = 1e-16
 """The floor that XGBoost's own objectives put under their Hessian."""
 

@@ -51,6 +51,9 @@ class Library(Protocol):
     def hessian_factor(self, n_classes: int) -> float:
         """What the library multiplies the diagonal of a softmax's Hessian by, so that it bounds the whole matrix."""
 
+    def takes_gradient_as_hessian(self) -> bool:
+        """Whether the library's own softmax has ``|p - y|`` for its Hessian instead of that multiple of ``p (1 - p)``."""
+
     def sum_over_workers(self) -> Callable[[Array], Array] | None:
         """What adds an array up over the workers of a distributed training; None where there is one process."""
 

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
-from boost_imbalance.kernels.program import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, Checks, Row
+from boost_imbalance.kernels.program import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, Checks, Program, Row
 from boost_imbalance.losses import backend, labels
 from boost_imbalance.losses.buffers import Buffers
 from boost_imbalance.losses.device import Copies, DeviceBuffers
-from boost_imbalance.losses.fitted import FittedLoss, fitted_loss
+from boost_imbalance.losses.fitted import CURVATURES, GRADIENT, FittedLoss, fitted_loss
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.protocol import Call, Library
 
@@ -73,7 +73,7 @@ class Training:
                 f"this training is {counts.task.value} with {counts.columns} columns, but fit() saw {fitted.task.value} "
                 f"labels with {fitted.columns}; make a new objective for it."
             )
-        self._served: dict[Any, Array] = {}
+        self._served: dict[Any, tuple[Program, Array]] = {}
 
     def __call__(self, margin: Any) -> tuple[Array, Array]:
         """Gradient and Hessian at these margins, for the labels and weights that the training is bound to.
@@ -150,14 +150,22 @@ class Training:
                 m.shape, "F" if m.ndim == 2 and m.flags.f_contiguous and not m.flags.c_contiguous else "C"
             )
         engine = backend.backend(gpu)
-        table = self._served.get(m.dtype)
-        if table is None:
-            softmax = fitted.softmax and self.library is not None
-            factor = self.library.hessian_factor(fitted.counts.columns) if softmax and self.library is not None else 1.0
-            table = self._served[m.dtype] = fitted.served(factor, m.dtype, None if w is None else w.dtype)
+        if m.dtype not in self._served:
+            self._served[m.dtype] = self._serve(m.dtype, None if w is None else w.dtype)
+        program, table = self._served[m.dtype]
         if self.moving is not None:
             table = self._moved(table, m, y, w, engine)
-        return engine.gradient_hessian(fitted.program, m, y, w, table, out, softmax=fitted.softmax, n_threads=threads), out
+        return engine.gradient_hessian(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=threads), out
+
+    def _serve(self, margin_type: Any, weight_type: Any) -> tuple[Program, Array]:
+        """Program and coefficients for margins of this type, with the Hessian of a softmax as the library scales it."""
+        fitted, program, library = self.fitted, self.fitted.program, self.library
+        if library is None or not fitted.softmax:
+            return program, fitted.served(1.0, margin_type, weight_type)
+        exact = fitted.is_cross_entropy and program.curvature == CURVATURES["exact"] and not program.soft
+        if exact and library.takes_gradient_as_hessian():  # what the library itself has there
+            return program._replace(curvature=GRADIENT), fitted.served(1.0, margin_type, weight_type)
+        return program, fitted.served(library.hessian_factor(fitted.counts.columns), margin_type, weight_type)
 
     def _moved(self, table: Array, m: Array, y: Array, w: Array | None, engine: Any) -> Array:
         """The coefficients after one step of the class weights, by each class's false-negative rate at these margins."""
