@@ -374,7 +374,7 @@ class Loss:
         Raises
         ------
         ValueError
-            If labels are not 0, 1, ...; or a class is missing whose weight would need its count.
+            If labels are not 0, 1, ..., or sample weights are negative or all 0.
 
         Examples
         --------

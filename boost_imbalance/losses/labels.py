@@ -72,6 +72,12 @@ class Counts:
             return np.asarray(self.totals[:, None])
         return np.stack([self.weight - self.totals, self.totals])
 
+    @property
+    def occurs(self) -> Array:
+        """Whether each class has any rows, beyond what sums of weights leave by rounding; shaped like :attr:`by_class`."""
+        n = self.by_class
+        return np.asarray(n > 1e-9 * n.sum(axis=0))
+
     def summed(self, add: Callable[[Array], Array]) -> Counts:
         """The counts of all workers of a distributed training, by a function that adds an array up over them."""
         columns = self.columns

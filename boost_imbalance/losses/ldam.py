@@ -48,7 +48,7 @@ class LDAM(Loss):
 
     def class_parameters(self, counts: Counts) -> Mapping[str, Any]:
         """The margins."""
-        n = np.maximum(counts.by_class, 1.0)
+        n = np.where(counts.occurs, counts.by_class, np.inf)  # a class without rows needs no margin
         return {"class_margin": self.max_margin * (n.min(axis=0) / n) ** 0.25}
 
 

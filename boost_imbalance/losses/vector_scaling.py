@@ -65,9 +65,10 @@ class VectorScaling(Loss):
                 f"{self.public_name} is for binary and multi-label tasks, but there are {counts.columns} classes; take "
                 f"logit_adjusted_objective(tau={self.tau}) or ldam_objective()."
             )
-        n = np.maximum(counts.by_class, 1.0)
+        n = counts.by_class / counts.by_class.max(axis=0)
+        n = np.where(counts.occurs, n, 1.0)  # nothing is scaled for a label without rows
         adjustment = logit_adjustment(self.tau, None, counts)
-        return {"class_factor": (n / n.max(axis=0)) ** self.gamma, "class_offset": np.stack([-adjustment, adjustment])}
+        return {"class_factor": n**self.gamma, "class_offset": np.stack([-adjustment, adjustment])}
 
 
 vector_scaling_objective = VectorScaling

@@ -50,30 +50,19 @@ def effective_number(counts: Any, beta: float) -> Array:
 
 
 def balanced(counts: Counts) -> Array:
-    """``n / (K n_k)``, in the shape of :attr:`Counts.by_class`."""
-    n = counts.by_class
-    require_all_classes(counts, "weights='balanced'")
-    return np.asarray(n.sum(axis=0) / (len(n) * n))
+    """``n / (K n_k)`` over the K classes that occur, 1 for others, in the shape of :attr:`Counts.by_class`."""
+    n, occurs = counts.by_class, counts.occurs
+    return np.where(occurs, n.sum(axis=0) / (occurs.sum(axis=0) * np.where(occurs, n, 1.0)), 1.0)
 
 
 def effective(counts: Counts, beta: float) -> Array:
-    """The inverse effective numbers, scaled to sum to the number of classes, in the shape of :attr:`Counts.by_class`."""
-    require_all_classes(counts, f"beta={beta}")
-    inverse = 1.0 / effective_number(counts.by_class, beta)
-    return np.asarray(inverse * len(inverse) / inverse.sum(axis=0))
+    """The inverse effective numbers, at mean 1 over the classes that occur, in the shape of :attr:`Counts.by_class`.
 
-
-def require_all_classes(counts: Counts, wanted_by: str) -> None:
-    """Refuse to weigh a class by a count of zero."""
-    n = counts.by_class
-    if (n > 0).all():
-        return
-    row, column = np.argwhere(~(n > 0))[0]
-    if counts.task is Task.MULTILABEL:
-        what = f"label {column} is {'never' if row else 'always'} 1"
-    else:
-        what = f"class {row} has no rows"
-    raise ValueError(f"{wanted_by} needs every class in the training labels but {what}; drop it or give weights= yourself.")
+    Other classes weigh 1.
+    """
+    occurs = counts.occurs
+    inverse = np.where(occurs, 1.0 / effective_number(np.where(occurs, counts.by_class, 1.0), beta), 0.0)
+    return np.where(occurs, inverse * occurs.sum(axis=0) / inverse.sum(axis=0), 1.0)
 
 
 def given(weights: Any, counts: Counts) -> Array:
@@ -145,8 +134,11 @@ def logit_adjustment(tau: float, priors: Any, counts: Counts) -> Array:
     if tau == 0:
         return np.zeros(counts.columns)
     if priors is None:
-        require_all_classes(counts, f"tau={tau}")
-        shares = counts.priors
+        # Nothing is adjusted for a class without rows.
+        occurs = counts.occurs
+        if counts.task is Task.MULTICLASS:
+            return np.asarray(tau * np.log(np.where(occurs[:, 0], counts.priors, 1.0)))
+        shares = np.where(occurs.all(axis=0), counts.priors, 0.5)
     else:
         shares = np.asarray(priors, dtype=np.float64)
         if counts.task is Task.BINARY and shares.shape == (2,):
