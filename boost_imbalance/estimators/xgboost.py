@@ -351,6 +351,10 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             internals.set_booster(self, _shifted(booster, -shift, self._target.task) or booster)
         self.n_classes_ = len(self._target.classes)
 
+    @property
+    def _missing(self) -> float:
+        return float(self.missing)
+
     def _exported(self) -> Booster:
         """A copy of the model, without the rounds after the best one."""
         booster = self.get_booster()
