@@ -690,6 +690,58 @@ def test_linear_boosters_keep_all_rounds(xgboost_kit, loss, small, tmp_path):
     np.testing.assert_allclose(xgboost_kit.read(path)(valid.X), expected, rtol=0, atol=xgboost_kit.tolerance)
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_linear_boosters_begin_at_the_start(xgboost_kit, task, small):
+    """Each output at its own, though gblinear takes one base_score for all of them."""
+    pandas = pytest.importorskip("pandas")
+    data = small(task)
+    loss = bi.focal_objective(gamma=1.0)
+    start = np.asarray(loss.start(data.y))
+    for X in (data.X, pandas.DataFrame(data.X, columns=list("abcd"))):
+        model = xgboost_kit.make(booster="gblinear", max_depth=None, n_estimators=1, learning_rate=1e-9, loss=loss)
+        margin = model.fit(X, data.y).decision_function(X)
+        moved = margin - start
+        if task == "multiclass":
+            moved = moved - moved.mean(axis=1, keepdims=True)
+        np.testing.assert_allclose(moved, 0.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["balanced", "logit_adjusted", "focal"])
+@pytest.mark.parametrize("task", TASKS)
+def test_files_of_linear_boosters(xgboost_kit, task, loss, small, tmp_path):
+    """The calibrating shift is in the biases: plain XGBoost's gblinear adds one base_score to all outputs."""
+    data, fresh = small(task), small(task, 100, seed=2)
+    params = {"booster": "gblinear", "max_depth": None, "n_estimators": 20, "early_stopping_rounds": 3}
+    fit = {"eval_set": [(fresh.X, fresh.y)], "verbose": False}
+    model = xgboost_kit.fit(data, fit=fit, loss=LOSSES[loss](task), **params)
+    expected = positive(task, model.predict_proba(fresh.X, calibrated=loss in CONSTANT))
+    for suffix in xgboost_kit.suffixes:
+        path = tmp_path / f"model{suffix}"
+        model.save_model(path)
+        np.testing.assert_allclose(xgboost_kit.read(path)(fresh.X), expected, rtol=0, atol=xgboost_kit.tolerance)
+        loaded = xgboost_kit.make()
+        loaded.load_model(path)
+        assert_same_classifier(loaded, model, fresh.X, xgboost_kit.tolerance)
+        loaded.save_model(path)
+        np.testing.assert_allclose(xgboost_kit.read(path)(fresh.X), expected, rtol=0, atol=xgboost_kit.tolerance)
+    more = {**params, "n_estimators": 3, "early_stopping_rounds": None}
+    continued = [
+        xgboost_kit.fit(data, fit={"xgb_model": known}, loss=LOSSES[loss](task), **more).predict_proba(fresh.X)
+        for known in (model, path)
+    ]
+    np.testing.assert_allclose(*continued, rtol=0, atol=1e-5)
+
+
+@pytest.mark.library_fact
+@pytest.mark.filterwarnings("ignore")
+def test_gblinear_begins_every_output_at_the_first_base_score(xgboost_kit, small):
+    data, starts = small("multiclass"), [-1.0, 0.0, 1.0]
+    params = {"booster": "gblinear", "objective": "multi:softprob", "num_class": 3, "base_score": starts}
+    matrix = xgboost_kit.library.DMatrix(data.X, data.y)
+    booster = xgboost_kit.library.train(params, matrix, 0)
+    assert (booster.predict(matrix, output_margin=True) == -1.0).all()
+
+
 def test_classes_that_a_file_cannot_hold_are_named(kit, small, tmp_path):
     data = small("binary")
     days = np.array(["2025-01-01", "2025-01-02"], dtype="datetime64[D]")[data.y.astype(int)]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster, DMatrix, XGBClassifier
-from xgboost.callback import EarlyStopping
+from xgboost.callback import EarlyStopping, TrainingCallback
 
 from boost_imbalance.estimators import evaluation, internals, portable
 from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
@@ -137,6 +137,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             others |= self._encoded_eval_set(prepared, eval_set, sample_weight_eval_set)
         for_now = {"objective": evaluation.Training(prepared.loss, prepared.label, prepared.weight)}
         for_now |= self._early_stopping(metrics)
+        if self.booster == "gblinear" and base_margin is None:
+            for_now |= self._linear_start(training, for_now.get("callbacks", self.callbacks))
         before = dict(vars(self))
         try:
             # XGBoost's own fit trains this very object, so that whoever watches it finds a model that is complete.
@@ -159,6 +161,15 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         # A name of log loss has become a function, and XGBoost takes functions after names. It stops by the last.
         stop = EarlyStopping(rounds=rounds, metric_name=metrics[-1])
         return {"early_stopping_rounds": None, "callbacks": [*(self.callbacks or []), stop]}
+
+    def _linear_start(self, training: _Training, callbacks: Any) -> dict[str, Any]:
+        """A callback in place of the intercepts of several outputs, of which gblinear would take the first for all."""
+        start, multilabel = training.params.get("base_score"), "num_class" not in training.params
+        if not isinstance(start, list):
+            return {}
+        training.params["base_score"] = 0.5 if multilabel else 0.0
+        params = {**self.get_xgb_params(), **training.params}
+        return {"callbacks": [_LinearStart(logit(start) if multilabel else start, params), *(callbacks or [])]}
 
     @property
     def classes_(self) -> Array:
@@ -358,7 +369,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
     def _exported(self) -> Booster:
         """A copy of the model, without the rounds after the best one."""
         booster = self.get_booster()
-        if self.booster == "gblinear":  # has no rounds to leave out, and predicts with all of them
+        if internals.is_linear(booster):  # has no rounds to leave out, and predicts with all of them
             return booster.copy()
         try:
             best = booster.best_iteration + 1
@@ -431,8 +442,24 @@ def _as_trained(model: Any) -> Any:
     return model
 
 
+class _LinearStart(TrainingCallback):
+    """Begins each output of a linear model at its own margin, in the biases."""
+
+    def __init__(self, start: Any, params: dict[str, Any]) -> None:
+        super().__init__()
+        self.start, self.params = start, params
+
+    def before_training(self, model: Booster) -> Booster:
+        """XGBoost's fit calls this with the model, which has no rounds yet."""
+        model.load_model(bytearray(internals.moved_biases(model, self.start)))
+        model.set_param(self.params)  # which loading forgets
+        return model
+
+
 def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
     """A copy of the model whose margins are larger by ``shift``; None if XGBoost could not store its intercept."""
+    if internals.is_linear(booster):
+        return Booster(model_file=bytearray(internals.moved_biases(booster, shift)))
     old, replaced = internals.base_score_in(bytes(booster.save_raw("json")))
     if task is Task.MULTICLASS:
         new = old + shift
