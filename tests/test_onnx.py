@@ -500,6 +500,28 @@ def test_the_objective_must_fit_the_booster(make_data, library):
         to_onnx(booster, bi.focal_objective().fit([0, 1, 2]))
 
 
+@pytest.mark.parametrize("task", COLUMNS)
+def test_margins_are_not_calibrated_twice(make_data, library, task, tmp_path):
+    """A booster from a file of save_model has the calibration in it; with the classifier itself there is no doubt."""
+    data = make_data(task, 300)
+    name, suffix = ("ImbalancedXGBClassifier", "json") if library == "xgboost" else ("ImbalancedLGBMClassifier", "txt")
+    model = getattr(bi, name)(
+        loss=bi.weighted_objective(), n_estimators=3, n_jobs=1, **({} if library == "xgboost" else QUIET)
+    )
+    path = tmp_path / f"model.{suffix}"
+    model.fit(features(data), data.y).save_model(path)
+    booster = sys.modules[library].Booster(model_file=path)
+    with pytest.raises(
+        ValueError, match=r"calibrated already, as in a file of save_model, and weighted_objective\(weights='bal"
+    ):
+        to_onnx(booster, model.loss_)
+    plain = bi.weighted_objective(weights=None).fit(data.y)
+    expected = model.predict_proba(features(data))
+    model.load_model(path)
+    for made in (to_onnx(booster, plain), model.to_onnx()):
+        np.testing.assert_allclose(run(made, features(data))[1], expected, rtol=0, atol=1e-6)
+
+
 def test_onnx_is_optional(make_data, library, monkeypatch):
     data = make_data("binary", 300)
     objective = bi.focal_objective()

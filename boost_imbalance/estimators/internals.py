@@ -16,6 +16,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+RECORD = "boost_imbalance"
+"""The attribute of an XGBoost model that says what classifier it belongs to."""
+
 _BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
 _FEATURES = "\nfeature_names="
 _XGBOOST_HOOK = "XGBModel._configure_fit, which turns settings into training parameters"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
+from boost_imbalance.estimators.internals import RECORD
 from boost_imbalance.estimators.onnx_graph import Value, apply, cast, constant, model, total, traced, where
 from boost_imbalance.estimators.onnx_trees import ensemble
 from boost_imbalance.kernels.cache import inlined
 from boost_imbalance.kernels.pointwise import Program, bindings_of
+from boost_imbalance.libraries.lightgbm import trained_by_lightgbm
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
@@ -87,6 +90,12 @@ def to_onnx(
         )
     fitted = objective.fitted
     trees = ensemble(booster, iterations)
+    shift = fitted.calibrating_shift
+    if (shift is None or shift.any()) and _is_calibrated(booster):
+        raise ValueError(
+            f"booster has margins that are calibrated already, as in a file of save_model, and {objective!r} would do it a "
+            f"second time; read the file with load_model of the classifier and call its to_onnx."
+        )
     if trees.columns != fitted.counts.columns:
         raise ValueError(
             f"booster has {trees.columns} columns of margins, but this objective saw {fitted.task.value} labels with "
@@ -103,6 +112,14 @@ def to_onnx(
     if path is not None:
         pathlib.Path(path).write_bytes(made.SerializeToString())
     return made
+
+
+def _is_calibrated(booster: Any) -> bool:
+    """Whether this package's classifier folded the calibration into a booster, or an objective of the library trained it."""
+    if not hasattr(booster, "save_raw"):
+        return trained_by_lightgbm(booster)
+    record = booster.attr(RECORD)
+    return record is not None and bool(np.any(json.loads(record)["shift"] or 0.0))
 
 
 def _probability(fitted: FittedLoss, margin: Value) -> Any:

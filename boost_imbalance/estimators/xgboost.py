@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster, DMatrix, XGBClassifier
 from xgboost.callback import EarlyStopping, TrainingCallback
+from xgboost.core import XGBoostError
 
 from boost_imbalance.estimators import evaluation, internals, portable
 from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
@@ -23,7 +24,6 @@ from boost_imbalance.losses.start import SMALLEST_PRIOR, clip_prior
 
 Array = npt.NDArray[Any]
 
-_ATTRIBUTE = "boost_imbalance"
 _CROSS_ENTROPIES = ("binary:logistic", "binary:logitraw", "reg:logistic", "multi:softprob", "multi:softmax")
 
 
@@ -324,11 +324,11 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             else:
                 booster = shifted
         meta = json.dumps({"_estimator_type": "classifier"})
-        booster.set_attr(**{"scikit_learn": meta, _ATTRIBUTE: portable.record(self, shift)})
+        booster.set_attr(**{"scikit_learn": meta, internals.RECORD: portable.record(self, shift)})
         booster.save_model(fname)
 
     def load_model(self, fname: Any) -> None:
-        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes and tuned thresholds.
+        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes, tuned thresholds and ``missing``.
 
         Any other model is taken for one of XGBoost's own cross-entropy, with classes 0, 1, ...
         """
@@ -341,11 +341,15 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             raise
 
     def _load(self, fname: Any) -> None:
+        portable.check_file(fname, "XGBoost")
         internals.forget_booster(self)  # into which XGBoost would read the file
-        super().load_model(fname)
+        try:
+            super().load_model(fname)
+        except XGBoostError as error:
+            raise portable.damaged(fname, error) from None
         self.objective, self.base_score = "binary:logistic", None
         booster = self.get_booster()
-        text = booster.attr(_ATTRIBUTE)
+        text = booster.attr(internals.RECORD)
         if text is None:
             objective, columns, labels = internals.learner_of(booster)
             if objective not in _CROSS_ENTROPIES:
@@ -357,7 +361,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             portable.assume_built_in(self, task, max(columns, labels, 2))
             return
         shift = portable.restore(self, text)
-        booster.set_attr(**{_ATTRIBUTE: None})
+        booster.set_attr(**{internals.RECORD: None})
         if shift is not None and shift.any():
             internals.set_booster(self, _shifted(booster, -shift, self._target.task) or booster)
         self.n_classes_ = len(self._target.classes)
@@ -432,13 +436,14 @@ def _together(functions: list[evaluation.Evaluation]) -> Callable[[Array, DMatri
 def _as_trained(model: Any) -> Any:
     """A model to continue; one from a file of ``save_model`` without the calibrating shift."""
     if isinstance(model, (str, os.PathLike, bytearray)):
+        portable.check_file(model, "XGBoost")
         model = Booster(model_file=model)
-    text = model.attr(_ATTRIBUTE) if isinstance(model, Booster) else None
+    text = model.attr(internals.RECORD) if isinstance(model, Booster) else None
     if text is None:
         return model
     task, shift = portable.shift_in(text)
     model = model.copy() if shift is None else _shifted(model, -shift, task)
-    model.set_attr(**{_ATTRIBUTE: None})
+    model.set_attr(**{internals.RECORD: None})
     return model
 
 
