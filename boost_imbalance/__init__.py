@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from boost_imbalance.comparison.comparison import Comparison
     from boost_imbalance.comparison.experiment import compare
     from boost_imbalance.estimators.lightgbm import ImbalancedLGBMClassifier
+    from boost_imbalance.estimators.onnx import to_onnx
     from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier
 
 __version__ = "0.1.0"
@@ -66,6 +67,7 @@ __all__ = [
     "poly1_objective",
     "robust_focal_objective",
     "sigmoid",
+    "to_onnx",
     "vector_scaling_objective",
     "warm_up",
     "weighted_objective",
@@ -77,6 +79,7 @@ _LATER = {
     "ImbalancedLGBMClassifier": ("estimators.lightgbm", "lightgbm"),
     "ImbalancedXGBClassifier": ("estimators.xgboost", "xgboost"),
     "compare": ("comparison.experiment", "sklearn"),
+    "to_onnx": ("estimators.onnx", "onnx"),
 }
 """What is imported when it is asked for: from where, and what it needs beside scikit-learn."""
 

@@ -111,6 +111,49 @@ def test_xgboost_says_in_its_configuration_what_it_predicts(xgboost):
         internals.learner_of(Other())
 
 
+@pytest.mark.library_fact
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_xgboost_writes_the_biases_of_a_linear_model_after_its_weights(xgboost, rounds):
+    data, shift = xgboost.DMatrix(X, Y), np.array([1.0, -2.0, 0.5])
+    params = {"booster": "gblinear", "objective": "multi:softprob", "num_class": 3, "base_score": 0.0}
+    booster = xgboost.train(params, data, rounds)
+    moved = xgboost.Booster(model_file=bytearray(internals.moved_biases(booster, shift)))
+    before, after = (model.predict(data, output_margin=True) for model in (booster, moved))
+    np.testing.assert_allclose(after, before + shift, rtol=0, atol=1e-6)
+    assert internals.is_linear(booster)
+    assert not internals.is_linear(xgboost.train({}, data, 1))
+
+    class Other:
+        def save_raw(self, form):
+            return "{}"
+
+        def save_config(self):
+            return "{}"
+
+    with pytest.raises(RuntimeError, match=r"xgboost .* has no weights of features and outputs in the JSON"):
+        internals.moved_biases(Other(), shift)
+    with pytest.raises(RuntimeError, match=r"xgboost .* has no 'learner' in the configuration"):
+        internals.is_linear(Other())
+
+
+@pytest.mark.library_fact
+@pytest.mark.filterwarnings("ignore")
+def test_xgboost_trains_on_from_a_model_that_a_callback_loads_before_training(xgboost):
+    start = [1.0, -2.0, 0.5]
+    params = {"booster": "gblinear", "objective": "multi:softprob", "num_class": 3, "base_score": 0.0, "eta": 1e-9}
+
+    class Loads(xgboost.callback.TrainingCallback):
+        def before_training(self, model):
+            model.load_model(bytearray(internals.moved_biases(model, np.array(start))))
+            model.set_param(params)
+            return model
+
+    data = xgboost.DMatrix(X, Y)
+    margin = xgboost.train(params, data, 2, callbacks=[Loads()]).predict(data, output_margin=True)
+    np.testing.assert_allclose(margin, np.tile(start, (len(X), 1)), rtol=0, atol=1e-6)
+
+
 def test_an_xgboost_that_does_not_ask_is_refused(xgboost, monkeypatch):
     model = bi.ImbalancedXGBClassifier(n_estimators=2, n_jobs=1).fit(X, Y)
     before = model.predict_proba(X)

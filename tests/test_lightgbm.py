@@ -381,6 +381,26 @@ assert not [name for name in sys.modules if name.startswith("boost_imbalance")]
     np.testing.assert_array_equal(out["margin"], margin)
 
 
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_linked_model_can_be_refitted_where_its_link_is_calibrated(make_data, task):
+    """As LightGBM's own model; under any other loss its own objective would be of other margins, and is refused."""
+    data, fresh = make_data(task), make_data(task, seed=1)
+    objective = bi.weighted_objective(weights=None)
+    model = objective.lightgbm_model(train(objective, data, rounds=6))
+    assert model.params["objective"] == BUILT_IN[task]["objective"]
+    again = lgb.Booster(model_str=model.model_to_string())
+    for one in (model, again):
+        same = one.refit(fresh.X, fresh.y, decay_rate=1.0).predict(fresh.X)
+        np.testing.assert_allclose(same, model.predict(fresh.X), rtol=0, atol=1e-12)
+    refitted = again.refit(fresh.X, fresh.y, decay_rate=0.5)
+    assert log_loss(refitted.predict(data.X), data.y) > log_loss(model.predict(data.X), data.y)
+    for loss in (bi.focal_objective(), bi.weighted_objective(), bi.logit_adjusted_objective()):
+        model = loss.lightgbm_model(train(loss, data, rounds=2))
+        assert model.params["objective"] == "custom"
+        with pytest.raises(lgb.basic.LightGBMError, match="No objective function"):
+            model.refit(fresh.X, fresh.y)
+
+
 def test_linked_model_of_labels_in_one_booster(make_data):
     # LightGBM has one label per row: the rows' numbers stand in for it, and the objective looks the labels up.
     data = make_data("multilabel")

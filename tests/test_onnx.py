@@ -1,5 +1,6 @@
 """ONNX graphs, run by onnxruntime, against the boosters and against ``probability``."""
 
+import json
 import re
 import sys
 
@@ -12,9 +13,9 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 pytest.importorskip("sklearn")
 
+from boost_imbalance import to_onnx  # noqa: E402
 from boost_imbalance.estimators import onnx as export  # noqa: E402
 from boost_imbalance.estimators import onnx_graph  # noqa: E402
-from boost_imbalance.estimators.onnx import to_onnx  # noqa: E402
 
 COLUMNS = {"binary": 1, "multiclass": 3, "multilabel": 3}
 
@@ -177,8 +178,9 @@ def test_rounds_can_be_chosen(make_data, library):
         to_onnx(booster, objective, iterations=99)
 
 
-def test_early_stopping(make_data, library):
-    data, other = make_data("binary", 400), make_data("binary", 200, seed=1)
+@pytest.mark.parametrize("task", COLUMNS)
+def test_early_stopping(make_data, library, task):
+    data, other = make_data(task, 400), make_data(task, 200, seed=1)
     objective = bi.focal_objective(scale=3.0)
     if library == "xgboost":
         xgb = sys.modules["xgboost"]
@@ -192,10 +194,11 @@ def test_early_stopping(make_data, library):
         check(booster, objective, features(other), booster.best_iteration + 1)
     else:
         lgb = sys.modules["lightgbm"]
+        dataset = bi.multilabel_dataset if task == "multilabel" else lgb.Dataset
         params = {**objective.lightgbm_params(data.y), **QUIET, "learning_rate": 1.0}
         booster = lgb.train(
-            params, lgb.Dataset(data.X, data.y), 50, init_model=objective.lightgbm_start(data.X, data.y),
-            valid_sets=[lgb.Dataset(other.X, other.y)], feval=objective.metric,
+            params, dataset(data.X, data.y), 50, init_model=objective.lightgbm_start(data.X, data.y),
+            valid_sets=[dataset(other.X, other.y)], feval=objective.metric,
             callbacks=[lgb.early_stopping(3, verbose=False)], keep_training_booster=True,
         )  # fmt: skip
         assert 1 < booster.best_iteration < booster.current_iteration() < 50
@@ -239,7 +242,80 @@ def test_dart(make_data, library, task):
     params = {"booster": "dart", "rate_drop": 0.5} if library == "xgboost" else {"boosting": "dart", "drop_rate": 0.5}
     if library == "lightgbm":
         params["start"] = False
-    check(train(library, objective, data.X, data.y, 8, seed=0, **params), objective, features(data))
+    booster = train(library, objective, data.X, data.y, 8, seed=0, **params)
+    check(booster, objective, features(data))
+    check(booster, objective, features(data), 5)
+
+
+DROPPING = {
+    "rate_drop": {"rate_drop": 0.5},
+    "booster": {"booster": "dart", "rate_drop": 0.5, "normalize_type": "forest"},
+    "forest": {"booster": "dart", "rate_drop": 0.5, "num_parallel_tree": 2},
+    "vector leaves": {"rate_drop": 0.5, "multi_strategy": "multi_output_tree"},
+    "nothing dropped": {"booster": "dart", "rate_drop": 0.0},
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # before version 3.4 gbtree does not know rate_drop, after it dart is deprecated
+@pytest.mark.parametrize("params", DROPPING.values(), ids=DROPPING)
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_xgboost_weights_of_dropped_trees(make_data, task, params):
+    """As a setting of gbtree or as a booster of its own; whole, by rounds and as a slice."""
+    xgboost_or_skip()
+    data = make_data(task, 300)
+    objective = bi.focal_objective()
+    booster = train("xgboost", objective, data.X, data.y, 8, seed=0, **params)
+    check(booster, objective, features(data))
+    check(booster, objective, features(data), 5)
+    check(booster[:5], objective, features(data))
+
+
+@pytest.mark.library_fact
+@pytest.mark.filterwarnings("ignore")
+def test_xgboost_keeps_the_weights_of_dropped_trees_in_one_of_two_places(make_data):
+    xgb = xgboost_or_skip()
+    data = make_data("binary", 300)
+    objective = bi.focal_objective()
+    booster = train("xgboost", objective, data.X, data.y, 8, seed=0, booster="dart", rate_drop=0.5)
+    part = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]
+    as_setting = tuple(int(number) for number in xgb.__version__.split(".")[:2]) >= (3, 4)
+    assert part["name"] == ("gbtree" if as_setting else "dart")
+    weights = part["model"]["weight_drop"] if as_setting else part["weight_drop"]
+    assert len(weights) == 8
+    assert min(weights) < 1
+
+
+@pytest.mark.parametrize("missing", [-999.0, 0.0, 0.1, np.inf])
+@pytest.mark.parametrize("task", COLUMNS)
+def test_xgboost_missing_value(make_data, task, missing):
+    """A value for missing features, beside NaN; one that float32 rounds is compared as float32."""
+    xgb = xgboost_or_skip()
+    data = make_data(task, 300)
+    X = features(data)
+    holes = np.random.default_rng(2).random(X.shape) < 0.3
+    X[holes] = missing
+    objective = bi.focal_objective()
+    matrix = xgb.DMatrix(X, data.y, missing=missing)
+    booster = xgb.train({"nthread": 1, "max_depth": 3, **objective.xgboost_params(data.y)}, matrix, 6, obj=objective)
+    margin, probability = run(to_onnx(booster, objective, missing=missing), X)
+    wanted = booster.predict(matrix, output_margin=True)
+    np.testing.assert_allclose(margin, wanted.reshape(len(X), -1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(probability, both(objective.probability(np.float64(wanted))), rtol=0, atol=1e-6)
+    plain, _ = run(to_onnx(booster, objective), np.where(holes, np.nan, X))
+    np.testing.assert_array_equal(plain, margin)
+
+
+@pytest.mark.parametrize("missing", [-999, 0, np.nan])
+def test_a_classifiers_missing_value(make_data, missing, tmp_path):
+    xgboost_or_skip()
+    data = make_data("binary", 300)
+    X = features(data)
+    X[::3, 0] = missing
+    X[::4, 2] = np.nan
+    model = bi.ImbalancedXGBClassifier(missing=missing, n_estimators=6, max_depth=3, n_jobs=1).fit(X, data.y)
+    made = model.to_onnx(tmp_path / "model.onnx")
+    assert (tmp_path / "model.onnx").read_bytes() == made.SerializeToString()
+    np.testing.assert_allclose(run(made, X)[1], model.predict_proba(X), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("categories", [4, 40, 200])
@@ -274,6 +350,33 @@ def test_categories(library, categories):
             booster = lgb.train(params, lgb.Dataset(X, y, categorical_feature=[1, 3]), 5)
             check(booster, objective, test)
             assert any(node.op_type == "Gather" for node in to_onnx(booster, objective).graph.node)
+
+
+@pytest.mark.parametrize("task", COLUMNS)
+def test_categories_of_every_task(make_data, library, task, tmp_path):
+    data = make_data(task, 400)
+    X = features(data)
+    X[:, 2] = np.digitize(data.X[:, 2], [-1.0, -0.3, 0.3, 1.0])
+    objective = bi.weighted_objective()
+    if library == "xgboost":
+        xgb = sys.modules["xgboost"]
+        matrix = xgb.DMatrix(X, data.y, feature_types=["q", "q", "c", "q"], enable_categorical=True)
+        params = {"nthread": 1, "max_depth": 3, "max_cat_to_onehot": 1, **objective.xgboost_params(data.y)}
+        booster = xgb.train(params, matrix, 6, obj=objective)
+        wanted = booster.predict(matrix, output_margin=True)
+    else:
+        lgb = sys.modules["lightgbm"]
+        dataset = bi.multilabel_dataset if task == "multilabel" else lgb.Dataset
+        params = {**QUIET, "min_data_per_group": 5, "max_cat_to_onehot": 1, **objective.lightgbm_params(data.y)}
+        booster = lgb.train(
+            params, dataset(X, data.y, categorical_feature=[2]), 6, init_model=objective.lightgbm_start(X, data.y)
+        )
+        wanted = booster.predict(X, raw_score=True)
+    made = to_onnx(booster, objective, tmp_path / "model.onnx")
+    assert any(node.op_type == "Gather" for node in made.graph.node)
+    margin, probability = run(onnx.load(tmp_path / "model.onnx"), X)
+    np.testing.assert_allclose(margin, wanted.reshape(len(X), -1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(probability, both(objective.probability(np.float64(wanted))), rtol=0, atol=1e-6)
 
 
 def xgboost_or_skip():
@@ -389,10 +492,34 @@ def test_lightgbm_models_that_cannot_be_exported_say_so(make_data):
 def test_the_objective_must_fit_the_booster(make_data, library):
     data = make_data("binary", 300)
     booster = train(library, bi.focal_objective(), data.X, data.y, 1)
+    with pytest.raises(TypeError, match="objective is str; give the objective that the booster was trained with"):
+        to_onnx(booster, "binary:logistic")
     with pytest.raises(ValueError, match="has not seen any labels; use the objective"):
         to_onnx(booster, bi.focal_objective())
     with pytest.raises(ValueError, match=r"booster has 1 columns .* multi-class labels with 3"):
         to_onnx(booster, bi.focal_objective().fit([0, 1, 2]))
+
+
+@pytest.mark.parametrize("task", COLUMNS)
+def test_margins_are_not_calibrated_twice(make_data, library, task, tmp_path):
+    """A booster from a file of save_model has the calibration in it; with the classifier itself there is no doubt."""
+    data = make_data(task, 300)
+    name, suffix = ("ImbalancedXGBClassifier", "json") if library == "xgboost" else ("ImbalancedLGBMClassifier", "txt")
+    model = getattr(bi, name)(
+        loss=bi.weighted_objective(), n_estimators=3, n_jobs=1, **({} if library == "xgboost" else QUIET)
+    )
+    path = tmp_path / f"model.{suffix}"
+    model.fit(features(data), data.y).save_model(path)
+    booster = sys.modules[library].Booster(model_file=path)
+    with pytest.raises(
+        ValueError, match=r"calibrated already, as in a file of save_model, and weighted_objective\(weights='bal"
+    ):
+        to_onnx(booster, model.loss_)
+    plain = bi.weighted_objective(weights=None).fit(data.y)
+    expected = model.predict_proba(features(data))
+    model.load_model(path)
+    for made in (to_onnx(booster, plain), model.to_onnx()):
+        np.testing.assert_allclose(run(made, features(data))[1], expected, rtol=0, atol=1e-6)
 
 
 def test_onnx_is_optional(make_data, library, monkeypatch):

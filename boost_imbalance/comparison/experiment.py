@@ -20,7 +20,7 @@ from boost_imbalance.comparison.interrupt import interruptible
 from boost_imbalance.comparison.problem import Fold, Part, Problem
 from boost_imbalance.comparison.progress import progress_bar
 from boost_imbalance.comparison.results import ALL_ROWS
-from boost_imbalance.comparison.store import Store
+from boost_imbalance.comparison.store import VERSION, Store
 from boost_imbalance.comparison.tuning import INNER_FOLDS, tuned
 from boost_imbalance.estimators import portable
 from boost_imbalance.estimators.decisions import Decision, decide
@@ -166,7 +166,7 @@ def compare(
     if problem.has_categories and "xgboost" in given:
         given["xgboost"] = {"enable_categorical": True, **given["xgboost"]}
     settings = {
-        "version": 1,
+        "version": VERSION,
         "name": name,
         "task": problem.task.value,
         "classes": [_plain(c) for c in problem.classes],

@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+VERSION = 1
+"""Format of the folder."""
+
 _SETTINGS, _LABELS, _RECORDS, _PREDICTIONS = "settings.json", "labels.npz", "records.jsonl", "predictions"
 
 
@@ -55,6 +58,11 @@ class Store:
         if not (folder / _SETTINGS).exists():
             raise FileNotFoundError(f"{str(folder)!r} holds no comparison; give the folder that one was written to.")
         settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        if settings.get("version", 0) > VERSION:
+            raise ValueError(
+                f"{str(folder)!r} holds a comparison that a later version wrote; upgrade boost-imbalance, or give another "
+                f"folder."
+            )
         if "candidates" not in settings:
             raise ValueError(
                 f"{str(folder)!r} holds a comparison that an older version wrote; run it again with restart=True, or give "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numbers
 import os
-import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -45,8 +44,7 @@ class Prepared(NamedTuple):
     @property
     def link_is_calibrated(self) -> bool:
         """Whether the probabilities that the library computes by itself are the calibrated ones."""
-        shift = self.loss.fitted.calibrating_shift
-        return shift is not None and not shift.any()
+        return bool(self.loss.fitted.link_is_calibrated)
 
     @property
     def row_weight(self) -> Array | None:
@@ -284,16 +282,22 @@ class ImbalancedClassifier:
         Returns
         -------
         onnx.ModelProto
-            Input ``X``, float32 of shape (n, features), NaN where missing. Outputs ``margin`` and ``probability``, which is
-            what ``predict_proba`` gives.
+            Input ``X``, float32 of shape (n, features), NaN, or XGBoost's ``missing=``, where a feature is missing. Outputs
+            ``margin`` and ``probability``, which is what ``predict_proba`` gives.
+
+        See Also
+        --------
+        boost_imbalance.to_onnx : The same for a booster of ``xgboost.train`` or ``lightgbm.train``.
         """
         from boost_imbalance.estimators.onnx import to_onnx
 
         check_is_fitted(self)
-        model = to_onnx(self._exported(), self.loss_)
-        if path is not None:
-            pathlib.Path(path).write_bytes(model.SerializeToString())
-        return model
+        return to_onnx(self._exported(), self.loss_, path, missing=self._missing)
+
+    @property
+    def _missing(self) -> float:
+        """What stands for a missing feature beside NaN."""
+        return float("nan")
 
     def _exported(self) -> Any:
         """The model that predicts, without rounds that early stopping left behind."""

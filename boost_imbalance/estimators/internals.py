@@ -18,6 +18,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+RECORD = "boost_imbalance"
+"""The attribute of an XGBoost model that says what classifier it belongs to."""
+
 _BASE_SCORE = re.compile(rb'"base_score":"([^"]*)"')
 _FEATURES = "\nfeature_names="
 _XGBOOST_HOOK = "XGBModel._configure_fit, which turns settings into training parameters"
@@ -116,6 +119,29 @@ def base_score_in(model: bytes) -> tuple[Array, Callable[[Array], bytes]]:
         return before + f"[{','.join(f'{value:.9E}' for value in values)}]".encode() + after
 
     return np.atleast_1d(np.asarray(json.loads(found.group(1)), dtype=np.float64)), replaced
+
+
+def is_linear(booster: Any) -> bool:
+    """Whether an XGBoost model is one of weights, not of trees."""
+    try:
+        return bool(json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear")
+    except KeyError as error:
+        raise _gone("xgboost", f"{error} in the configuration of a model") from None
+
+
+def moved_biases(booster: Any, shift: Array) -> bytes:
+    """The JSON of a linear XGBoost model whose biases are larger by ``shift``."""
+    try:
+        model = json.loads(booster.save_raw("json"))
+        part = model["learner"]["gradient_booster"]["model"]
+        features = int(model["learner"]["learner_model_param"]["num_feature"])
+        # One row for each feature, the last one of biases; none at all before the first round.
+        weights = np.reshape(part["weights"] or np.zeros((features + 1) * len(shift)), (features + 1, len(shift)))
+    except (KeyError, ValueError) as error:
+        raise _gone("xgboost", f"weights of features and outputs in the JSON of a linear model ({error})") from None
+    weights[-1] += shift
+    part["weights"] = weights.ravel().tolist()
+    return json.dumps(model).encode()
 
 
 # LightGBM

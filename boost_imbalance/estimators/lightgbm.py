@@ -240,7 +240,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         def train() -> None:
             restore()
             booster = training.run()
-            linked = with_link(booster, target.task is Task.MULTILABEL)
+            linked = with_link(booster, target.task is Task.MULTILABEL, prepared.link_is_calibrated, begins)
             linked.best_iteration, linked.best_score = booster.best_iteration, booster.best_score
             internals.set_lightgbm_model(self, linked, features.shape[1], len(target.classes), evals_result)
             self._named_by_hand = not isinstance(feature_name, str)
@@ -394,7 +394,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             portable.warn_of_link("leaves with a slope cannot take up the calibrating shift", "use predict_proba")
             shift = None
         if shift is not None and shift.any():
-            booster = lightgbm.Booster(model_str=booster.model_to_string())
+            booster = with_link(booster, self._target.task is Task.MULTILABEL, calibrated=True, begun=True)
             _add_to_first_trees(booster, shift)
         header, rest = internals.split_model(booster.model_to_string())
         pathlib.Path(fname).write_text(f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{rest}", encoding="utf-8")
@@ -404,12 +404,12 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
 
         Any other model is taken for one of LightGBM's own cross-entropy, with classes 0, 1, ...
         """
-        text = pathlib.Path(fname).read_text(encoding="utf-8")
-        booster = lightgbm.Booster(model_str=text)
+        text, booster = _read(fname)
         header, record = _header(text)
         if record is not None:
             shift = portable.restore(self, record)
             if shift is not None and shift.any():
+                booster = with_link(booster, self._target.task is Task.MULTILABEL, calibrated=False)
                 _add_to_first_trees(booster, -shift)
         else:
             objective = header.partition("\nobjective=")[2].partition("\n")[0]
@@ -425,6 +425,16 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         internals.set_lightgbm_model(self, booster, booster.num_feature(), len(self._target.classes), {})
 
 
+def _read(file: str | os.PathLike[str]) -> tuple[str, lightgbm.Booster]:
+    """A model file's text and model."""
+    portable.check_file(file, "LightGBM")
+    try:
+        text = pathlib.Path(file).read_text(encoding="utf-8")
+        return text, lightgbm.Booster(model_str=text)
+    except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise portable.damaged(file, error) from None
+
+
 def _header(text: str) -> tuple[str, str | None]:
     """What stands before the features in a model file, and the record in it."""
     header, _ = internals.split_model(text)
@@ -435,8 +445,7 @@ def _as_trained(model: Any) -> Any:
     """A model to continue; from a file of ``save_model`` without the calibrating shift."""
     if not isinstance(model, (str, os.PathLike)):
         return model
-    text = pathlib.Path(model).read_text(encoding="utf-8")
-    booster = lightgbm.Booster(model_str=text)
+    text, booster = _read(model)
     record = _header(text)[1]
     shift = None if record is None else portable.shift_in(record)[1]
     if shift is not None:

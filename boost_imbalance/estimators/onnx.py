@@ -3,36 +3,54 @@
 from __future__ import annotations
 
 import functools
+import json
+import os
+import pathlib
 from typing import Any
 
 import numpy as np
 
-from boost_imbalance.estimators.onnx_graph import Value, apply, cast, constant, model, total, traced
+from boost_imbalance.estimators.internals import RECORD
+from boost_imbalance.estimators.onnx_graph import Value, apply, cast, constant, model, total, traced, where
 from boost_imbalance.estimators.onnx_trees import ensemble
 from boost_imbalance.kernels.cache import inlined
 from boost_imbalance.kernels.pointwise import bindings_of
 from boost_imbalance.kernels.program import Program
+from boost_imbalance.libraries.lightgbm import trained_by_lightgbm
+from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
 
 
-def to_onnx(booster: Any, objective: Any, *, iterations: int | None = None) -> Any:
-    """A trained model with calibrated probabilities, for any ONNX runtime; neither library nor this package is needed there.
+def to_onnx(
+    booster: Any,
+    objective: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    iterations: int | None = None,
+    missing: float = np.nan,
+) -> Any:
+    """A booster with calibrated probabilities, for any ONNX runtime; neither library nor this package is needed there.
 
     The graph has one input, ``X``, float32 of shape (n, features), where NaN is missing and a category is its number in the
     training data. It has two outputs, both float32: ``margin`` of shape (n, columns), the raw scores, with one column in a
     binary task; and ``probability``, what ``objective.probability`` makes of them. That is of shape (n, 2) in a binary
     task, (n, classes) in a multi-class one, and (n, labels), each the probability of label 1, in a multi-label one.
+    A classifier's own ``to_onnx`` writes the same graph.
 
     Parameters
     ----------
     booster : xgboost.Booster or lightgbm.Booster
         Trained with ``objective``. Its trees may have categorical splits and vector leaves, and may come from DART.
     objective : Objective
-        As the training left it.
+        The one that the training used, or the fitted one whose labels it had.
+    path : str or path, optional
+        Where to write the model.
     iterations : int, optional
         How many rounds to take, the start of LightGBM included. Default: those that ``booster.predict`` takes. That is all;
         in LightGBM after early stopping, up to the best one. For XGBoost's best one, give ``booster.best_iteration + 1``.
+    missing : float
+        A value of ``X`` that stands for a missing feature beside NaN, as ``missing=`` of the ``xgboost.DMatrix`` did.
 
     Returns
     -------
@@ -51,8 +69,7 @@ def to_onnx(booster: Any, objective: Any, *, iterations: int | None = None) -> A
     Examples
     --------
     >>> import lightgbm, numpy as np
-    >>> from boost_imbalance import focal_objective
-    >>> from boost_imbalance.estimators.onnx import to_onnx
+    >>> from boost_imbalance import focal_objective, to_onnx
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(500, 3)).astype(np.float32)
     >>> y = (X[:, 0] + rng.normal(size=500) > 2).astype(int)
@@ -67,18 +84,43 @@ def to_onnx(booster: Any, objective: Any, *, iterations: int | None = None) -> A
         import onnx  # noqa: F401
     except ImportError:
         raise ImportError("to_onnx needs onnx; install it with pip install 'boost-imbalance[onnx]'.") from None
+    if not isinstance(objective, Loss):
+        raise TypeError(
+            f"objective is {type(objective).__name__}; give the objective that the booster was trained with, for instance "
+            f"focal_objective(gamma=2.0)."
+        )
     fitted = objective.fitted
     trees = ensemble(booster, iterations)
+    shift = fitted.calibrating_shift
+    if (shift is None or shift.any()) and _is_calibrated(booster):
+        raise ValueError(
+            f"booster has margins that are calibrated already, as in a file of save_model, and {objective!r} would do it a "
+            f"second time; read the file with load_model of the classifier and call its to_onnx."
+        )
     if trees.columns != fitted.counts.columns:
         raise ValueError(
             f"booster has {trees.columns} columns of margins, but this objective saw {fitted.task.value} labels with "
             f"{fitted.counts.columns}; give the one that the booster was trained with."
         )
-    margin = trees.margin(apply("Input"))
+    x = apply("Input")
+    if not np.isnan(missing):
+        x = where(apply("Equal", x, np.float32(missing)), np.float32(np.nan), x)
+    margin = trees.margin(x)
     probability = cast(_probability(fitted, cast(margin, np.float64)), np.float32)
     width = 2 if fitted.task is Task.BINARY else trees.columns
     outputs = {"margin": (margin, trees.columns), "probability": (probability, width)}
-    return model("X", trees.features, outputs, description=repr(objective))
+    made = model("X", trees.features, outputs, description=repr(objective))
+    if path is not None:
+        pathlib.Path(path).write_bytes(made.SerializeToString())
+    return made
+
+
+def _is_calibrated(booster: Any) -> bool:
+    """Whether this package's classifier folded the calibration into a booster, or an objective of the library trained it."""
+    if not hasattr(booster, "save_raw"):
+        return trained_by_lightgbm(booster)
+    record = booster.attr(RECORD)
+    return record is not None and bool(np.any(json.loads(record)["shift"] or 0.0))
 
 
 def _probability(fitted: FittedLoss, margin: Value) -> Any:

@@ -163,15 +163,16 @@ def _from_xgboost(booster: Any, iterations: int | None) -> Ensemble:
     part = learner["gradient_booster"]
     if part["name"] == "gblinear":
         raise NotImplementedError("A gblinear booster has no trees; train with booster='gbtree'.")
-    drops = part.get("weight_drop")
-    trees = part["gbtree"]["model"] if drops is not None else part["model"]
+    trees = part["gbtree"]["model"] if "gbtree" in part else part["model"]
+    # What DART multiplies each tree by. From XGBoost 3.4 on it is a setting of gbtree, and kept with the trees.
+    drops = part.get("weight_drop") or trees.get("weight_drop") or np.ones(len(trees["trees"]))
     parameters = learner["learner_model_param"]
     columns = max(int(parameters["num_class"]), int(parameters["num_target"]), 1)
     base = _xgboost_base(json.loads(parameters["base_score"]), learner["objective"]["name"])
     made = Ensemble(int(parameters["num_feature"]), np.array(np.broadcast_to(base, columns), np.float64), _XGBOOST)
     until = trees["iteration_indptr"][_checked(iterations, len(trees["iteration_indptr"]) - 1)]
-    for index, (tree, column) in enumerate(zip(trees["trees"][:until], trees["tree_info"], strict=False)):
-        made.add(column, _xgboost_tree(made, tree, 1.0 if drops is None else drops[index]))
+    for tree, column, weight in zip(trees["trees"][:until], trees["tree_info"], drops, strict=False):
+        made.add(column, _xgboost_tree(made, tree, weight))
     return made
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import pathlib
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +22,51 @@ from boost_imbalance.losses.labels import Counts, Task
 Array = npt.NDArray[Any]
 
 
+VERSION = 1
+"""Format of what :func:`record` writes."""
+
+_FIELDS = {"loss", "task", "classes", "dtype", "prior", "even", "pos_label", "decision", "tuned", "shift"}
+_HEAD = 4096
+_KINDS = {
+    "XGBoost": "a model of XGBoost, for ImbalancedXGBClassifier",
+    "LightGBM": "a model of LightGBM, for ImbalancedLGBMClassifier",
+    "pickle": "a pickle, for pickle.load or joblib.load",
+    "empty": "empty",
+    "other": "no model file",
+}
+
+
+def check_file(file: Any, library: str) -> None:
+    """Refuse what is no model of the library, ``"XGBoost"`` or ``"LightGBM"``, before the library tries to read it."""
+    if isinstance(file, (str, os.PathLike)):
+        name = repr(os.fspath(file))
+        with pathlib.Path(file).open("rb") as opened:
+            head = opened.read(_HEAD)
+    else:
+        name, head = "the model", bytes(file[:_HEAD])
+    kind = _kind(head)
+    if kind != library:
+        raise ValueError(f"{name} is {_KINDS[kind]}; give a file that save_model wrote, of {library} or of its classifier.")
+
+
+def damaged(file: Any, error: Exception) -> ValueError:
+    """The error of a file that begins like a model of the library, which could not read it."""
+    name = repr(os.fspath(file)) if isinstance(file, (str, os.PathLike)) else "the model"
+    reason = str(error).partition("\nStack trace")[0].strip().splitlines()
+    return ValueError(f"{name} is damaged, or of another version of the library ({reason[-1] if reason else error!r}).")
+
+
+def _kind(head: bytes) -> str:
+    """What a file begins like."""
+    if not head.strip():
+        return "empty"
+    if head.startswith((b"tree\n", b"tree\r\n")):
+        return "LightGBM"
+    if head.startswith(b"{") and b"learner" in head:  # JSON and its binary form
+        return "XGBoost"
+    return "pickle" if head.startswith(b"\x80") else "other"
+
+
 def warn_of_link(reason: str, remedy: str) -> None:
     """Say that a file is less than could be expected."""
     message = f"{reason}, so that the file predicts the link's probabilities; for calibrated ones {remedy}."
@@ -32,7 +79,7 @@ def record(model: Any, shift: Array | None) -> str:
     if target.dtype.kind not in "biufUO" or target.dtype == np.longdouble:
         raise TypeError(f"the classes have dtype {target.dtype}, which a model file cannot hold; fit with strings.")
     state = {
-        "version": 1,
+        "version": VERSION,
         "loss": _loss_state(model.loss_),
         "task": target.task.value,
         "classes": _plain(target.classes),
@@ -43,13 +90,14 @@ def record(model: Any, shift: Array | None) -> str:
         "decision": _decision_state(model.decision),
         "tuned": None if tuned is None else [tuned[0].kind, _plain(tuned[0].value), tuned[1], _plain(tuned[2])],
         "shift": _plain(shift),
+        "missing": model._missing,
     }
     return json.dumps(state).replace("=", "\\u003d")
 
 
 def restore(model: Any, text: str) -> Array | None:
     """Make a classifier what the record says; the shift that its model contains."""
-    state = json.loads(text)
+    state = _state(text)
     dtype = np.dtype(state["dtype"])
     task = Task(state["task"])
     classes = np.array(state["classes"], dtype=np.intp if task is Task.MULTILABEL else dtype)
@@ -62,13 +110,36 @@ def restore(model: Any, text: str) -> Array | None:
         kind, value, positive, thresholds = state["tuned"]
         rule = Decision(kind, None if value is None else np.asarray(value, dtype=np.float64))
         model._tuned = rule, positive, np.asarray(thresholds, dtype=np.float64)
+    if "missing" in state and hasattr(model, "missing"):
+        model.missing = state["missing"]
     return None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
 
 
 def shift_in(text: str) -> tuple[Task, Array | None]:
     """The task of a recorded classifier, and the calibrating shift that its file contains."""
-    state = json.loads(text)
+    state = _state(text)
     return Task(state["task"]), None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
+
+
+def _state(text: str) -> dict[str, Any]:
+    """What :func:`record` wrote, refused if it is not what this version writes."""
+    try:
+        state = json.loads(text)
+        version = state["version"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(
+            "the file's record of the classifier, in the attribute boost_imbalance, is damaged; save the model again."
+        ) from None
+    if not isinstance(version, int) or version > VERSION:
+        raise ValueError(
+            f"the file's record of the classifier has format {version}, but this boost-imbalance reads formats up to "
+            f"{VERSION}; upgrade boost-imbalance."
+        )
+    missing = _FIELDS - set(state)
+    if missing:
+        raise ValueError(f"the file's record of the classifier lacks {', '.join(sorted(missing))}; save the model again.")
+    found: dict[str, Any] = state
+    return found
 
 
 def assume_built_in(model: Any, task: Task, columns: int) -> None:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from scipy.special import expit, logit
 from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster, DMatrix, XGBClassifier
-from xgboost.callback import EarlyStopping
+from xgboost.callback import EarlyStopping, TrainingCallback
+from xgboost.core import XGBoostError
 
 from boost_imbalance.estimators import evaluation, internals, portable
 from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
@@ -23,7 +24,6 @@ from boost_imbalance.losses.start import SMALLEST_PRIOR, clip_prior
 
 Array = npt.NDArray[Any]
 
-_ATTRIBUTE = "boost_imbalance"
 _CROSS_ENTROPIES = ("binary:logistic", "binary:logitraw", "reg:logistic", "multi:softprob", "multi:softmax")
 
 
@@ -137,6 +137,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             others |= self._encoded_eval_set(prepared, eval_set, sample_weight_eval_set)
         for_now = {"objective": evaluation.Training(prepared.loss, prepared.label, prepared.weight)}
         for_now |= self._early_stopping(metrics)
+        if self.booster == "gblinear" and base_margin is None:
+            for_now |= self._linear_start(training, for_now.get("callbacks", self.callbacks))
         before = dict(vars(self))
         try:
             # XGBoost's own fit trains this very object, so that whoever watches it finds a model that is complete.
@@ -159,6 +161,15 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         # A name of log loss has become a function, and XGBoost takes functions after names. It stops by the last.
         stop = EarlyStopping(rounds=rounds, metric_name=metrics[-1])
         return {"early_stopping_rounds": None, "callbacks": [*(self.callbacks or []), stop]}
+
+    def _linear_start(self, training: _Training, callbacks: Any) -> dict[str, Any]:
+        """A callback in place of the intercepts of several outputs, of which gblinear would take the first for all."""
+        start, multilabel = training.params.get("base_score"), "num_class" not in training.params
+        if not isinstance(start, list):
+            return {}
+        training.params["base_score"] = 0.5 if multilabel else 0.0
+        params = {**self.get_xgb_params(), **training.params}
+        return {"callbacks": [_LinearStart(logit(start) if multilabel else start, params), *(callbacks or [])]}
 
     @property
     def classes_(self) -> Array:
@@ -313,11 +324,11 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             else:
                 booster = shifted
         meta = json.dumps({"_estimator_type": "classifier"})
-        booster.set_attr(**{"scikit_learn": meta, _ATTRIBUTE: portable.record(self, shift)})
+        booster.set_attr(**{"scikit_learn": meta, internals.RECORD: portable.record(self, shift)})
         booster.save_model(fname)
 
     def load_model(self, fname: Any) -> None:
-        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes and tuned thresholds.
+        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes, tuned thresholds and ``missing``.
 
         Any other model is taken for one of XGBoost's own cross-entropy, with classes 0, 1, ...
         """
@@ -330,11 +341,15 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             raise
 
     def _load(self, fname: Any) -> None:
+        portable.check_file(fname, "XGBoost")
         internals.forget_booster(self)  # into which XGBoost would read the file
-        super().load_model(fname)
+        try:
+            super().load_model(fname)
+        except XGBoostError as error:
+            raise portable.damaged(fname, error) from None
         self.objective, self.base_score = "binary:logistic", None
         booster = self.get_booster()
-        text = booster.attr(_ATTRIBUTE)
+        text = booster.attr(internals.RECORD)
         if text is None:
             objective, columns, labels = internals.learner_of(booster)
             if objective not in _CROSS_ENTROPIES:
@@ -346,15 +361,19 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             portable.assume_built_in(self, task, max(columns, labels, 2))
             return
         shift = portable.restore(self, text)
-        booster.set_attr(**{_ATTRIBUTE: None})
+        booster.set_attr(**{internals.RECORD: None})
         if shift is not None and shift.any():
             internals.set_booster(self, _shifted(booster, -shift, self._target.task) or booster)
         self.n_classes_ = len(self._target.classes)
 
+    @property
+    def _missing(self) -> float:
+        return float(self.missing)
+
     def _exported(self) -> Booster:
         """A copy of the model, without the rounds after the best one."""
         booster = self.get_booster()
-        if self.booster == "gblinear":  # has no rounds to leave out, and predicts with all of them
+        if internals.is_linear(booster):  # has no rounds to leave out, and predicts with all of them
             return booster.copy()
         try:
             best = booster.best_iteration + 1
@@ -418,18 +437,35 @@ def _together(functions: list[evaluation.Evaluation]) -> Callable[[Array, DMatri
 def _as_trained(model: Any) -> Any:
     """A model to continue; one from a file of ``save_model`` without the calibrating shift."""
     if isinstance(model, (str, os.PathLike, bytearray)):
+        portable.check_file(model, "XGBoost")
         model = Booster(model_file=model)
-    text = model.attr(_ATTRIBUTE) if isinstance(model, Booster) else None
+    text = model.attr(internals.RECORD) if isinstance(model, Booster) else None
     if text is None:
         return model
     task, shift = portable.shift_in(text)
     model = model.copy() if shift is None else _shifted(model, -shift, task)
-    model.set_attr(**{_ATTRIBUTE: None})
+    model.set_attr(**{internals.RECORD: None})
     return model
+
+
+class _LinearStart(TrainingCallback):
+    """Begins each output of a linear model at its own margin, in the biases."""
+
+    def __init__(self, start: Any, params: dict[str, Any]) -> None:
+        super().__init__()
+        self.start, self.params = start, params
+
+    def before_training(self, model: Booster) -> Booster:
+        """XGBoost's fit calls this with the model, which has no rounds yet."""
+        model.load_model(bytearray(internals.moved_biases(model, self.start)))
+        model.set_param(self.params)  # which loading forgets
+        return model
 
 
 def _shifted(booster: Booster, shift: Array, task: Task) -> Booster | None:
     """A copy of the model whose margins are larger by ``shift``; None if XGBoost could not store its intercept."""
+    if internals.is_linear(booster):
+        return Booster(model_file=bytearray(internals.moved_biases(booster, shift)))
     old, replaced = internals.base_score_in(bytes(booster.save_raw("json")))
     if task is Task.MULTICLASS:
         new = old + shift

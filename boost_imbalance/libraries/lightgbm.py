@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,9 @@ _OF_PROBABILITIES = (
     "ova", "ovr", "cross_entropy", "xentropy", "kullback_leibler", "kldiv",
 )  # fmt: skip
 """Metrics of LightGBM's that take the raw scores of a custom objective for probabilities."""
+_OBJECTIVE = re.compile(r"(?<=\n\[objective: )[^\]\n]*")
+"""Among the parameters that a model's text ends with."""
+_SHRINKAGE = re.compile(r"(?<=\nshrinkage=)[^\n]+")
 
 
 class LightGBM:
@@ -144,9 +148,9 @@ class LightGBM:
         """A model that predicts ``start`` for every row."""
         return constant_model(start, data)
 
-    def with_link(self, booster: Any, multilabel: bool) -> Any:
+    def with_link(self, booster: Any, multilabel: bool, calibrated: bool) -> Any:
         """A copy of a model whose text names its link."""
-        return with_link(booster, multilabel)
+        return with_link(booster, multilabel, calibrated)
 
 
 def _advice_on_metrics(first: FirstRound, params: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -305,8 +309,13 @@ def attached(data: Any) -> tuple[Array, Array | None] | None:
     return own
 
 
-def with_link(booster: Any, multilabel: bool) -> Any:
-    """A copy of the model whose text names its link."""
+def with_link(booster: Any, multilabel: bool, calibrated: bool, begun: bool = False) -> Any:
+    """A copy of the model whose text names its link.
+
+    ``calibrated`` says whether the link's probabilities are. Then the text also says that LightGBM's own objective trained
+    the model, and ``refit`` and converters, which ask for that, do with it what they do with such a model. ``begun`` says
+    whether the first trees contain a constant; LightGBM itself gives such trees a shrinkage of 1, for ``refit``.
+    """
     lightgbm = _imported("lightgbm_model")
     booster = getattr(booster, "booster_", booster)
     text = booster.model_to_string()
@@ -317,12 +326,26 @@ def with_link(booster: Any, multilabel: bool) -> Any:
         link = f"multiclassova num_class:{columns} sigmoid:1" if multilabel else f"multiclass num_class:{columns}"
     header, separator, rest = text.partition("\nfeature_names=")
     if "\nobjective=" not in header:
-        text = f"{header}\nobjective={link}{separator}{rest}"
-    made = lightgbm.Booster(model_str=text)
+        header = f"{header}\nobjective={link}"
+    rest = _OBJECTIVE.sub(link.partition(" ")[0] if calibrated else "custom", rest)
+    if begun:
+        rest = _SHRINKAGE.sub(lambda found: _one(len(found[0])), rest, count=columns)
+    made = lightgbm.Booster(model_str=f"{header}{separator}{rest}")
     kept = getattr(booster, _WEIGHTS, None)
     if kept is not None:
         setattr(made, _WEIGHTS, kept)
     return made
+
+
+def _one(width: int) -> str:
+    """The number 1 in so many characters, because the header says how long each tree is."""
+    return "1" if width == 1 else f"{1:#.{width - 2}f}"
+
+
+def trained_by_lightgbm(booster: Any) -> bool:
+    """Whether a model's text says that an objective of LightGBM's own trained it."""
+    found = _OBJECTIVE.search(booster.model_to_string(num_iteration=1))
+    return found is not None and found[0] not in ("custom", "none", "")
 
 
 def _categories(data: Any) -> Any:

@@ -170,7 +170,7 @@ def _advice_on_metrics(first: FirstRound, learner: dict[str, Any]) -> Iterator[t
     function, arguments = protocol.arguments_of("xgboost.training", "train", "cv")
     own = "custom_metric=" if first.native else "eval_metric="
     misread = [name for name in names if name in _LOG_LOSSES]
-    if misread and not first.link_is_calibrated:
+    if misread and not first.fitted.link_is_calibrated:
         yield (
             "log loss",
             f"eval_metric {misread[0]!r} is XGBoost's own, of the sigmoid or softmax of the margin, which is no probability "

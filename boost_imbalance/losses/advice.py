@@ -50,12 +50,6 @@ class FirstRound:
         own = f"{self.fitted.start[0]:.4g}, " if len(self.fitted.start) == 1 else ""
         return f"at margin {self.margin[0] + 0.0:.4g} instead of {own}the start of {self.loss!r}"
 
-    @property
-    def link_is_calibrated(self) -> bool:
-        """Whether sigmoid or softmax of the margin is the calibrated probability."""
-        shift = self.fitted.calibrating_shift
-        return shift is not None and not shift.any()
-
 
 def advise(first: FirstRound, warned: set[str]) -> None:
     """Warn of what a library notices, each kind once for an objective and its copies."""

@@ -899,6 +899,10 @@ class Loss:
         ``sigmoid`` or ``softmax`` of the raw score wherever LightGBM reads it, as XGBoost's does.
         ``predict(raw_score=True)`` is unchanged, and ``probability`` of that is calibrated.
 
+        If ``sigmoid`` or ``softmax`` is calibrated, the text also says that LightGBM's own objective trained the model, so
+        that ``Booster.refit`` and converters take it for one. For any other loss ``refit`` would mix two kinds of margins,
+        and LightGBM goes on refusing it.
+
         Parameters
         ----------
         booster : lightgbm.Booster or a fitted lightgbm.LGBMModel
@@ -908,7 +912,10 @@ class Loss:
         lightgbm.Booster
         """
         known = self._known()
-        return protocol.library("lightgbm").with_link(booster, known is not None and known.task is Task.MULTILABEL)
+        multilabel = known is not None and known.task is Task.MULTILABEL
+        shift = None if known is None else known.calibrating_shift
+        calibrated = shift is not None and not shift.any()
+        return protocol.library("lightgbm").with_link(booster, multilabel, calibrated)
 
 
 class _Memory:

@@ -135,6 +135,12 @@ class FittedLoss:
         """What to add to the margins of each column so that their plain link is calibrated; None if no constant does it."""
         return self.link.calibrating_shift(self.offset, *self.class_weights) if self.is_cross_entropy else None
 
+    @property
+    def link_is_calibrated(self) -> bool:
+        """Whether sigmoid or softmax of the margin is the calibrated probability."""
+        shift = self.calibrating_shift
+        return shift is not None and not shift.any()
+
     def sides(self, column: int, t: Array) -> tuple[Array, Array, Array, Array]:
         """Loss and slope at log-odds ``t`` (n,) of a positive, and at ``-t`` of a negative, without class weights."""
         half = len(self.shape) // 2
