@@ -913,8 +913,7 @@ class Loss:
         """
         known = self._known()
         multilabel = known is not None and known.task is Task.MULTILABEL
-        shift = None if known is None else known.calibrating_shift
-        calibrated = shift is not None and not shift.any()
+        calibrated = known is not None and known.link_is_calibrated
         return protocol.library("lightgbm").with_link(booster, multilabel, calibrated)
 
 
