@@ -143,7 +143,7 @@ class ImbalancedClassifier:
             self._advise(loss)
             if target.task is Task.MULTILABEL:
                 advice.of_values_as_labels(class_weights["class_weight"], target.columns)
-                if observed is None:
+                if observed is None and rows.known is None:  # the line to write has no answer for a missing label
                     advice.of_one_hot(y, label)
         if n_jobs is not None and n_jobs > 0 and loss.parameters["n_threads"] is None:
             changes["n_threads"] = n_jobs

@@ -85,8 +85,10 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
 
     Notes
     -----
-    ``class_weight`` and ``scale_pos_weight`` become part of the loss. Training begins at the loss's own start, which is part
-    of the first tree, or with ``linear_tree`` a tree and an iteration of its own.
+    ``class_weight`` and ``scale_pos_weight`` become part of the loss. In a multi-label task ``class_weight`` is by label,
+    named by its column number or, in a data frame, its column: a number is the weight of 1, a dict has those of 0 and 1. A
+    list has an entry for each label. Training begins at the loss's own start, which is part of the first tree, or with
+    ``linear_tree`` a tree and an iteration of its own.
 
     {example}
     """

@@ -37,7 +37,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     {parameters}
     class_weight : "balanced" or dict, optional
-        Weights by class label, made part of the loss; of a multi-label task, one dict for all labels or a list of them.
+        Weights by class, made part of the loss. In a multi-label task by label, named by its column number or, in a data
+        frame, its column: a number is the weight of 1, a dict has those of 0 and 1. A list has an entry for each label.
     **kwargs
         Everything that :class:`xgboost.XGBClassifier` takes, except ``objective``.
 
