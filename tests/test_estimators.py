@@ -366,6 +366,54 @@ def test_one_class_in_a_fold(library):
     assert not model.predict(X).any()
 
 
+LONG_TAIL = [
+    bi.weighted_objective("balanced"),
+    bi.class_balanced_objective(0.99),
+    bi.logit_adjusted_objective(),
+    bi.ldam_objective(),
+    bi.adaptive_objective(),
+    bi.focal_objective(gamma=1.0, weights="balanced"),
+]
+
+
+@pytest.mark.parametrize("loss", LONG_TAIL, ids=repr)
+def test_weights_are_of_the_classes_that_are_there(library, make_data, loss):
+    """As where a fold of a cross-validation lacks a class."""
+    data = make_data("multiclass", 300)
+    model = library.make(loss=loss, classes=[0, 1, 2, 3]).fit(data.X, data.y)
+    probability = model.predict_proba(data.X)
+    assert probability[:, 3].max() < 1e-4
+    assert not (model.predict(data.X) == 3).any()
+    assert not (model.decision_function(data.X).argmax(axis=1) == 3).any()
+    if library.is_xgboost:  # LightGBM's factor on Hessians depends on the number of classes
+        without = library.make(loss=loss).fit(data.X, data.y).predict_proba(data.X)
+        np.testing.assert_allclose(probability[:, :3], without, atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", [*LONG_TAIL[:4], bi.vector_scaling_objective()], ids=repr)
+def test_weights_where_there_is_one_class(library, loss):
+    X, y = two_classes()
+    model = library.make(loss=loss, classes=[0, 1]).fit(X[y == 0], y[y == 0])
+    assert model.predict_proba(X)[:, 1].max() < 1e-4
+    assert not model.predict(X).any()
+    labels = np.column_stack([y, np.zeros(300), np.ones(300)]).astype(int)
+    model = library.make(loss=loss).fit(X, labels)
+    probability = model.predict_proba(X)
+    assert probability[:, 1].max() < 1e-4
+    assert probability[:, 2].min() > 1 - 1e-4
+    alone = library.make(loss=loss).fit(X, y).predict_proba(X)[:, 1]
+    np.testing.assert_allclose(probability[:, 0], alone, atol=1e-6)
+
+
+def test_balanced_class_weights_without_rows_of_a_class(library, make_data):
+    data = make_data("multiclass", 300)
+    model = library.make(class_weight="balanced", classes=[0, 1, 2, 3]).fit(data.X, data.y)
+    assert not (model.predict(data.X) == 3).any()
+    with_three = library.make(class_weight="balanced").fit(data.X, data.y)
+    if library.is_xgboost:
+        np.testing.assert_array_equal(model.predict(data.X), with_three.predict(data.X))
+
+
 @pytest.mark.parametrize(
     ("label", "error", "words"),
     [
@@ -392,7 +440,7 @@ def test_classes_that_are_refused(library):
     X, y = two_classes()
     with pytest.raises(ValueError, match=r"y holds 'yes'.*'maybe', 'no'.*classes="):
         library.make(classes=["no", "maybe"]).fit(X, WORDS[y])
-    with pytest.raises(ValueError, match="classes"):
+    with pytest.raises(ValueError, match=r"classes is \['no'\], one class only"):
         library.make(classes=["no"]).fit(X, WORDS[y])
     with pytest.raises(ValueError, match="classes"):
         library.make(classes=[0, 1]).fit(X, np.stack([y, y], axis=1))
@@ -750,8 +798,11 @@ def test_class_weights_are_weights_of_the_loss(library, make_data, task):
         cases += [({1: 4.0}, [1.0, 4.0, 1.0]), ({2: 3.0, 0: 0.5}, [0.5, 1.0, 3.0])]
     else:
         cases += [
-            ({1: 4.0}, 4.0),
+            ({1: 4.0, 2: 2.0}, [1.0, 4.0, 2.0]),
+            ({0: {0: 0.5, 1: 3.0}, 2: 2.0}, [[0.5, 3.0], [1.0, 1.0], [1.0, 2.0]]),
+            ([{1: 4.0}] * 3, 4.0),
             ([{1: 4.0}, {0: 0.5}, {}], [[1.0, 4.0], [0.5, 1.0], [1.0, 1.0]]),
+            ([4.0, (0.5, 1.0), {}], [[1.0, 4.0], [0.5, 1.0], [1.0, 1.0]]),
         ]
     for class_weight, weights in cases:
         own = library.make(loss=loss, class_weight=class_weight).fit(data.X, data.y)
@@ -764,7 +815,8 @@ def test_class_weights_move_decisions_but_not_probabilities(library, make_data, 
     data, test = make_data(task, 3000), make_data(task, 2000, seed=1)
     settings = {"loss": CROSS_ENTROPY, "n_estimators": 40, "learning_rate": 0.1, "max_depth": 3}
     favoured = 2 if task == "multiclass" else 1
-    weighted = library.make(class_weight={favoured: 5.0}, **settings).fit(data.X, data.y)
+    class_weight = [{favoured: 5.0}] * 3 if task == "multilabel" else {favoured: 5.0}
+    weighted = library.make(class_weight=class_weight, **settings).fit(data.X, data.y)
     plain = library.make(**settings).fit(data.X, data.y)
     chosen, before = (weighted.predict(test.X) == favoured).mean(), (plain.predict(test.X) == favoured).mean()
     assert chosen > before + 0.05
@@ -810,16 +862,58 @@ def test_weights_that_are_refused(library, make_data):
         library.make(class_weight="balanced", scale_pos_weight=3.0).fit(data.X, data.y)
     with pytest.raises(ValueError, match=r"scale_pos_weight is .*class_weight"):
         library.make(scale_pos_weight=3.0).fit(several.X, several.y)
-    with pytest.raises(ValueError, match=r"class_weight is 'balanced', but no row has the class 2"):
-        library.make(class_weight="balanced", classes=[0, 1, 2]).fit(data.X, data.y)
-    with pytest.raises(ValueError, match=r"class_weight.*7"):
+    with pytest.raises(ValueError, match=r"class_weight holds 7.*0, 1.*classes="):
         library.make(class_weight={7: 2.0}).fit(data.X, data.y)
+    with pytest.raises(ValueError, match=r"class_weight is 0\.0; it must be positive"):
+        library.make(class_weight={1: 0.0}).fit(data.X, data.y)
     with pytest.raises(ValueError, match="class_weight is 'even'"):
         library.make(class_weight="even").fit(data.X, data.y)
     with pytest.raises(TypeError, match="class_weight is 3"):
         library.make(class_weight=3).fit(data.X, data.y)
     with pytest.raises(ValueError, match="class_weight has 2 entries"):
         library.make(class_weight=[{1: 2.0}, {}]).fit(data.X, make_data("multilabel", 300).y)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "error", "words"),
+    [
+        ({"rare": 9.0}, ValueError, "class_weight has the key 'rare', which is no label of y; .*columns 0 to 2"),
+        ({3: 9.0}, ValueError, "class_weight has the key 3, "),
+        ({-1: 9.0}, ValueError, "class_weight has the key -1, "),
+        ([{1: 2.0}, {2: 5.0}, {}], ValueError, r"class_weight\[1\] has the key 2; .* 0 or 1"),
+        (["balanced", 1.0, 1.0], ValueError, r"class_weight\[0\] is 'balanced'; give a number"),
+        ({2: [1.0, 2.0, 3.0]}, ValueError, r"class_weight\[2\] is .*; give a number"),
+        ([1.0, -2.0, 1.0], ValueError, r"class_weight\[1\] is -2.0; it must be positive"),
+        (3.0, TypeError, "class_weight is 3.0; .*dict by label"),
+    ],
+)
+def test_weights_of_labels_that_are_refused(library, make_data, class_weight, error, words):
+    data = make_data("multilabel", 100)
+    with pytest.raises(error, match=words):
+        library.make(class_weight=class_weight).fit(data.X, data.y)
+
+
+@pytest.mark.parametrize("decision", ["posterior", "f1"])
+def test_weights_by_the_names_of_labels(library, make_data, decision):
+    """Also of a frame with rows that have no label, and in the folds of a tuned decision."""
+    data = make_data("multilabel", 200)
+    y = data.y.copy()
+    y[:5] = np.nan
+    for names, weights in ((["a", "b", "c"], {"c": 5.0, "a": 2.0}), ([7, 0, 1], {1: 5.0, 7: 2.0})):
+        own = library.make(decision=decision, class_weight=weights).fit(data.X, pd.DataFrame(y, columns=names))
+        reference = library.make(decision=decision, class_weight=[2.0, 1.0, 5.0]).fit(data.X, y)
+        np.testing.assert_array_equal(own.decision_function(data.X), reference.decision_function(data.X))
+        np.testing.assert_array_equal(own.thresholds_, reference.thresholds_)
+    with pytest.raises(ValueError, match=r"class_weight has the key 2, .*labels are 7, 0, 1"):
+        library.make(class_weight={2: 5.0}).fit(data.X, pd.DataFrame(y, columns=[7, 0, 1]))
+
+
+def test_a_class_weight_for_a_class_that_a_fold_lacks(library):
+    X, y = two_classes()
+    with pytest.raises(ValueError, match=r"class_weight holds 2.*name all classes in classes="):
+        library.make(class_weight={2: 5.0}).fit(X, y)
+    model = library.make(class_weight={2: 5.0}, classes=[0, 1, 2]).fit(X, y)
+    assert not (model.predict(X) == 2).any()
 
 
 @pytest.mark.parametrize("name", ["is_unbalance", "unbalance", "unbalanced_sets"])

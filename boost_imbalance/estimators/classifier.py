@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +14,12 @@ from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from boost_imbalance.estimators import internals
-from boost_imbalance.estimators.decisions import Decision, cheapest, decide
-from boost_imbalance.estimators.targets import Target, as_array, labelled, weights_of
+from boost_imbalance.estimators import advice, internals
+from boost_imbalance.estimators.decisions import Decision, cheapest, decide, known, out_of_reach
+from boost_imbalance.estimators.targets import Target, as_array, collected, labelled, weights_of
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.losses.parameters import check_weights, is_whole
 from boost_imbalance.losses.weighted import weighted_objective
 from boost_imbalance.losses.weighting import balanced, given
 
@@ -40,6 +41,8 @@ class Prepared(NamedTuple):
     prior: Array
     even: Array
     """Thresholds at which ``class_weight`` is indifferent; 1/2 without one."""
+    class_weight: Any
+    """The user's, with the labels of a multi-label task by position."""
 
     @property
     def link_is_calibrated(self) -> bool:
@@ -60,10 +63,15 @@ class Rows(NamedTuple):
     known: Array | None
     """Their indices; None if all have."""
     given: int
+    label_names: list[Any]
+    """Those of a data frame's columns; empty without."""
 
 
 class ImbalancedClassifier:
     """The part of a classifier that does not depend on the library."""
+
+    _is_fold = False
+    """Whether another classifier tunes its decision by this one."""
 
     loss: Any
     decision: Any
@@ -104,36 +112,46 @@ class ImbalancedClassifier:
 
     def _labelled_rows(self, X: Any, y: Any, **by_row: Any) -> tuple[Any, Any, dict[str, Any], Rows]:
         """The rows that have any label at all; what else there is of each row goes with them."""
+        X, y = collected(X), collected(y)
+        by_row = {name: collected(value) for name, value in by_row.items()}
         if hasattr(X, "shape") or isinstance(X, (list, tuple)):
             check_consistent_length(X, y)
-        known = labelled(y, self.missing_label)
-        if known is None:
-            return X, y, by_row, Rows(None, 0)
+        columns = _column_names(y) if len(getattr(y, "shape", ())) == 2 else None
+        names = [] if columns is None else list(columns)
+        has_label = labelled(y, self.missing_label)
+        if has_label is None:
+            return X, y, by_row, Rows(None, 0, names)
         X = _indexable(X)
         for name, value in by_row.items():
             if value is not None and np.shape(value)[:1] != np.shape(y)[:1]:
                 raise ValueError(
                     f"{name} has shape {np.shape(value)}, but y has shape {np.shape(y)}; give one for each row."
                 )
-        kept = {name: value if value is None else take_rows(value, known) for name, value in by_row.items()}
+        kept = {name: value if value is None else take_rows(value, has_label) for name, value in by_row.items()}
         array = as_array(y)
-        return take_rows(X, known), array[known], kept, Rows(known, len(array))
+        return take_rows(X, has_label), array[has_label], kept, Rows(has_label, len(array), names)
 
-    def _prepare(self, y: Any, sample_weight: Any, class_weights: dict[str, Any], n_jobs: int | None) -> Prepared:
+    def _prepare(
+        self, y: Any, sample_weight: Any, rows: Rows, class_weights: dict[str, Any], n_jobs: int | None
+    ) -> Prepared:
         """Check what was given, before anything is trained."""
         target = Target.of(y, self.classes, self.missing_label)
         self._rule(target)
         label, observed = target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         loss = _checked_loss(self.loss)
-        changes = _class_weights(target, loss, class_weights, self.pos_label)
+        class_weight = class_weights["class_weight"]
+        if target.task is Task.MULTILABEL and class_weight is not None and not isinstance(class_weight, str):
+            class_weight = _weights_by_label(target, class_weight, rows.label_names)
+        changes = _class_weights(target, loss, class_weights, class_weight, self.pos_label)
+        if not self._is_fold:
+            self._advise(loss)
+            if target.task is Task.MULTILABEL:
+                advice.of_values_as_labels(class_weights["class_weight"], target.columns)
+                if observed is None and rows.known is None:  # the line to write has no answer for a missing label
+                    advice.of_one_hot(y, label)
         if n_jobs is not None and n_jobs > 0 and loss.parameters["n_threads"] is None:
             changes["n_threads"] = n_jobs
-        if changes.get("weights") == "balanced" and target.task is not Task.MULTILABEL:
-            rows_of = np.bincount(label.astype(np.intp), weights=weight, minlength=len(target.classes))
-            if rows_of.max() > 0 and not rows_of.all():
-                absent = target.classes[rows_of == 0][0].item()
-                raise ValueError(f"class_weight is 'balanced', but no row has the class {absent!r}; give a dict of weights.")
         made = loss.copy(**changes)
         if not made.is_fitted:
             made = made.fit(label, weight, target.n_classes)
@@ -144,7 +162,11 @@ class ImbalancedClassifier:
                 f"{target.task.value} with {target.columns}; give a loss that is not fitted."
             )
         even = _even_thresholds(changes.get("weights"), made)
-        return Prepared(target, made, label, weight, _priors(target, label, weight), even)
+        return Prepared(target, made, label, weight, _priors(target, label, weight), even, class_weight)
+
+    def _advise(self, loss: Objective) -> None:
+        """Warn of parameters that are likely to be meant as the loss's."""
+        raise NotImplementedError
 
     def _finish(self, prepared: Prepared, tuned: Array | None) -> None:
         self._target, self.loss_ = prepared.target, prepared.loss
@@ -191,35 +213,50 @@ class ImbalancedClassifier:
             strata = np.where(weight > 0, label, -1)
         multilabel = target.task is Task.MULTILABEL
         eta = np.full(label.shape if target.task is not Task.MULTICLASS else (len(label), target.columns), np.nan)
+        counts = None if weight is None else weight.copy()
         model: Any = clone(self)
         model.set_params(decision="posterior", classes=None if multilabel else target.classes)
+        if multilabel:
+            model.set_params(class_weight=prepared.class_weight)
         X, y = _indexable(X), as_array(y)
         for train, test in self._folds(strata, multilabel, rows):
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
+            fold_y = y[train]
+            if multilabel and weight is not None and counts is not None and weight.ndim == 2:
+                # Nothing can be learnt of a label that no row of the fold has, and nothing is tuned by what is predicted.
+                unseen = ~weight[train].any(axis=0)
+                fold_y[:, unseen] = 0
+                counts[np.ix_(test, unseen)] = 0
+                if row_weight is not None and row_weight.ndim == 2:
+                    row_weight[:, unseen] = 1
+            fold = clone(model)
+            fold._is_fold = True
             with internals.without_autologging():
-                fold = clone(model).fit(take_rows(X, train), y[train], sample_weight=row_weight, **others)
-            found = fold.predict_proba(take_rows(X, test))
-            eta[test] = found[:, positive] if target.task is Task.BINARY else found
+                fold.fit(take_rows(X, train), fold_y, sample_weight=row_weight, **others)
+            eta[test] = _deciding(target, fold.predict_proba(take_rows(X, test)), fold.class_prior_, positive)
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
-        weight = None if weight is None else weight[held_out]
-        return decision.tune(target.task, eta[held_out], _of(positive, label[held_out]), weight)
+        counts = None if counts is None else counts[held_out]
+        found = decision.tune(target.task, eta[held_out], _of(positive, label[held_out]), counts)
+        return out_of_reach(target.task, found, _of(positive, prepared.prior))
 
-    def _folds(self, strata: Array, multilabel: bool, rows: Rows) -> Iterator[tuple[Array, Array]]:
+    def _folds(self, strata: Array, multilabel: bool, rows: Rows) -> list[tuple[Array, Array]]:
         try:
             cv = check_cv(self.decision_cv, None if multilabel else strata, classifier=not multilabel)
+            by_index = isinstance(cv, PredefinedSplit) or not (
+                isinstance(self.decision_cv, numbers.Integral) or hasattr(self.decision_cv, "split")
+            )
+            if rows.known is None or not by_index:
+                folds = list(cv.split(np.zeros(len(strata)), strata))
+            else:
+                folds = list(cv.split(np.zeros(rows.given)))
         except (TypeError, ValueError) as error:
             raise type(error)(f"decision_cv is {self.decision_cv!r}: {error}") from None
-        by_index = isinstance(cv, PredefinedSplit) or not (
-            isinstance(self.decision_cv, numbers.Integral) or hasattr(self.decision_cv, "split")
-        )
         if rows.known is None or not by_index:
-            yield from cv.split(np.zeros(len(strata)), strata)
-            return
+            return folds
         position = np.full(rows.given, -1)
         position[rows.known] = np.arange(len(rows.known))
-        for fold in cv.split(np.zeros(rows.given)):
-            train, test = (places[places >= 0] for places in (position[index] for index in fold))
-            yield train, test
+        places = ((position[train], position[test]) for train, test in folds)
+        return [(train[train >= 0], test[test >= 0]) for train, test in places]
 
     def tune_decision(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Choose the thresholds of ``decision`` anew, on rows that the model has not been trained on.
@@ -244,9 +281,10 @@ class ImbalancedClassifier:
             )
         label, observed = self._target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
-        eta = self.predict_proba(X)  # type: ignore[attr-defined]
-        eta = eta[:, positive] if self._target.task is Task.BINARY else eta
-        self._tuned = decision, positive, decision.tune(self._target.task, eta, _of(positive, label), weight)
+        task = self._target.task
+        eta = _deciding(self._target, self.predict_proba(X), self.class_prior_, positive)  # type: ignore[attr-defined]
+        found = decision.tune(task, eta, _of(positive, label), weight)
+        self._tuned = decision, positive, out_of_reach(task, found, _of(positive, self.class_prior_))
         return self
 
     @property
@@ -263,7 +301,8 @@ class ImbalancedClassifier:
         if decision.kind == "cost":
             return None
         if not decision.is_tuned:
-            return decision.thresholds(_of(positive, self.class_prior_), _of(positive, self._even))
+            prior, even = _of(positive, self.class_prior_), _of(positive, self._even)
+            return decision.thresholds(self._target.task, prior, even)
         if self._tuned is None or not _same_rule(self._tuned, decision, positive):
             raise ValueError(
                 f"decision is {self.decision!r}, but no thresholds were tuned for it; call fit again, or tune_decision(X, "
@@ -318,10 +357,11 @@ class ImbalancedClassifier:
         target, thresholds = self._target, self.thresholds_
         decision, positive = self._rule(target)
         if thresholds is None:
-            eta = probability[:, 1] if target.task is Task.BINARY else probability
+            eta = _deciding(target, probability, self.class_prior_, 1)
             return target.decode(cheapest(target.task, eta, decision.value))
-        eta = probability[:, positive] if target.task is Task.BINARY else probability
-        return target.decode(_of(positive, decide(target.task, eta, thresholds)))
+        eta, prior = _deciding(target, probability, self.class_prior_, positive), _of(positive, self.class_prior_)
+        code = decide(target.task, eta, thresholds, prior, decision.is_by_share(self._even))
+        return target.decode(_of(positive, code))
 
     def _check_features(self, X: Any, names: bool = True) -> None:
         """The same words for both libraries."""
@@ -346,6 +386,15 @@ class ImbalancedClassifier:
                 f"The feature names should match those that were passed during fit: column {column} of X is "
                 f"{given[column]!r}, but was {wanted[column]!r}; give the columns of fit, in its order."
             )
+
+
+def total_hessian(prepared: Prepared, library: str) -> float:
+    """The largest sum over all rows of the Hessians of a column, at the start of a training."""
+    loss, label, n_classes = prepared.loss, prepared.label, prepared.target.n_classes
+    start = np.atleast_1d(np.asarray(loss.start(label, prepared.weight, n_classes)))
+    margin = np.full(len(label), start[0]) if len(start) == 1 else np.tile(start, (len(label), 1))
+    _, hessian = loss.bind(label, prepared.weight, n_classes, library)(margin.astype(np.float32))
+    return float(np.asarray(hessian, np.float64).reshape(len(label), -1).sum(axis=0).max())
 
 
 def default_loss() -> Objective:
@@ -382,9 +431,11 @@ def _checked_loss(loss: Any) -> Objective:
     raise TypeError(f"loss is {loss!r}; give an objective of this package, for instance focal_objective(gamma=2.0).")
 
 
-def _class_weights(target: Target, loss: Objective, weighing: dict[str, Any], pos_label: Any) -> dict[str, Any]:
-    """The libraries' ways of weighing classes, as the loss's own."""
-    class_weight, positive = weighing.get("class_weight"), weighing.get("scale_pos_weight")
+def _class_weights(
+    target: Target, loss: Objective, weighing: dict[str, Any], class_weight: Any, pos_label: Any
+) -> dict[str, Any]:
+    """The libraries' ways of weighing classes, as the loss's own; ``class_weight`` has the labels by position."""
+    positive = weighing.get("scale_pos_weight")
     for name in ("is_unbalance", "unbalance", "unbalanced_sets"):
         if weighing.get(name):
             raise ValueError(
@@ -421,18 +472,60 @@ def _weights_by_class(target: Target, class_weight: Any) -> Any:
             raise ValueError(f"class_weight is {class_weight!r}; give 'balanced', or a dict of weights by class.")
         return "balanced"
     if target.task is Task.MULTILABEL:
-        each = [class_weight] * target.columns if isinstance(class_weight, Mapping) else list(class_weight)
-        if len(each) != target.columns:
-            raise ValueError(
-                f"class_weight has {len(each)} entries, but y has {target.columns} labels; give one dict for each."
-            )
-        return [[one.get(0, 1.0), one.get(1, 1.0)] for one in each]
+        return class_weight
     if not isinstance(class_weight, Mapping):
         raise TypeError(f"class_weight is {class_weight!r}; give 'balanced', or a dict of weights by class.")
+    check_weights("class_weight", class_weight)
     weights = np.ones(len(target.classes))
     for label, weight in class_weight.items():
         weights[target.class_index(label, "class_weight")] = weight
     return weights.tolist()
+
+
+def _weights_by_label(target: Target, class_weight: Any, names: list[Any]) -> list[list[float]]:
+    """``class_weight`` of a multi-label task as the weights of 0 and 1 of each label."""
+    weights = [[1.0, 1.0] for _ in target.classes]
+    if not isinstance(class_weight, Mapping):
+        if not isinstance(class_weight, (list, tuple, np.ndarray)):
+            raise TypeError(
+                f"class_weight is {class_weight!r}; of a multi-label task give 'balanced', a dict by label or a list with "
+                f"an entry for each label."
+            )
+        if len(class_weight) != target.columns:
+            raise ValueError(
+                f"class_weight has {len(class_weight)} entries, but y has {target.columns} labels; give one for each."
+            )
+        class_weight = dict(enumerate(class_weight))
+        names = []
+    for key, value in class_weight.items():
+        weights[_label_position(key, target.columns, names)] = _weights_of_label(key, value)
+    return weights
+
+
+def _label_position(key: Any, columns: int, names: list[Any]) -> int:
+    if key in names:
+        return names.index(key)
+    numbered = not any(isinstance(name, numbers.Integral) for name in names)
+    if numbered and is_whole(key) and 0 <= key < columns:
+        return int(key)
+    labels = ", ".join(map(repr, names[:10])) if names else f"columns 0 to {columns - 1}"
+    raise ValueError(
+        f"class_weight has the key {key!r}, which is no label of y; its labels are {labels}{', ...' if names[10:] else ''}."
+    )
+
+
+def _weights_of_label(key: Any, value: Any) -> list[float]:
+    """The weights of 0 and 1: as a dict, a pair, or a number for that of 1."""
+    name = f"class_weight[{key!r}]"
+    if isinstance(value, Mapping):
+        unknown = [one for one in value if one not in (0, 1)]
+        if unknown:
+            raise ValueError(f"{name} has the key {unknown[0]!r}; a label of a multi-label task is 0 or 1.")
+        value = [value.get(0, 1.0), value.get(1, 1.0)]
+    check_weights(name, value)
+    if value is None or isinstance(value, str) or np.shape(value) not in ((), (2,)):
+        raise ValueError(f"{name} is {value!r}; give a number, the weight of 1, or a dict such as {{0: 1.0, 1: 5.0}}.")
+    return [1.0, float(value)] if np.ndim(value) == 0 else [float(one) for one in value]
 
 
 def _even_thresholds(weights: Any, loss: Objective) -> Array:
@@ -460,14 +553,20 @@ def _same_rule(tuned: Any, decision: Decision, positive: int) -> bool:
     return bool(known.kind == decision.kind and np.array_equal(known.value, decision.value) and code == positive)
 
 
+def _deciding(target: Target, probability: Array, prior: Array, positive: int) -> Array:
+    """The probabilities that decide: of the positive class, of each class, or of each label."""
+    eta = probability[:, positive] if target.task is Task.BINARY else probability
+    return known(target.task, eta, _of(positive, prior))
+
+
 def _of(positive: int, values: Array) -> Array:
     """Codes or shares of class 1 as those of the positive class, and back."""
     return values if positive == 1 else np.asarray(1 - values)
 
 
 def _indexable(X: Any) -> Any:
-    """``X`` with rows that can be chosen; those of some sparse formats cannot."""
-    return X.tocsr() if hasattr(X, "tocsr") else X
+    """``X`` with rows that can be chosen; those of some sparse formats, and of a lazy frame, cannot."""
+    return X.tocsr() if hasattr(X, "tocsr") else collected(X)
 
 
 def take_rows(data: Any, rows: Array) -> Any:

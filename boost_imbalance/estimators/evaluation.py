@@ -101,6 +101,17 @@ def requested(eval_metric: Any) -> list[Any]:
     return found
 
 
+def pair(given: Any, i: int, weights: str) -> tuple[Any, Any]:
+    """Features and labels of one validation set; ``weights`` is the parameter that takes their weights."""
+    entries = len(given) if isinstance(given, (tuple, list)) else 0
+    if entries == 3:
+        raise ValueError(f"eval_set[{i}] has 3 entries; give (X, y), and its weights as {weights}=[w].")
+    if entries != 2:
+        raise TypeError(f"eval_set[{i}] is {type(given).__name__}; give a list of pairs (X, y).")
+    X, y = given
+    return X, y
+
+
 def default() -> list[Any]:
     """Log loss of calibrated probabilities."""
     return [metrics.log_loss()]

@@ -19,10 +19,17 @@ from lightgbm import LGBMClassifier, LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from boost_imbalance.estimators import evaluation, internals, portable
-from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords, is_frame
+from boost_imbalance.estimators import advice, evaluation, internals, portable
+from boost_imbalance.estimators.classifier import (
+    OWN,
+    ImbalancedClassifier,
+    Prepared,
+    check_keywords,
+    is_frame,
+    total_hessian,
+)
 from boost_imbalance.estimators.documentation import documented
-from boost_imbalance.estimators.targets import weights_of
+from boost_imbalance.estimators.targets import collected, weights_of
 from boost_imbalance.libraries.lightgbm import constant_model, with_link
 from boost_imbalance.losses.labels import Task
 
@@ -44,7 +51,16 @@ _OF_RAW_SCORES = {
 }
 """Metrics of LightGBM's own that mean the same of raw scores as of probabilities."""
 _CROSS_ENTROPY = re.compile(r"|cross_entropy|(binary|multiclass|multiclassova)( num_class:\d+)?( sigmoid:1)?")
+_LEAVES = re.compile(r"\nnum_leaves=(\d+)")
 _FEW_ROWS = 1000
+_SMALLEST_HESSIAN = (
+    "min_child_weight",
+    "min_sum_hessian_in_leaf",
+    "min_sum_hessian_per_leaf",
+    "min_sum_hessian",
+    "min_hessian",
+)
+_SMALLEST_GAIN = ("min_split_gain", "min_gain_to_split")
 _SMALLEST_LEAF = ("min_child_samples", "min_data_in_leaf", "min_data_per_leaf", "min_data")
 
 _PARAMETERS = [
@@ -84,8 +100,10 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
 
     Notes
     -----
-    ``class_weight`` and ``scale_pos_weight`` become part of the loss. Training begins at the loss's own start, which is part
-    of the first tree, or with ``linear_tree`` a tree and an iteration of its own.
+    ``class_weight`` and ``scale_pos_weight`` become part of the loss. In a multi-label task ``class_weight`` is by label,
+    named by its column number or, in a data frame, its column: a number is the weight of 1, a dict has those of 0 and 1. A
+    list has an entry for each label. Training begins at the loss's own start, which is part of the first tree, or with
+    ``linear_tree`` a tree and an iteration of its own.
 
     {example}
     """
@@ -181,7 +199,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         whole_X, whole_y = X, y
         X, y, by_row, rows = self._labelled_rows(X, y, sample_weight=sample_weight, init_score=init_score)
         sample_weight, init_score = by_row.values()
-        prepared = self._prepare(y, sample_weight, weighing, self.n_jobs)
+        prepared = self._prepare(y, sample_weight, rows, weighing, self.n_jobs)
         others = {
             "eval_set": eval_set, "eval_names": eval_names, "eval_sample_weight": eval_sample_weight,
             "eval_class_weight": eval_class_weight, "eval_init_score": eval_init_score, "eval_metric": eval_metric,
@@ -245,6 +263,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             internals.set_lightgbm_model(self, linked, features.shape[1], len(target.classes), evals_result)
             self._named_by_hand = not isinstance(feature_name, str)
             self._finish(prepared, tuned)
+            self._check_splits(prepared, own)
 
         try:
             self._train = train
@@ -255,6 +274,38 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             restore()
             raise
         return self
+
+    def _advise(self, loss: Any) -> None:
+        advice.of_ignored(self.get_params(deep=False), self.loss, loss)
+
+    def _check_splits(self, prepared: Prepared, own: dict[str, Any]) -> None:
+        """Warn of a model that predicts the same for every row."""
+        if self._is_fold:
+            return
+        has_split = _has_split(self.booster_, prepared.target.columns)
+        if has_split.all():
+            return
+        rows, total = len(prepared.label), total_hessian(prepared, "lightgbm")
+        fewest = max(own.get(name) or 0 for name in _SMALLEST_LEAF)
+        smallest = max(own.get(name) or 0.0 for name in _SMALLEST_HESSIAN)
+        gain = max(own.get(name) or 0.0 for name in _SMALLEST_GAIN)
+        if rows < 2 * fewest:
+            remedy = (
+                f"min_child_samples={fewest} asks for as many rows on both sides of a split, so lower it for {rows} rows"
+            )
+        elif total < 2 * smallest:
+            remedy = (
+                f"min_child_weight={smallest:g} asks for Hessians of that sum on both sides of a split, and those of all "
+                f"rows sum to {total:.3g}, so give min_child_weight=0"
+            )
+        elif gain:
+            remedy = f"lower the gain that a split must have, which is {gain!r} (min_split_gain)"
+        else:
+            remedy = (
+                "lower min_child_samples, which LightGBM compares with Hessians more than with rows, or see whether any "
+                "feature tells the classes apart"
+            )
+        advice.of_no_split(prepared.target.task, prepared.prior, has_split, remedy)
 
     def predict(
         self,
@@ -333,6 +384,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
 
     def _checked(self, X: Any, fitted: bool) -> Any:
         """The features as LightGBM's own classifier takes them: a data frame as it is, anything else as a matrix."""
+        X = collected(X)
         if is_frame(X):
             return X
         options = {"accept_sparse": True, "ensure_all_finite": False}
@@ -534,7 +586,7 @@ class _Training:
     def _dataset(self, X: Any, codes: Array, weight: Array | None, init_score: Any, **options: Any) -> lightgbm.Dataset:
         if self.start is not None:
             init_score = _constant(self.start, len(codes))
-        return lightgbm.Dataset(X, codes, weight=weight, init_score=init_score, params=self.params, **options)
+        return lightgbm.Dataset(collected(X), codes, weight=weight, init_score=init_score, params=self.params, **options)
 
 
 def _begun_at(start: Array) -> Callable[[Any], None]:
@@ -562,6 +614,17 @@ def _splittable(X: Any, smallest: int) -> bool:
     return bool((values[smallest - 1] < values[len(values) - smallest]).any())
 
 
+def _has_split(booster: Any, columns: int) -> Array:
+    """Whether any tree of each column has a split."""
+    leaves = [tree["num_leaves"] for tree in booster.dump_model(num_iteration=1)["tree_info"]]
+    if min(leaves, default=1) < 2:  # the first round nearly always tells
+        leaves = [int(number) for number in _LEAVES.findall(booster.model_to_string(num_iteration=-1))]
+    found = np.zeros(columns, bool)
+    for i, number in enumerate(leaves):
+        found[i % columns] |= number > 1
+    return found
+
+
 class _EvaluationSet(NamedTuple):
     X: Any
     label: Array
@@ -583,7 +646,8 @@ class _EvaluationSets:
         """``X`` and ``y`` are the training data as given, to be recognised among the sets."""
         target = prepared.target
         self.given: list[_EvaluationSet] = []
-        for i, (X_valid, y_valid) in enumerate(_pairs(given["eval_set"], later)):
+        for i, pair in enumerate(_pairs(given["eval_set"], later)):
+            X_valid, y_valid = evaluation.pair(pair, i, "eval_sample_weight")
             init_score = _item(given["eval_init_score"], i)
             if X_valid is X and y_valid is y:
                 self.given.append(_EvaluationSet(X, prepared.label, prepared.weight, init_score, True))

@@ -51,13 +51,15 @@ class Target:
         found = _unique("y", observed)
         check_classification_targets(observed)
         known = found if classes is None else _unique("classes", _plain(as_array(classes)))
+        if classes is not None and len(known) < 2:
+            raise ValueError(f"classes is {classes!r}, one class only; a classifier needs two, so name them all.")
         if len(known) < 2:
             raise ValueError(
                 f"y holds one class only, {known[0]!r}; a classifier needs two, so give rows of another or name all in "
                 f"classes=."
             )
         target = cls(Task.BINARY if len(known) == 2 else Task.MULTICLASS, known, known.dtype, missing_label)
-        target._codes(observed, "y")
+        target._codes(observed, "y", "leave those rows out, or name all classes in classes=")
         return target
 
     @property
@@ -100,7 +102,9 @@ class Target:
             return code, observed
         code = np.zeros(len(array), np.float32)
         where = slice(None) if observed is None else observed
-        code[where] = self._codes(_plain(array[where]), name)
+        code[where] = self._codes(
+            _plain(array[where]), name, "leave those rows out, or name all classes in classes= before fit"
+        )
         return code, observed
 
     def decode(self, code: Array) -> Array:
@@ -111,7 +115,8 @@ class Target:
 
     def class_index(self, label: Any, name: str) -> int:
         """The code of one class."""
-        return int(self._codes(_plain(as_array([label])), name)[0])
+        remedy = "give one of those, or name all classes in classes= if the training rows lack some"
+        return int(self._codes(_plain(as_array([label])), name, remedy)[0])
 
     def positive_code(self, pos_label: Any) -> int:
         """The code of the positive one of two classes."""
@@ -126,7 +131,7 @@ class Target:
                 f"pos_label is None, but the classes are {_listed(self.classes)}; name the one that {what} is about."
             )
 
-    def _codes(self, values: Array, name: str) -> Array:
+    def _codes(self, values: Array, name: str, remedy: str) -> Array:
         try:
             code = np.minimum(np.searchsorted(self.classes, values), len(self.classes) - 1)
             unknown = self.classes[code] != values
@@ -134,10 +139,7 @@ class Target:
             code, unknown = np.zeros(len(values), np.intp), np.ones(len(values), bool)
         if np.any(unknown):
             value = values[int(np.argmax(np.broadcast_to(unknown, values.shape))) :][:1].tolist()[0]
-            raise ValueError(
-                f"{name} holds {value!r}, which is not one of the classes {_listed(self.classes)}; leave those rows out, or "
-                f"name all classes in classes= before fit."
-            )
+            raise ValueError(f"{name} holds {value!r}, which is not one of the classes {_listed(self.classes)}; {remedy}.")
         return np.asarray(code)
 
 
@@ -166,14 +168,18 @@ def weights_of(sample_weight: Any, label: Array, observed: Array | None, name: s
     return np.asarray((weight if weight.ndim == observed.ndim else weight[:, None]) * observed)
 
 
+def collected(data: Any) -> Any:
+    """A lazy frame of polars as a frame with rows; anything else as it is."""
+    return data.collect() if hasattr(data, "collect_schema") and hasattr(data, "collect") else data
+
+
 def as_array(y: Any) -> Array:
     """``y`` in host memory, of one dimension, or of two if there are several columns."""
     if y is None:
         raise ValueError("y is None; this classifier requires y to be passed, but the target y is None.")
+    y = collected(y)
     if hasattr(y, "toarray"):
         y = y.toarray()
-    elif hasattr(y, "collect"):
-        y = y.collect().to_numpy()
     elif type(y).__module__.startswith("pyarrow"):
         y = y.to_pandas().to_numpy()
     elif hasattr(y, "to_numpy"):

@@ -15,8 +15,8 @@ from xgboost import Booster, DMatrix, XGBClassifier
 from xgboost.callback import EarlyStopping, TrainingCallback
 from xgboost.core import XGBoostError
 
-from boost_imbalance.estimators import evaluation, internals, portable
-from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords
+from boost_imbalance.estimators import advice, evaluation, internals, portable
+from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords, total_hessian
 from boost_imbalance.estimators.documentation import documented
 from boost_imbalance.estimators.targets import weights_of
 from boost_imbalance.losses.labels import Task
@@ -24,6 +24,10 @@ from boost_imbalance.losses.start import SMALLEST_PRIOR, clip_prior
 
 Array = npt.NDArray[Any]
 
+_NAMESAKES = {
+    "gamma": ("XGBoost's smallest gain of a split", "min_split_loss"),
+    "alpha": ("XGBoost's L1 penalty on leaves", "reg_alpha"),
+}
 _CROSS_ENTROPIES = ("binary:logistic", "binary:logitraw", "reg:logistic", "multi:softprob", "multi:softmax")
 
 
@@ -33,7 +37,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     {parameters}
     class_weight : "balanced" or dict, optional
-        Weights by class label, made part of the loss; of a multi-label task, one dict for all labels or a list of them.
+        Weights by class, made part of the loss. In a multi-label task by label, named by its column number or, in a data
+        frame, its column: a number is the weight of 1, a dict has those of 0 and 1. A list has an entry for each label.
     **kwargs
         Everything that :class:`xgboost.XGBClassifier` takes, except ``objective``.
 
@@ -124,7 +129,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         weighing = {"class_weight": self.class_weight, "scale_pos_weight": self.scale_pos_weight}
         X, y, by_row, rows = self._labelled_rows(X, y, sample_weight=sample_weight, base_margin=base_margin)
         sample_weight, base_margin = by_row.values()
-        prepared = self._prepare(y, sample_weight, weighing, self.n_jobs)
+        prepared = self._prepare(y, sample_weight, rows, weighing, self.n_jobs)
         others = {
             "eval_set": eval_set, "verbose": verbose, "feature_weights": feature_weights,
             "sample_weight_eval_set": sample_weight_eval_set, "base_margin_eval_set": base_margin_eval_set,
@@ -151,7 +156,33 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             self.__dict__.update(before)
             raise
         self.__dict__.update({name: before[name] for name in for_now})
+        self._check_splits(prepared)
         return self
+
+    def _advise(self, loss: Any) -> None:
+        advice.of_namesakes(self.get_params(deep=False), self.loss, loss, _NAMESAKES)
+
+    def _check_splits(self, prepared: Prepared) -> None:
+        """Warn of a model that predicts the same for every row."""
+        if self._is_fold or self.booster == "gblinear" or self.get_booster().num_boosted_rounds() == 0:
+            return
+        shared = self.multi_strategy == "multi_output_tree"
+        has_split = _has_split(self.get_booster(), prepared.target.columns, shared)
+        if has_split.all():
+            return
+        smallest = 1.0 if self.min_child_weight is None else float(self.min_child_weight)
+        total = total_hessian(prepared, "xgboost")
+        gain = self.gamma or self.get_params(deep=False).get("min_split_loss")
+        if total < 2 * smallest:
+            remedy = (
+                f"min_child_weight={smallest:g} asks for Hessians of that sum on both sides of a split, and those of all "
+                f"rows sum to {total:.3g}, so give min_child_weight=0"
+            )
+        elif gain:
+            remedy = f"lower the gain that a split must have, which is {gain!r} (gamma, min_split_loss)"
+        else:
+            remedy = "lower min_child_weight or reg_lambda, or see whether any feature tells the classes apart"
+        advice.of_no_split(prepared.target.task, prepared.prior, has_split, remedy)
 
     def _early_stopping(self, metrics: list[Any]) -> dict[str, Any]:
         rounds, given = self.early_stopping_rounds, self.eval_metric
@@ -200,7 +231,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
                 f"sample_weight_eval_set has {len(weights)} entries, but eval_set has {len(eval_set)}; give one for each."
             )
         pairs, row_weights = [], []
-        for i, (X, y) in enumerate(eval_set):
+        for i, given_set in enumerate(eval_set):
+            X, y = evaluation.pair(given_set, i, "sample_weight_eval_set")
             label, observed = prepared.target.encode(y, f"the y of eval_set[{i}]")
             given = None if weights is None else weights[i]
             if prepared.target.task is Task.MULTILABEL and observed is not None:
@@ -380,6 +412,20 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         except AttributeError:
             return booster.copy()
         return booster[:best] if best < booster.num_boosted_rounds() else booster.copy()
+
+
+def _has_split(booster: Booster, columns: int, shared: bool) -> Array:
+    """Whether any tree of each column has a split; ``shared``: trees are of all columns."""
+    found = np.zeros(columns, bool)
+    for part in (booster[:1], booster):  # the first round nearly always tells
+        trees = part.get_dump()
+        in_round = len(trees) // part.num_boosted_rounds()
+        for i, tree in enumerate(trees):
+            if "yes=" in tree:
+                found[slice(None) if shared else (i % in_round) * columns // in_round] = True
+        if found.all():
+            break
+    return found
 
 
 class _Training(NamedTuple):

@@ -198,7 +198,7 @@ def check_hessian(name: str, value: Any) -> Any:
     """Refuse a Hessian that is none; an old name gives the new one, with a warning."""
     if isinstance(value, str) and value in OLD_HESSIANS:
         message = f"{name}={value!r} is now called {OLD_HESSIANS[value]!r}; the old name goes with the next version."
-        warnings.warn(message, FutureWarning, stacklevel=_outside())
+        warnings.warn(message, FutureWarning, stacklevel=outside())
         return OLD_HESSIANS[value]
     if value is not None and not (isinstance(value, str) and value in HESSIANS):
         raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, HESSIANS))}.")
@@ -253,7 +253,7 @@ def _positive_number(value: Any) -> bool:
     )
 
 
-def _outside() -> int:
+def outside() -> int:
     """The stack level of the first caller outside this package, seen from the function that asks."""
     level, frame = 0, inspect.currentframe()
     while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "boost_imbalance":

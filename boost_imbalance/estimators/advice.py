@@ -1,0 +1,110 @@
+"""Warnings of what is allowed, but seldom meant: each says what happens and the line to write instead."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.losses.base import Loss as Objective
+from boost_imbalance.losses.labels import Task
+from boost_imbalance.losses.parameters import is_whole, outside, same
+
+Array = npt.NDArray[Any]
+
+_FEWEST_ONE_HOT = 30
+"""Rows with exactly one label each may be chance if they are fewer."""
+
+
+def of_one_hot(y: Any, label: Array) -> None:
+    """Warn if the labels of a multi-label task exclude one another in every row."""
+    if len(label) < _FEWEST_ONE_HOT or (label.sum(axis=1) != 1).any() or label.any(axis=0).sum() < 2:
+        return
+    if hasattr(y, "idxmax"):
+        line = "y.idxmax(axis=1)"
+    elif hasattr(y, "toarray"):
+        line = "y.toarray().argmax(axis=1)"
+    else:
+        line = "y.argmax(axis=1)" if isinstance(y, np.ndarray) else "numpy.asarray(y).argmax(axis=1)"
+    task = "two classes" if label.shape[1] == 2 else f"{label.shape[1]} classes"
+    warnings.warn(
+        f"every row of y has exactly one of {label.shape[1]} labels, which are trained as independent ones; if y is {task} "
+        f"in one-hot form, write fit(X, {line}).",
+        UserWarning,
+        stacklevel=outside(),
+    )
+
+
+def of_values_as_labels(class_weight: Any, columns: int) -> None:
+    """Warn if the keys of a multi-label task's ``class_weight`` may be meant as the values 0 and 1."""
+    if not isinstance(class_weight, Mapping) or any(isinstance(value, Mapping) for value in class_weight.values()):
+        return
+    if class_weight and all(is_whole(key) and key in (0, 1) for key in class_weight):
+        which = " and ".join(f"{key}" for key in class_weight)
+        warnings.warn(
+            f"class_weight is {class_weight!r}, which weighs the positives of label {which} of y's {columns}; to weigh the "
+            f"values 0 and 1 of every label, write class_weight=[{class_weight!r}] * {columns}.",
+            UserWarning,
+            stacklevel=outside(),
+        )
+
+
+def of_namesakes(own: Mapping[str, Any], given: Any, loss: Objective, meanings: Mapping[str, tuple[str, str]]) -> None:
+    """Warn if a parameter of XGBoost is likely to be meant as the loss's; ``given`` is None without a loss.
+
+    ``meanings`` says what each such parameter is, and its other name, under which nobody doubts that it is meant.
+    """
+    for name, (meaning, alias) in meanings.items():
+        value, declared = own.get(name), type(loss)._declared.get(name)
+        chosen = given is not None and declared is not None and not same(loss.parameters[name], declared.default)
+        if not value or chosen or (declared is None and name != "gamma"):
+            continue
+        warnings.warn(
+            f"{name}={value!r} is {meaning}, not a parameter of the loss; write {_with(given, loss, name, value)}, or "
+            f"{alias}={value!r} if that is what you mean.",
+            UserWarning,
+            stacklevel=outside(),
+        )
+
+
+def of_ignored(own: Mapping[str, Any], given: Any, loss: Objective) -> None:
+    """Warn if LightGBM is given a parameter of a loss, which it does not read."""
+    for name in {"gamma": 0, "alpha": 0, **loss.parameters}:
+        if own.get(name) is None or name in ("device", "n_threads") or own[name] is False:
+            continue
+        warnings.warn(
+            f"{name}={own[name]!r} is nothing that LightGBM would use here; write {_with(given, loss, name, own[name])}.",
+            UserWarning,
+            stacklevel=outside(),
+        )
+
+
+def _with(given: Any, loss: Objective, name: str, value: Any) -> str:
+    """The line that gives a loss this parameter."""
+    if name not in loss.parameters or (given is None and name in ("gamma", "alpha")):
+        return f"loss=focal_objective({name}={value!r})"
+    try:
+        return f"loss={loss.replace(**{name: value})!r}"
+    except (TypeError, ValueError):
+        return f"loss={loss.constructor_name}({name}=...)"
+
+
+def of_no_split(task: Task, prior: Array, has_split: Array, remedy: str) -> None:
+    """Warn if no tree has a split, or none of some labels; ``has_split`` is by column.
+
+    A class or label without rows, or without others, has nothing to split for.
+    """
+    varies = (prior > 0) & (prior < 1)
+    without = varies & ~has_split
+    if not without.any() or (task is Task.MULTICLASS and has_split.any()):
+        return
+    if has_split.any():
+        labels = np.flatnonzero(without)
+        named = f"label {labels[0]}" if len(labels) == 1 else f"labels {', '.join(map(str, labels[:10]))}"
+        what = f"no tree of {named}{', ...' if len(labels) > 10 else ''} has a split, so that all rows get one probability"
+    else:
+        what = "no tree of this model has a split, so that all rows get the same prediction"
+    warnings.warn(f"{what}; {remedy}.", UserWarning, stacklevel=outside())
