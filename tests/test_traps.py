@@ -266,6 +266,10 @@ def test_class_weights_of_lightgbm_do_nothing(lgb, data, setting, weights):
     (message,) = said(lambda: lgb.train({**params, **setting}, dataset, 2, init_model=start))
     assert f"objective.replace({weights})" in message
     assert not said(lambda: lgb.train({**params, "scale_pos_weight": 1.0}, dataset, 2, init_model=start))
+    if "is_unbalance" in setting:
+        bagging = {"pos_bagging_fraction": 0.9, "neg_bagging_fraction": 0.1, "bagging_freq": 1, "objective": focal()}
+        (message,) = said(lambda: lgb.train({**params, **bagging}, dataset, 2, init_model=start))
+        assert "pos_bagging_fraction=0.9 does nothing" in message
     model = lgb.LGBMClassifier(objective=focal(), n_estimators=2, **QUIET, **setting)
     assert f"objective.replace({weights})" in said(lambda: model.fit(data.X, data.y, init_model=start))[0]
 

@@ -24,6 +24,9 @@ Array = npt.NDArray[Any]
 _ATTACHED = "_boost_imbalance_labels"
 _WEIGHTS = "_boost_imbalance_class_weights"
 _CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
+_BAGGING = tuple(
+    f"{sign}_{name}" for sign in ("pos", "neg") for name in ("bagging_fraction", "bagging", "subsample", "sub_row")
+)
 _METRIC = ("metric", "metrics", "metric_types")
 _NO_METRIC = ("None", "none", "na", "null", "custom")
 _OF_PROBABILITIES = (
@@ -122,6 +125,13 @@ class LightGBM:
                 f"{name}={value!r} does nothing beside an objective given by gradients; make it part of the loss: "
                 f"objective.replace(weights={weights}).",
             )
+        for name in _BAGGING:
+            if booster.params.get(name) not in (None, 1, 1.0):
+                yield (
+                    "bagging",
+                    f"{name}={booster.params[name]!r} does nothing beside an objective given by gradients; leave rows out "
+                    f"before training, or weigh the classes by the loss: objective.replace(weights='balanced').",
+                )
         data = self.training_data(booster)
         begun = booster.current_iteration() > 0 or data is None or data.get_init_score() is not None
         if not begun and booster.params.get("boost_from_average") is not False and first.far_from_start:
