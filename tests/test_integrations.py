@@ -129,3 +129,75 @@ def test_shap_explains_the_calibrated_probability_in_the_file_of_a_weighted_loss
     total = found.base_values + found.values.sum(axis=1)
     np.testing.assert_allclose(total, model.predict_proba(X[50:100])[:, 1], atol=1e-5)
     assert abs(total - model.predict_proba(X[50:100], calibrated=False)[:, 1]).max() > 0.1
+
+
+# Treelite
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
+def test_treelite_predicts_what_the_file_does(library, task, tmp_path):
+    treelite = pytest.importorskip("treelite")
+    y = {"binary": Y, "multiclass": Y + (X[:, 3] > 1), "multilabel": np.c_[Y, X[:, 3] > 1].astype(int)}[task]
+    for loss, calibrated in ((bi.weighted_objective("balanced"), True), (bi.focal_objective(gamma=2.0), False)):
+        model = classifier(library, loss=loss).fit(X, y)
+        path = str(tmp_path / ("model.json" if library == "xgboost" else "model.txt"))
+        model.save_model(path)
+        read = getattr(treelite.frontend, f"load_{library}_model")(path)
+        found = treelite.gtil.predict(read, X).reshape(len(X), -1)
+        wanted = model.predict_proba(X, calibrated=calibrated)
+        np.testing.assert_allclose(found, wanted[:, 1:] if task == "binary" else wanted, rtol=0, atol=1e-5)
+
+
+# Optuna
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("folds", [True, False])
+@pytest.mark.parametrize("name", ["log_loss", "average_precision"])
+@pytest.mark.filterwarnings("ignore")
+def test_optuna_prunes_by_metrics_of_this_package(library, folds, name):
+    module, optuna = pytest.importorskip(library), pytest.importorskip("optuna")
+    integration = pytest.importorskip("optuna_integration")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    maximised = name == "average_precision"
+
+    def train(trial):
+        loss = bi.focal_objective(gamma=2.0)
+        metric = bi.metrics.average_precision() if maximised else bi.metrics.log_loss(loss)
+        if library == "xgboost":
+            data, where = module.DMatrix(X, Y), "test" if folds else "valid"
+            key = f"{where}-pre_{name}" if maximised else f"{where}-{name}"
+            options = {"obj": loss, "custom_metric": metric}
+            options["callbacks"] = [integration.XGBoostPruningCallback(trial, key)]
+            params = {**loss.xgboost_params(Y), "nthread": 1}
+            if folds:
+                return module.cv(params, data, 5, nfold=2, **options)
+            return module.train(params, data, 5, evals=[(data, "valid")], verbose_eval=False, **options)
+        data = module.Dataset(X, Y)
+        options = {"feval": metric, "init_model": loss.lightgbm_start(X, Y)}
+        options["callbacks"] = [integration.LightGBMPruningCallback(trial, name, valid_name="valid")]
+        params = {**loss.lightgbm_params(Y), "verbosity": -1, "num_threads": 1}
+        if folds:
+            return module.cv(params, data, 5, nfold=2, **options)
+        return module.train(params, data, 5, valid_sets=[data.create_valid(X, Y)], valid_names=["valid"], **options)
+
+    pruner = optuna.pruners.ThresholdPruner(lower=2.0, upper=3.0)  # no metric is there
+    study = optuna.create_study(direction="maximize" if maximised else "minimize", pruner=pruner)
+    study.optimize(train, n_trials=1)
+    (trial,) = study.trials
+    assert trial.state is optuna.trial.TrialState.PRUNED
+    assert all(0.0 < value < 1.0 for value in trial.intermediate_values.values())
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.filterwarnings("ignore")
+def test_optuna_searches_for_parameters_of_the_loss(library):
+    optuna = pytest.importorskip("optuna")
+    integration = pytest.importorskip("optuna_integration")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    space = {"loss__gamma": optuna.distributions.FloatDistribution(0.0, 3.0)}
+    model = classifier(library, loss=bi.focal_objective(), n_estimators=3)
+    search = integration.OptunaSearchCV(model, space, scoring="neg_log_loss", cv=2, n_trials=3, random_state=0).fit(X, Y)
+    assert len({trial.value for trial in search.study_.trials}) == 3
+    assert search.best_estimator_.loss_.parameters["gamma"] == search.best_params_["loss__gamma"]

@@ -361,8 +361,8 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         raw_score, start_iteration, num_iteration, pred_leaf, pred_contrib, validate_features, **kwargs
             As in :meth:`predict`.
         calibrated : bool
-            False: the ``sigmoid`` or ``softmax`` of the margin, which is what the model file of a loss without a constant
-            calibration predicts.
+            False: the ``sigmoid`` or ``softmax`` of the margin, which is what SHAP takes for the probability, and what the
+            model file of a loss without a constant calibration predicts.
 
         Returns
         -------

@@ -308,8 +308,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         validate_features, base_margin, iteration_range
             As in :meth:`xgboost.XGBClassifier.predict_proba`.
         calibrated : bool
-            False: the ``sigmoid`` or ``softmax`` of the margin, which is what the model file of a loss without a constant
-            calibration predicts.
+            False: the ``sigmoid`` or ``softmax`` of the margin, which is what SHAP takes for the probability, and what the
+            model file of a loss without a constant calibration predicts.
 
         Returns
         -------
