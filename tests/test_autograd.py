@@ -6,6 +6,7 @@ import pytest
 from boost_imbalance import asymmetric_objective, focal_objective, weighted_objective
 
 torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.slow
 functional = torch.nn.functional
 
 RNG = np.random.default_rng(0)

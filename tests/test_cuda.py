@@ -74,10 +74,7 @@ CONSTRUCTORS = {
     "ldam": lambda **o: bi.ldam_objective(2.0, **o),
 }
 TASKS = ("binary", "multi-class", "multi-label")
-NAMES = [
-    pytest.param(name, marks=[] if name in ("weighted", "focal", "asymmetric", "adaptive") else pytest.mark.slow)
-    for name in CONSTRUCTORS
-]
+NAMES = [pytest.param(name, marks=[] if name in ("focal", "adaptive") else pytest.mark.slow) for name in CONSTRUCTORS]
 
 
 def inputs(task, dtype=np.float32, columns=3, rows=20, seed=0):
@@ -192,10 +189,11 @@ def check(objective, mode, margin, label, weight):
     ("task", "name", "hessian"),
     [
         ("binary", "asymmetric", "positive_terms"),
-        pytest.param("multi-label", "ldam", "exact", marks=pytest.mark.slow),
-        pytest.param("multi-class", "asymmetric", "expected", marks=pytest.mark.slow),
+        ("multi-label", "ldam", "exact"),
+        ("multi-class", "asymmetric", "expected"),
     ],
 )
+@pytest.mark.slow
 def test_soft_labels(task, name, hessian):
     margin, label, weight = inputs(task, np.float64)
     soft = (
@@ -216,7 +214,8 @@ def test_soft_labels(task, name, hessian):
             close(own, expected, 1e-9, cancels=True)
 
 
-@pytest.mark.parametrize("columns", [33, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [33, 300])
 @pytest.mark.parametrize("task", TASKS[1:])
 def test_many_columns(task, columns):
     margin, label, weight = inputs(task, np.float64, columns, rows=6)
@@ -283,7 +282,9 @@ def test_memory_orders_and_formats(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("name", ["weighted", "cross-entropy", "adaptive"])
+@pytest.mark.parametrize(
+    "name", ["adaptive", *(pytest.param(one, marks=pytest.mark.slow) for one in ("weighted", "cross-entropy"))]
+)
 def test_rounds_of_a_training(task, name):
     margin, label, weight = inputs(task)
     ours, theirs = CONSTRUCTORS[name](device="cuda"), CONSTRUCTORS[name](device="cpu")

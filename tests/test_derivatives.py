@@ -287,7 +287,11 @@ def make(case, task, gamma, class_weighted=False, adjusted=False, **options):
 # several labels differ from one in how the loop strides. One case is crossed in full all the same.
 GENERAL = (0.5, 2.5)
 GROUPS = [
-    *(pytest.param(name, GAMMAS, id=name) for name, case in CASES.items() if not case.all_classes),
+    *(
+        pytest.param(name, GAMMAS, id=name, marks=pytest.mark.slow if name == "focal with alpha" else [])
+        for name, case in CASES.items()
+        if not case.all_classes
+    ),
     pytest.param("asymmetric", GENERAL, id="asymmetric"),
     pytest.param("asymmetric", tuple(g for g in GAMMAS if g not in GENERAL), id="asymmetric, whole", marks=pytest.mark.slow),
     pytest.param("asymmetric, margin 0", GAMMAS, id="asymmetric, margin 0", marks=pytest.mark.slow),
@@ -297,11 +301,13 @@ CASES_AND_GAMMAS = [
     for group in GROUPS
     for gamma in group.values[1]
 ]
+IN_SHORT = ("positive_terms",)
+"""The Hessian that is the default; the others are tried with what takes long."""
 
 
 def formats(task, name, gamma):
     """In which formats to try what, with ``True`` where a format is the one that also has row weights."""
-    if name == "focal" and gamma == 2.0:
+    if name == "focal with alpha" and gamma == 2.0:
         return [(np.float64, False), (np.float64, True), (np.float32, False), (np.float32, True)]
     return [(np.float32, True)] if task == "multi-label" else [(np.float64, False), (np.float32, True)]
 
@@ -326,7 +332,7 @@ def test_loss_gradient_and_second_derivative(task, name, gamma):
             assert_close(hessian, expected, "exact", factor)
 
 
-@pytest.mark.parametrize("mode", MODES[1:])
+@pytest.mark.parametrize("mode", [pytest.param(m, marks=[] if m in IN_SHORT else pytest.mark.slow) for m in MODES[1:]])
 @pytest.mark.parametrize(("name", "gammas"), GROUPS)
 @pytest.mark.parametrize("task", TASKS)
 def test_curvatures_for_a_booster(task, name, gammas, mode):
@@ -368,6 +374,7 @@ def test_at_the_probability_the_expected_gradient_is_zero(task, name, gammas):
 EXTREMES = (0.0, -0.0, 1e-300, 1e-45, 1e-8, 1.0, 36.0, 88.0, 104.0, 700.0, 746.0, 1e4, 1e10, 1e30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize(("name", "gammas"), GROUPS)
 @pytest.mark.parametrize("task", TASKS)
@@ -395,6 +402,7 @@ def test_finite_and_positive_for_every_finite_margin(task, name, gammas, dtype):
                 assert (hessian >= 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.all_classes])
 @pytest.mark.parametrize("task", ["binary", "multi-class"])
 def test_curvatures_that_are_positive(task, name):
