@@ -243,7 +243,7 @@ def test_lightgbm_reads_a_constant_model_and_trains_on_from_it(lightgbm, start, 
 @pytest.mark.parametrize("kind", ["binary", "softmax", "sigmoids"])
 def test_lightgbm_takes_the_link_from_a_line_of_the_model(lightgbm, kind):
     start = np.array([0.3] if kind == "binary" else [0.3, -1.0, 2.0])
-    model = lightgbm_module.with_link(lightgbm_module.constant_model(start, X), multilabel=kind == "sigmoids")
+    model = lightgbm_module.with_link(lightgbm_module.constant_model(start, X), kind == "sigmoids", calibrated=True)
     expected = np.exp(start) / np.exp(start).sum() if kind == "softmax" else 1.0 / (1.0 + np.exp(-start))
     np.testing.assert_allclose(np.atleast_2d(model.predict(X[:1]).T).ravel(), expected, rtol=1e-12)
     np.testing.assert_array_equal(model.predict(X[:1], raw_score=True).ravel(), start)

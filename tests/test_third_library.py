@@ -21,6 +21,7 @@ class HistGradientBoosting:
 
     name = "sklearn"
     calls_from = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting"
+    margin_format = np.float64, "C"
 
     def is_data(self, value):
         """Never: it takes arrays, and has no data sets of its own."""

@@ -28,7 +28,7 @@ class Library(Protocol):
     """The module whose functions call objectives and metrics, as methods of a booster."""
 
     margin_format: tuple[Any, str]
-    """Format and order of the margins that it hands over; float64 and C where a library does not say."""
+    """Format and memory order of the margins that it hands over."""
 
     def is_data(self, value: Any) -> bool:
         """Whether this is one of the library's data sets."""

@@ -174,9 +174,8 @@ def _train(objective: Any, task: Task, library: Any, sample_weight: bool) -> Non
     columns = 3 if objective.counts is None else objective.counts.columns
     label = _labels(task, columns)
     weight = np.ones(len(label), np.float32) if sample_weight else None
-    margin_format: Any = getattr(library, "margin_format", (np.float64, "C"))
-    margin: Array = np.zeros((len(label),) if task is Task.BINARY else (len(label), columns))
-    margin = np.asarray(margin, margin_format[0], order=margin_format[1])
+    dtype, order = library.margin_format
+    margin: Array = np.zeros((len(label),) if task is Task.BINARY else (len(label), columns), dtype, order)
     training = objective.bind(label, weight, _n_classes(task, columns), library.name)
     training(margin)
     fitted = training.fitted
