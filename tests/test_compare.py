@@ -587,6 +587,15 @@ def test_a_folder_of_an_older_version(small, tmp_path):
     assert compared(*small, **SMALL, output=tmp_path, restart=True).complete
 
 
+def test_a_folder_of_a_later_version(small, tmp_path):
+    compared(*small, **SMALL, output=tmp_path)
+    path = tmp_path / "settings.json"
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    for read in (lambda: bi.Comparison.read(tmp_path), lambda: compared(*small, **SMALL, output=tmp_path)):
+        with pytest.raises(ValueError, match="holds a comparison that a later version wrote; upgrade boost-imbalance"):
+            read()
+
+
 def test_stopped_before_anything_was_done(rare, monkeypatch):
     def train(*_):
         raise KeyboardInterrupt
