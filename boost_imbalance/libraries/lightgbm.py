@@ -92,7 +92,7 @@ class LightGBM:
     def is_model(self, value: Any) -> bool:
         """See :class:`Library`."""
         module = sys.modules.get("lightgbm")
-        return module is not None and isinstance(value, (module.Booster, module.LGBMModel))
+        return module is not None and isinstance(value, (module.Booster, getattr(module, "LGBMModel", ())))
 
     def margin(self, model: Any, data: Any, start: Any, **options: Any) -> Array:
         """As ``predict(raw_score=True)`` gives it."""

@@ -91,7 +91,7 @@ class XGBoost:
     def is_model(self, value: Any) -> bool:
         """See :class:`Library`."""
         module = sys.modules.get("xgboost")
-        return module is not None and isinstance(value, (module.Booster, module.XGBModel))
+        return module is not None and isinstance(value, (module.Booster, getattr(module, "XGBModel", ())))
 
     def margin(self, model: Any, data: Any, start: Any, **options: Any) -> Array:
         """As :meth:`xgboost.Booster.predict` or the classifier's own ``predict`` gives it."""
