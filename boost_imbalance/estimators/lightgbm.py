@@ -263,7 +263,6 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             internals.set_lightgbm_model(self, linked, features.shape[1], len(target.classes), evals_result)
             self._named_by_hand = not isinstance(feature_name, str)
             self._finish(prepared, tuned)
-            self._check_splits(prepared, own)
 
         try:
             self._train = train
@@ -273,6 +272,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         except BaseException:
             restore()
             raise
+        self._check_splits(prepared, own)
         return self
 
     def _advise(self, loss: Any) -> None:
