@@ -268,28 +268,34 @@ def test_a_warm_up_that_cannot_write_is_an_error(tmp_path, monkeypatch):
 
 
 TRAIN = """
-import warnings
-warnings.simplefilter("ignore")
+import sys
 X = np.random.default_rng(0).normal(size=(20_000, 3)).astype(np.float32)
 score = X[:, 0] + np.random.default_rng(1).normal(size=20_000)
-for make, options in {makers}:
-    for y in (score > 1, np.digitize(score, [0.0, 1.5]), score[:, None] > [0.0, 1.0]):
-        model = make(loss=bi.focal_objective(gamma=3.0), n_estimators=2, n_jobs=1, **options).fit(X, y.astype(int))
-        model.predict_proba(np.tile(X, (14, 1)))  # too many rows for NumPy
-        model.loss_.metric.value(model.decision_function(X), y.astype(int))
+labels = {"binary": score > 1, "multi-class": np.digitize(score, [0.0, 1.5]), "multi-label": score[:, None] > [0.0, 1.0]}
+make = getattr(bi, sys.argv[1])
+options = {"verbosity": -1} if "LGBM" in sys.argv[1] else {}
+for task in sys.argv[2:]:
+    y = labels[task].astype(int)
+    model = make(loss=bi.focal_objective(gamma=3.0), n_estimators=2, n_jobs=1, **options).fit(X, y)
+    model.predict_proba(np.tile(X, (14, 1)))  # too many rows for NumPy
+    model.loss_.metric.value(model.decision_function(X), y)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
-def test_a_training_after_a_warm_up_compiles_nothing(library, fresh_python):
+@pytest.mark.parametrize(
+    ("library", "classifier", "tasks", "kernels"),
+    [
+        ("xgboost", "ImbalancedXGBClassifier", ["binary", "multi-label"], 5),
+        ("lightgbm", "ImbalancedLGBMClassifier", ["multi-class"], 3),
+    ],
+)
+def test_a_training_after_a_warm_up_compiles_nothing(library, classifier, tasks, kernels, fresh_python):
     pytest.importorskip(library)
     pytest.importorskip("sklearn")
-    report = bi.warm_up(bi.focal_objective(gamma=2.0), libraries=[library], verbose=False)
-    assert report.compiled + report.found == (9 if library == "xgboost" else 6)
-    options = {} if library == "xgboost" else {"verbosity": -1}
-    makers = f"[(bi.Imbalanced{'XGB' if library == 'xgboost' else 'LGBM'}Classifier, {options})]"
-    printed = fresh_python(COUNTED.format(code=TRAIN.format(makers=makers)))
+    report = bi.warm_up(bi.focal_objective(gamma=2.0), tasks=tasks, libraries=[library], verbose=False)
+    assert report.compiled + report.found == kernels
+    printed = fresh_python(COUNTED.format(code=TRAIN), classifier, *tasks)
     assert printed.splitlines()[-1] == "0"
 
 
