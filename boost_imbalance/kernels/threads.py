@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import os
+import pathlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,15 +17,70 @@ _pool_size = 0
 
 
 def default_threads() -> int:
-    """How many processors this process may use: its CPU affinity, and OMP_NUM_THREADS where that is lower."""
+    """How many processors this process may use.
+
+    The lowest of its CPU affinity, the CPU quota of its container, what Python is told to use (``-X cpu_count``), and
+    ``OMP_NUM_THREADS``.
+    """
     try:
         available = len(os.sched_getaffinity(0))
     except AttributeError:  # not on this system
         available = os.cpu_count() or 1
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on
+        available = min(available, os.process_cpu_count() or available)
+    available = min(available, _quota() or available)
     requested = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
     if requested.strip().isdigit() and int(requested) > 0:
         return min(available, int(requested))
     return available
+
+
+@functools.cache
+def _quota() -> int | None:
+    return cpu_quota()
+
+
+def cpu_quota(root: str | os.PathLike[str] = "/") -> int | None:
+    """How many processors the time covers that control groups give this process, rounded up; None where they set no limit.
+
+    Parameters
+    ----------
+    root : path
+        Under which ``proc`` and ``sys`` lie.
+    """
+    shares = []
+    for folder in _control_groups(pathlib.Path(root)):
+        try:
+            if (folder / "cpu.max").is_file():  # version 2: "200000 100000", or "max 100000"
+                quota, period = (folder / "cpu.max").read_text().split()
+            else:
+                quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+            if quota != "max" and int(quota) > 0 and int(period) > 0:
+                shares.append(int(quota) / int(period))
+        except (OSError, ValueError):
+            continue
+    return max(1, math.ceil(min(shares))) if shares else None
+
+
+def _control_groups(root: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The folders of the CPU groups that this process is in, each with those around it."""
+    mounted = root / "sys" / "fs" / "cgroup"
+    try:
+        lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
+    except OSError:  # no Linux
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            hierarchy = mounted
+        elif "cpu" in controllers.split(","):
+            hierarchy = next((mounted / name for name in (controllers, "cpu") if (mounted / name).is_dir()), mounted)
+        else:
+            continue
+        # In a container, the group may be mounted as the root of its hierarchy, whatever its path outside.
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        for depth in range(len(parts), -1, -1):
+            yield hierarchy.joinpath(*parts[:depth])
 
 
 def part_count(rows: int, n_threads: int, smallest: int) -> int:
