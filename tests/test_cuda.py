@@ -10,9 +10,9 @@ import pytest
 from measure import assert_close, mean_over_labels, softmax_sizes
 
 import boost_imbalance as bi
-from boost_imbalance.kernels.cpu import Row
 from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.kernels.expressions import evaluate
+from boost_imbalance.kernels.program import Row
 from boost_imbalance.libraries import xgboost as adapter
 from boost_imbalance.losses import protocol
 from boost_imbalance.losses.device import Copies, DeviceBuffers

@@ -16,7 +16,7 @@ from boost_imbalance.kernels.cuda import runner
 from boost_imbalance.kernels.cpu import template_name
 from boost_imbalance.losses.fitted import CURVATURES
 from boost_imbalance.kernels.loops import DERIVATIVES, LOSS, PROBABILITY
-from boost_imbalance.kernels.pointwise import Program
+from boost_imbalance.kernels.program import Program
 
 dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=(8, 0))  # asked for by device functions
 matrix, table = numba.float32[:, ::1], numba.float64[:, ::1]

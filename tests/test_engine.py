@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import boost_imbalance as bi
-from boost_imbalance.kernels.threads import default_threads, part_count, run_parts
+from boost_imbalance.kernels.threads import cpu_quota, default_threads, part_count, run_parts
 
 
 def margins(task, n, seed=0, dtype=np.float32):
@@ -208,6 +208,7 @@ print(default_threads())
 @pytest.mark.parametrize("requested", ["1", "2", "1,4", " 2 ", "0", "", "many", "-3", "100000", None])
 def test_threads_by_environment(monkeypatch, requested):
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    available = min(available, cpu_quota() or available)
     if requested is None:
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     else:
@@ -287,7 +288,10 @@ def test_an_error_in_any_part_reaches_the_caller(failing):
 
 ONE_LOSS = """
 import boost_imbalance
-print(float(boost_imbalance.weighted_objective(None).loss([1.0], [0])[0]))
+class Own(boost_imbalance.Loss):  # which lies in no cache yet
+    def positive(self, t):
+        return -1.0000000001 * boost_imbalance.log_sigmoid(t)
+print(float(Own().loss([1.0], [0])[0]))
 """
 
 
@@ -349,7 +353,7 @@ def test_import_loads_no_other_library(fresh_python):
         "sklearn",
         "scipy.optimize",
         "cupy",
-        "numba.cuda",
+        "numba",
         "joblib",
         "torch",
     ]

@@ -10,7 +10,8 @@ import numpy as np
 from boost_imbalance.estimators.onnx_graph import Value, apply, cast, constant, model, total, traced
 from boost_imbalance.estimators.onnx_trees import ensemble
 from boost_imbalance.kernels.cache import inlined
-from boost_imbalance.kernels.pointwise import Program, bindings_of
+from boost_imbalance.kernels.pointwise import bindings_of
+from boost_imbalance.kernels.program import Program
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
 

@@ -1,19 +1,26 @@
-"""Compiles formulas and loops with numba, and keeps the machine code on disk for the next process."""
+"""Compiles formulas and loops with numba, and keeps the machine code on disk for the next process.
+
+The machine code of a kernel is one file. Its name says what it was compiled from and for, so that it is never stale: a
+digest of this package's sources, the types, the versions of Python and numba, and the processor. Files are read wherever
+there are some, and written to the first folder that can be written; where there is none, a kernel is compiled in memory.
+numba's own cache needs a folder that it can write before it reads from it, and is stale where a file's time has changed.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
 import pathlib
 import pickle
+import sys
 import tempfile
 import threading
 import types
+import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-import numba
+from typing import Any, NamedTuple
 
 _OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
 _PACKAGE = pathlib.Path(__file__).resolve().parent.parent
@@ -22,6 +29,8 @@ _compiling = threading.RLock()
 
 def inlined(function: Any) -> Any:
     """Decorator of a scalar function that is pasted into the loop that calls it; one that has it already stays as it is."""
+    import numba
+
     return function if hasattr(function, "py_func") else numba.njit(forceinline=True, **_OPTIONS)(function)
 
 
@@ -33,52 +42,167 @@ def bound(template: Callable[..., Any], name: str, bindings: Mapping[str, Any]) 
     return function
 
 
+class Kernel(NamedTuple):
+    """Where the machine code of one kernel came from."""
+
+    name: str
+    file: pathlib.Path | None
+    """Where it lies on disk; None if it could not be written anywhere."""
+    compiled: bool
+    """Whether it was compiled, rather than read."""
+
+
+kernels: list[Kernel] = []
+"""Those of this process, in the order in which they were first needed."""
+
+
 def specialise(template: Callable[..., Any], name: str, signature: Any, **bindings: Any) -> Any:
-    """Compile ``template``, :func:`bound` to the given functions and constants.
+    """Compile ``template``, :func:`bound` to the given functions and constants, or read its machine code from disk.
 
-    The compiled function lands in a disk cache, filed under ``name``, which must therefore say all there is to say about
-    the bindings.
+    It is filed under ``name``, which must therefore say all there is to say about the bindings.
     """
-    function = bound(template, name, bindings)
+    import numba
+
+    dispatcher = numba.njit(**_OPTIONS)(bound(template, name, bindings))
     with _compiling:
-        for directory in _cache_directories():
-            try:
-                return _compile(function, signature, directory)
-            except (OSError, EOFError, pickle.UnpicklingError):  # not writable, full, gone or damaged: the next one
-                continue
-        return numba.njit(signature, **_OPTIONS)(function)
+        # numba asks a dispatcher's cache for the machine code of a signature, and hands it what it has compiled.
+        dispatcher._cache = disk = _Disk(name)
+        dispatcher.compile(signature)
+        dispatcher.disable_compile()
+        kernels.append(Kernel(name, disk.file, disk.compiled))
+    return dispatcher
 
 
-def _compile(function: Callable[..., Any], signature: Any, directory: pathlib.Path) -> Any:
-    directory.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=directory).close()  # else numba would look for another place by itself
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(directory)
+class _Disk:
+    """The files of one kernel, in place of numba's own cache of a function. Whatever goes wrong, the kernel is compiled."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.file: pathlib.Path | None = None
+        self.compiled = False
+
+    cache_path = None
+
+    def load_overload(self, signature: Any, context: Any) -> Any:
+        from numba.core.compiler import CompileResult
+
+        context.refresh()
+        name = self._file_name(signature, context.codegen())
+        for folder in folders_to_read():
+            with contextlib.suppress(Exception):  # not there, not to be read, damaged, or of a numba that differs after all
+                found = CompileResult._rebuild(context, *pickle.loads(_checked((folder / name).read_bytes())))
+                self.file = folder / name
+                return found
+        return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        from numba.core.serialize import dumps
+
+        self.compiled = True
+        with contextlib.suppress(Exception):
+            if result.lifted or result.library.has_dynamic_globals:  # not for another process
+                return
+            name, content = self._file_name(signature, result.codegen), dumps(result._reduce())
+            content = hashlib.sha256(content).digest() + content
+            for folder in folders_to_write():
+                with contextlib.suppress(OSError):  # not to be written, or full: the next one
+                    _write(folder / name, content)
+                    self.file = folder / name
+                    return
+
+    def _file_name(self, signature: Any, codegen: Any) -> str:
+        import llvmlite
+        import numba
+
+        what = signature, codegen.magic_tuple(), numba.__version__, llvmlite.__version__
+        digest = hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+        return f"{self.name}-{digest}.{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}.nbc"
+
+
+def processor() -> str:
+    """The kind of processor that machine code is for: this one, or ``NUMBA_CPU_NAME``."""
+    from numba.core.registry import cpu_target
+
+    return str(cpu_target.target_context.codegen().magic_tuple()[1])
+
+
+def _checked(content: bytes) -> bytes:
+    digest, content = content[:32], content[32:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("not all of a file was written")
+    return content
+
+
+def _write(path: pathlib.Path, content: bytes) -> None:
+    """Write a file that every user can read, if the umask lets them; another process sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{uuid.uuid4().hex}.part")
     try:
-        return numba.njit(signature, cache=True, **_OPTIONS)(function)
-    except RuntimeError as error:
-        if "no locator available" in str(error):  # numba's way of saying that the directory cannot be written
-            raise OSError(str(error)) from error
+        part.write_bytes(content)
+        os.replace(part, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise
-    finally:
-        numba.config.CACHE_DIR = before
 
 
-def _cache_directories() -> Iterator[pathlib.Path]:
-    key = _source_key()
-    if numba.config.CACHE_DIR:
-        yield pathlib.Path(numba.config.CACHE_DIR) / f"boost_imbalance-{key}"
-        return
-    yield _PACKAGE / "__pycache__" / f"kernels-{key}"
+def folders_to_read() -> list[pathlib.Path]:
+    """Where machine code is looked for: ``NUMBA_CACHE_DIR`` if it is set, the package, the user's cache."""
+    return list(dict.fromkeys((*folders_to_write(), *_own_folders())))[:_searched]
+
+
+def folders_to_write() -> list[pathlib.Path]:
+    """Where machine code is written, the first that can be: ``NUMBA_CACHE_DIR``, or else the package or the user's cache."""
+    import numba
+
+    key = source_key()
+    if key is None:
+        return []
+    given = numba.config.CACHE_DIR
+    return [pathlib.Path(given) / f"boost_imbalance-{key}"] if given else _own_folders()
+
+
+_searched: int | None = None
+"""How many of the folders are read; all, but while a cache is filled."""
+
+
+@contextlib.contextmanager
+def filling() -> Iterator[pathlib.Path | None]:
+    """Look for machine code no further than in the first folder that can be written, which is given; None if none can."""
+    global _searched
+    folder = next(filter(_is_writable, folders_to_write()), None)
+    with _compiling:
+        _searched = None if folder is None else folders_to_read().index(folder) + 1
+        try:
+            yield folder
+        finally:
+            _searched = None
+
+
+def _is_writable(folder: pathlib.Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
+def _own_folders() -> list[pathlib.Path]:
+    key = source_key()
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    yield pathlib.Path(home) / "boost_imbalance" / f"kernels-{key}"
+    if key is None:
+        return []
+    return [_PACKAGE / "__pycache__" / f"kernels-{key}", pathlib.Path(home) / "boost_imbalance" / f"kernels-{key}"]
 
 
 @functools.cache
-def _source_key() -> str:
-    """A hash of every source that ends up in a kernel: numba itself only looks at the file that holds the loop."""
+def source_key() -> str | None:
+    """A digest of the sources that end up in a kernel, whenever they were written; None where there are none."""
+    sources = sorted((_PACKAGE / "kernels").glob("*.py"))
+    if not sources:
+        return None
     digest = hashlib.sha256()
-    for folder in ("kernels",):
-        for source in sorted((_PACKAGE / folder).glob("*.py")):
-            digest.update(source.read_bytes())
+    for source in sources:
+        digest.update(source.read_bytes())
     return digest.hexdigest()[:16]

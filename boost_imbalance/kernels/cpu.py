@@ -12,13 +12,12 @@ import numpy.typing as npt
 from boost_imbalance.kernels import loops
 from boost_imbalance.kernels.cache import inlined, specialise
 from boost_imbalance.kernels.loops import Strided
-from boost_imbalance.kernels.pointwise import Program, bindings_of
+from boost_imbalance.kernels.pointwise import bindings_of
+from boost_imbalance.kernels.program import Checks, Program
 from boost_imbalance.kernels.threads import part_count, run_parts
 
 Array = npt.NDArray[Any]
 
-BAD_MARGIN, BAD_LABEL, BAD_WEIGHT = loops.BAD_MARGIN, loops.BAD_LABEL, loops.BAD_WEIGHT
-Row = loops.Row
 _SMALLEST_PART = 16384
 
 
@@ -30,14 +29,6 @@ def template_name(program: Program, softmax: bool) -> str:
     assert program.curvature is not None
     all_classes = program.formula.all_classes or program.curvature.expected or program.soft
     return "softmax_gradient_hessian_of_all_classes" if all_classes else "softmax_gradient_hessian"
-
-
-class Checks(NamedTuple):
-    """What a pass over the data saw: labels per column, their summed weight, and what was wrong (``BAD_...`` flags)."""
-
-    counts: Array
-    totals: Array
-    wrong: int
 
 
 def gradient_hessian(
@@ -170,6 +161,12 @@ def _kernel(name: str, program: Program, variant: Variant, formats: tuple[Any, .
     }
     flags = "".join(str(int(flag)) for flag in variant)
     return specialise(getattr(loops, name), f"{name}_{flags}_{program.name}", signature, **bindings)
+
+
+def forget() -> None:
+    """Ask the disk for each kernel again."""
+    _kernel.cache_clear()
+    _misses_kernel.cache_clear()
 
 
 @functools.cache

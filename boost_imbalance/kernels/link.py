@@ -6,14 +6,12 @@ from math import fabs
 
 from boost_imbalance.kernels.cache import inlined
 from boost_imbalance.kernels.primitives import choose, exp_negative, log, log1p_ratio, number
-
-FARTHEST = 60
-"""Beyond these log-odds a calibrated probability is 0 or 1, and a focusing power might underflow."""
+from boost_imbalance.kernels.program import FARTHEST
 
 
 @inlined
 def near(t):
-    """The log-odds no further out than :data:`FARTHEST`."""
+    """The log-odds no further out than :data:`~boost_imbalance.kernels.program.FARTHEST`."""
     far = number(FARTHEST, t)
     t = far if t > far else t
     return -far if t < -far else t

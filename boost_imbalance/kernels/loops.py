@@ -14,7 +14,6 @@ are bound at compile time. A GPU goes through rows in another way, one thread or
 
 from __future__ import annotations
 
-from enum import IntEnum
 from math import fabs
 from typing import Any, NamedTuple
 
@@ -39,10 +38,7 @@ from boost_imbalance.kernels.pointwise import (
     true_class_terms,
 )
 from boost_imbalance.kernels.primitives import exp_negative, log, number
-
-BAD_MARGIN = 1
-BAD_LABEL = 2
-BAD_WEIGHT = 4
+from boost_imbalance.kernels.program import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, Row
 
 DERIVATIVES, LOSS, PROBABILITY = range(3)
 
@@ -58,20 +54,6 @@ class Strided(NamedTuple):
     values: Any
     row: int
     column: int
-
-
-class Row(IntEnum):
-    """The rows of ``coefficients``, before those of the loss's own parameters."""
-
-    POSITIVE_WEIGHT = 0
-    NEGATIVE_WEIGHT = 1
-    OFFSET = 2
-    GRADIENT_SCALE = 3
-    HESSIAN_SCALE = 4
-    HESSIAN_FLOOR = 5
-    SMOOTHING = 6
-    SHAPE = 7
-    """The first of the parameters as a positive sees them; after them come the same as a negative sees them."""
 
 
 # Plain integers, which numba takes for constants.

@@ -1,9 +1,9 @@
 """What one margin of a sigmoid, or one class of a softmax row, adds up to: plain scalars, for every engine.
 
-The loops of :mod:`boost_imbalance.kernels.loops` and the kernels of :mod:`boost_imbalance.kernels.cuda` differ in how they
-go through rows; what they compute of each is here. The names in capitals and ``positive``, ``negative`` are bound by
-:func:`boost_imbalance.kernels.cache.bound`. ``s1`` and ``s0`` are tuples of the loss's own parameters, as a positive and as
-a negative sees them.
+The loops of :mod:`boost_imbalance.kernels.loops`, the kernels of :mod:`boost_imbalance.kernels.cuda` and the arrays of
+:mod:`boost_imbalance.kernels.interpreted` differ in how they go through rows; what they compute of each is here. The names
+in capitals, ``positive``, ``negative`` and the arithmetic are bound by :func:`boost_imbalance.kernels.cache.bound`. ``s1``
+and ``s0`` are tuples of the loss's own parameters, as a positive and as a negative sees them.
 
 Of a softmax, ``below`` is a class's margin less the row's largest, ``e`` its exponential, and ``others`` the sum of ``e``
 over the other classes than the one that leads (or is true): ``largest`` of these and the ``rest``, because the total less
@@ -13,13 +13,14 @@ the largest would cancel. Where ``second`` is the largest ``below`` of the other
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from boost_imbalance.kernels.cache import bound
-from boost_imbalance.kernels.link import exp, near, sigmoid
-from boost_imbalance.kernels.primitives import exp_negative, log, number
-from boost_imbalance.kernels.source import Formula, compiled, digest, is_cross_entropy, shape_functions
+from boost_imbalance.kernels.program import Program
+from boost_imbalance.kernels.source import compiled, compiled_arithmetic, is_cross_entropy, shape_functions
 
+choose = exp = exp_negative = log = near = number = sigmoid = None
 positive = negative = shape_if = None
 TERM = 2
 EXPECTED = ABSOLUTE = SMOOTH = NEGATIVES = SYMMETRIC = SOFT = False
@@ -137,7 +138,7 @@ def class_log_odds(below, leads, second, largest, rest, others):
     """Log-odds of one class, without cancellation next to the leader's or in it."""
     of_leader = second + log(largest + rest)
     of_other = log(number(1, below) + others - exp_negative(below))
-    return below - (of_leader if leads else of_other)
+    return below - choose(leads, of_leader, of_other)
 
 
 def class_balance(t, s1, s0):
@@ -150,7 +151,8 @@ def class_balance(t, s1, s0):
     if_true = -positive(t, s1)[1]
     if_false = -negative(-t, s0)[1] if NEGATIVES else number(0, t)
     spread = if_true + if_false
-    spread = spread if spread > SMALLEST_SLOPE else SMALLEST_SLOPE
+    smallest = number(SMALLEST_SLOPE, t)
+    spread = choose(spread > smallest, spread, smallest)
     return p * q / spread, if_false / spread
 
 
@@ -163,7 +165,7 @@ def class_share(inverse, share, level, class_weight):
     """Calibrated probability of one class, but for a factor of its row."""
     eta = level * inverse + share
     zero = number(0, eta)
-    return (eta if eta > zero else zero) / class_weight
+    return choose(eta > zero, eta, zero) / class_weight
 
 
 def class_cost(below, leads, true, false, second, largest, rest, others, s1, s0):
@@ -242,46 +244,6 @@ ELEMENTS = (
 """Each after those that it calls itself."""
 
 
-class Curvature(NamedTuple):
-    """How to turn the terms of a formula into a Hessian."""
-
-    term: int
-    """Which of a formula's results to take: 2 exact, 3 its positive terms, 4 reweighted."""
-    expected: bool = False
-    """Average over the labels as the model believes them, instead of the label that was seen."""
-    absolute: bool = False
-    """Take the absolute value at the end."""
-    smooth: bool = False
-    """Take the geometric mean of the class weights as the model believes the labels, instead of the weight of the one seen.
-
-    Then rows at the same margin count alike in ``min_child_weight`` and LightGBM's row counts, whatever their labels.
-    """
-
-
-class Program(NamedTuple):
-    """What a kernel is compiled for: a loss, a Hessian, and what its parameters and labels are like."""
-
-    formula: Formula | None
-    curvature: Curvature | None = None
-    same_shape: bool = True
-    """Whether positives and negatives have the same parameters."""
-    soft: bool = False
-    """Whether labels may lie between 0 and 1, or are smoothed."""
-
-    @property
-    def name(self) -> str:
-        """A name for the code that this makes of a kernel."""
-        formula, curvature = self.formula, self.curvature
-        parts = ["" if formula is None else digest(formula)]
-        if curvature is not None:
-            parts += [
-                str(curvature.term),
-                *(name for name in ("expected", "absolute", "smooth") if getattr(curvature, name)),
-            ]
-        parts += [name for name, on in (("sides", not self.same_shape), ("soft", self.soft)) if on]
-        return "_".join(filter(None, parts))
-
-
 def bindings_of(program: Program, inline: Any) -> dict[str, Any]:
     """What the names of a loop or kernel stand for; ``inline`` makes a compiled function of a plain or an inlined one."""
     formula, curvature = program.formula, program.curvature
@@ -308,6 +270,13 @@ def bindings_of(program: Program, inline: Any) -> dict[str, Any]:
             "ABSOLUTE": curvature.absolute,
             "SMOOTH": curvature.smooth,
         }
-    for element in ELEMENTS:
-        names[element.__name__] = inline(bound(element, element.__name__, names))
+    names |= elements(ELEMENTS, {**compiled_arithmetic(), **names}, inline)
     return names
+
+
+def elements(functions: Any, names: Mapping[str, Any], inline: Any) -> dict[str, Any]:
+    """The functions by name, bound to ``names`` and to those of them that come before."""
+    found: dict[str, Any] = {}
+    for function in functions:
+        found[function.__name__] = inline(bound(function, function.__name__, {**names, **found}))
+    return found

@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from boost_imbalance.kernels import link, primitives
 from boost_imbalance.kernels.cache import inlined
 from boost_imbalance.kernels.derivatives import Terms, terms_of
 from boost_imbalance.kernels.expressions import Expression, log_sigmoid, ordered, variable
@@ -57,8 +56,8 @@ def digest(formula: Formula) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def source(terms: Terms, shape: tuple[str, ...]) -> str:
-    """Python source of a function ``terms(t, shape)`` that returns loss, slope and the three second derivatives."""
+def source(terms: Iterable[Expression], shape: tuple[str, ...]) -> str:
+    """Python source of a function ``terms(t, shape)`` that returns what it is given: all :class:`Terms`, or some."""
     writer = _Writer(shape)
     results = [writer.name(one) for one in terms]
     body = "".join(f"    {line}\n" for line in [*writer.lines, f"return {', '.join(results)}"])
@@ -68,14 +67,14 @@ def source(terms: Terms, shape: tuple[str, ...]) -> str:
 @functools.cache
 def compiled(terms: Terms, shape: tuple[str, ...]) -> Any:
     """The function of :func:`source`, to be pasted into the loop or kernel that calls it."""
-    return inlined(function("terms", source(terms, shape)))
+    return inlined(function("terms", source(terms, shape), compiled_arithmetic()))
 
 
-def function(name: str, text: str) -> Callable[..., Any]:
+def function(name: str, text: str, arithmetic: Mapping[str, Any]) -> Callable[..., Any]:
     """The function ``name`` of generated source, whose lines tracebacks can show."""
     file = f"<boost_imbalance {name} {hashlib.sha256(text.encode()).hexdigest()[:16]}>"
     linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
-    names = dict(_NAMES)
+    names = dict(arithmetic)
     exec(compile(text, file, "exec"), names)
     made: Callable[..., Any] = names[name]
     return made
@@ -97,22 +96,24 @@ def shape_functions(count: int) -> tuple[Any, Any, Any]:
     made = []
     for name, (arguments, entry) in texts.items():
         entries = ", ".join(entry.format(k=k) for k in each)
-        made.append(inlined(function(name, f"def {name}({arguments}):\n    return ({entries},)\n")))
+        made.append(inlined(function(name, f"def {name}({arguments}):\n    return ({entries},)\n", {})))
     return made[0], made[1], made[2]
 
 
-_NAMES: dict[str, Any] = {
-    "sigmoid": link.sigmoid,
-    "log_sigmoid": link.log_sigmoid,
-    "exp": link.exp,
-    "expm1": link.expm1,
-    "log1p": link.log1p,
-    "choose": primitives.choose,
-    "exp_negative": primitives.exp_negative,
-    "expm1_negative": link.expm1_negative,
-    "log": primitives.log,
-    "number": primitives.number,
+ARITHMETIC = {
+    "link": ("exp", "expm1", "expm1_negative", "log1p", "log_sigmoid", "near", "sigmoid"),
+    "primitives": ("choose", "exp_negative", "log", "number"),
 }
+"""The functions that generated source calls, and :mod:`boost_imbalance.kernels.pointwise`, by the module that has them."""
+
+
+@functools.cache
+def compiled_arithmetic() -> dict[str, Any]:
+    """The functions of :data:`ARITHMETIC` by name, for numba."""
+    from boost_imbalance.kernels import link, primitives
+
+    modules = {"link": link, "primitives": primitives}
+    return {name: getattr(modules[module], name) for module, names in ARITHMETIC.items() for name in names}
 
 
 class _Writer:

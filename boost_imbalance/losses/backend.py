@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import warnings
 from typing import Any
 
-from boost_imbalance.kernels import cpu
+from boost_imbalance.kernels import interpreted
 from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.losses import labels
 
@@ -36,9 +37,15 @@ def to_predict(device: str) -> str:
     return "auto" if device == "cuda" and not arrays.is_usable() else device
 
 
+@functools.cache
 def backend(gpu: bool) -> Any:
-    """The module whose functions run formulas over arrays."""
-    return importlib.import_module("boost_imbalance.kernels.cuda.runner") if gpu else cpu
+    """The module whose functions run formulas over arrays; it loads numba."""
+    return importlib.import_module(f"boost_imbalance.kernels.{'cuda.runner' if gpu else 'cpu'}")
+
+
+def predictor(gpu: bool, size: int) -> Any:
+    """The module that makes probabilities of so many margins: for few of them, one that compiles nothing."""
+    return backend(gpu) if gpu or size > interpreted.MOST_MARGINS else interpreted
 
 
 def place(gpu: bool, margin: Any, label: Any, sample_weight: Any) -> tuple[Any, Any, Any]:

@@ -10,9 +10,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.kernels import cpu
 from boost_imbalance.kernels.cuda import arrays
-from boost_imbalance.kernels.pointwise import Program
+from boost_imbalance.kernels.program import BAD_LABEL, Checks, Program
 from boost_imbalance.kernels.source import Formula
 from boost_imbalance.kernels.threads import default_threads
 from boost_imbalance.losses import backend, definition, labels, protocol, weighting
@@ -470,8 +469,8 @@ class Loss:
         engine, table = backend.backend(gpu), fitted.coefficients.astype(m.dtype)
         out = engine.empty_like(m), engine.empty_like(m)
 
-        def run(program: Program) -> cpu.Checks:
-            checks: cpu.Checks = engine.gradient_hessian(
+        def run(program: Program) -> Checks:
+            checks: Checks = engine.gradient_hessian(
                 program, m, y, w, table, out, softmax=fitted.softmax, n_threads=self.threads
             )
             return checks
@@ -525,8 +524,8 @@ class Loss:
                 f"margin has shape {m.shape} but the labels were {fitted.task.value} with {fitted.counts.columns} columns; "
                 f"use the objective that fit(label) returns, with the labels that belong to it."
             )
-        m, engine = arrays.to_device(m) if gpu else m, backend.backend(gpu)
-        out = engine.empty_like(m)
+        m, engine = arrays.to_device(m) if gpu else m, backend.predictor(gpu, m.size)
+        out = backend.backend(gpu).empty_like(m) if gpu else np.empty_like(m)
         program = fitted.program._replace(curvature=None, soft=False)
         checks = engine.probability(program, m, fitted.coefficients, out, softmax=fitted.softmax, n_threads=self.threads)
         if checks.wrong:
@@ -622,8 +621,8 @@ class Loss:
         out = empty((len(m),) if fitted.softmax else m.shape, m.dtype)
         engine, table = backend.backend(gpu), fitted.coefficients.astype(m.dtype)
 
-        def run(program: Program) -> cpu.Checks:
-            checks: cpu.Checks = engine.loss(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=self.threads)
+        def run(program: Program) -> Checks:
+            checks: Checks = engine.loss(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=self.threads)
             return checks
 
         _run(run, fitted.program._replace(curvature=None), fitted, m, y, w)
@@ -883,13 +882,13 @@ def _unknown_counts(task: Task, columns: int) -> Counts:
 
 
 def _run(
-    run: Callable[[Program], cpu.Checks], program: Program, fitted: FittedLoss, m: Array, y: Array, w: Array | None
+    run: Callable[[Program], Checks], program: Program, fitted: FittedLoss, m: Array, y: Array, w: Array | None
 ) -> None:
     """Run a kernel; once more if it took labels between 0 and 1 for wrong ones."""
     if fitted.softmax and y.ndim == 2:
         program = program._replace(soft=True)
     checks = run(program)
-    if checks.wrong == cpu.BAD_LABEL and not program.soft and not fitted.softmax:
+    if checks.wrong == BAD_LABEL and not program.soft and not fitted.softmax:
         checks = run(program._replace(soft=True))
     raise_if_wrong(checks, m, y, w, fitted)
 

@@ -10,12 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.kernels import cpu
-from boost_imbalance.kernels.cpu import Row
 from boost_imbalance.kernels.expressions import evaluate
-from boost_imbalance.kernels.pointwise import Curvature, Program
+from boost_imbalance.kernels.program import Curvature, Program, Row
 from boost_imbalance.kernels.source import Formula, T, is_cross_entropy
-from boost_imbalance.losses import start, weighting
+from boost_imbalance.losses import backend, start, weighting
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.links import Link, link_of
 from boost_imbalance.losses.parameters import DEFAULT_HESSIAN
@@ -147,18 +145,21 @@ class FittedLoss:
                 found += evaluate(terms[:2], {**values, T: sign * np.asarray(t, np.float64)})
         return tuple(np.broadcast_to(value, np.shape(t)) for value in found)  # type: ignore[return-value]
 
-    def served(self, hessian_factor: float, margin_type: Any) -> Array:
-        """Coefficients with what only serves a booster: scale, a library's own Hessian factor, floor."""
+    def served(self, hessian_factor: float, margin_type: Any, weight_type: Any = None) -> Array:
+        """Coefficients with what only serves a booster: scale, a library's own Hessian factor, floor.
+
+        The formats are those of the training's margins and sample weights.
+        """
         table: Array = self.coefficients.copy()
         table[Row.HESSIAN_FLOOR] = SMALLEST_HESSIAN
-        scale = self._scale()
+        scale = self._scale(margin_type, weight_type)
         table[Row.GRADIENT_SCALE] *= scale
         table[Row.HESSIAN_SCALE] *= scale * hessian_factor
         # A booster takes float32 gradients, so float32 arithmetic serves it, except where the built-in objective of a
         # library with float64 margins is to be met to the last bit.
         return table.astype(margin_type if self.is_built_in else np.float32)
 
-    def _scale(self) -> Array | float:
+    def _scale(self, margin_type: Any, weight_type: Any) -> Array | float:
         """What gradient and Hessian are multiplied by; see the constructors."""
         scale = self.loss.scale
         if not isinstance(scale, str):
@@ -171,10 +172,12 @@ class FittedLoss:
         share = priors * w1 / mean_weight
         plain = self.link.totals(share * (1.0 - share))
         label, mass = self.link.one_of_each(priors)
-        margin = np.repeat(self.start[None, :], len(label), axis=0).astype(np.float32)
-        gradient, hessian = np.empty_like(margin), np.empty_like(margin)
-        cpu.gradient_hessian(
-            self.program._replace(soft=False), margin, label, None, self.coefficients.astype(np.float32),
+        # In the formats of the training, whose kernel is then compiled already.
+        margin = np.repeat(self.start[None, :], len(label), axis=0).astype(margin_type)
+        weight = None if weight_type is None else np.ones(len(label), weight_type)
+        gradient, hessian = np.empty(margin.shape, np.float32), np.empty(margin.shape, np.float32)
+        backend.backend(gpu=False).gradient_hessian(
+            self.program._replace(soft=False), margin, label, weight, self.coefficients.astype(np.float32),
             (gradient, hessian), softmax=self.softmax, n_threads=1,
         )  # fmt: skip
         own = self.link.totals((mass * np.maximum(hessian, 0.0)).sum(axis=0))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda.arrays import column, is_on_device, to_host, view
+from boost_imbalance.kernels.program import LARGEST
 
 Array = npt.NDArray[Any]
 
@@ -83,9 +84,6 @@ class Counts:
         same = np.allclose(self.ones, ones, rtol=1e-6, atol=0.0) if self.soft else np.array_equal(self.ones, ones)
         return bool(same and np.allclose(self.totals, totals, rtol=1e-6, atol=0.0))
 
-
-LARGEST = 2.0**120
-"""Larger margins and weights than this mean that something went wrong before; float32 holds their product with others."""
 
 MOST_CLASSES = 2**24
 """float32, in which both libraries keep labels, has no larger whole numbers without gaps."""

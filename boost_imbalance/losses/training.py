@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.kernels import cpu
-from boost_imbalance.kernels.cpu import Row
 from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.kernels.program import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, Checks, Row
 from boost_imbalance.losses import backend, labels
 from boost_imbalance.losses.buffers import Buffers
 from boost_imbalance.losses.device import Copies, DeviceBuffers
@@ -129,7 +128,7 @@ class Training:
             self._formats = type(m), m.shape, m.dtype, type(y), y.shape, y.dtype, type(w), weight
         return out
 
-    def _pass(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[cpu.Checks, tuple[Array, Array]]:
+    def _pass(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[Checks, tuple[Array, Array]]:
         fitted, threads = self.fitted, self.n_threads
         if gpu:
             buffers = self.device_buffers.setdefault(arrays.current_gpu(), DeviceBuffers())
@@ -140,12 +139,12 @@ class Training:
             out = self.buffers.take(
                 m.shape, "F" if m.ndim == 2 and m.flags.f_contiguous and not m.flags.c_contiguous else "C"
             )
-        engine = backend.backend(gpu) if gpu else cpu
+        engine = backend.backend(gpu)
         table = self._served.get(m.dtype)
         if table is None:
             softmax = fitted.softmax and self.library is not None
             factor = self.library.hessian_factor(fitted.counts.columns) if softmax and self.library is not None else 1.0
-            table = self._served[m.dtype] = fitted.served(factor, m.dtype)
+            table = self._served[m.dtype] = fitted.served(factor, m.dtype, None if w is None else w.dtype)
         if self.moving is not None:
             table = self._moved(table, m, y, w, engine)
         return engine.gradient_hessian(fitted.program, m, y, w, table, out, softmax=fitted.softmax, n_threads=threads), out
@@ -174,17 +173,17 @@ class Training:
         return table
 
 
-def raise_if_wrong(checks: cpu.Checks, m: Array, y: Array, w: Array | None, fitted: FittedLoss) -> None:
+def raise_if_wrong(checks: Checks, m: Array, y: Array, w: Array | None, fitted: FittedLoss) -> None:
     """Turn what a loop noticed into an error that names the value."""
     if not checks.wrong and (w is None or 0 < checks.totals.max() < np.inf):
         return
     m, y, w = arrays.to_host(m), arrays.to_host(y), None if w is None else arrays.to_host(w)
-    if checks.wrong & cpu.BAD_LABEL:
+    if checks.wrong & BAD_LABEL:
         if not (fitted.softmax and y.ndim == 1):
             labels.check_soft(y)
         else:
             labels.check_label(y, fitted.counts.columns)
-    if checks.wrong & cpu.BAD_MARGIN:
+    if checks.wrong & BAD_MARGIN:
         labels.check_margin(m)
-    if w is not None and (checks.wrong & cpu.BAD_WEIGHT or not 0 < checks.totals.max() < np.inf):
+    if w is not None and (checks.wrong & BAD_WEIGHT or not 0 < checks.totals.max() < np.inf):
         labels.check_weight(w)

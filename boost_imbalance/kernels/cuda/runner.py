@@ -14,11 +14,12 @@ import numpy.typing as npt
 from numba import cuda
 
 from boost_imbalance.kernels.cache import bound, inlined
-from boost_imbalance.kernels.cpu import Checks, template_name
+from boost_imbalance.kernels.cpu import template_name
 from boost_imbalance.kernels.cuda import kernels
 from boost_imbalance.kernels.cuda.arrays import as_matrix
-from boost_imbalance.kernels.loops import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, DERIVATIVES, LOSS, PROBABILITY
-from boost_imbalance.kernels.pointwise import Program, bindings_of
+from boost_imbalance.kernels.loops import DERIVATIVES, LOSS, PROBABILITY
+from boost_imbalance.kernels.pointwise import bindings_of
+from boost_imbalance.kernels.program import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, Checks, Program
 
 Array = npt.NDArray[Any]
 
