@@ -22,6 +22,7 @@ from boost_imbalance.losses import (
 )
 from boost_imbalance.losses.parameters import parameter, per_class
 from boost_imbalance.losses.training import Training
+from boost_imbalance.losses.warmup import warm_up
 from boost_imbalance.losses.weighting import effective_number
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ __all__ = [
     "robust_focal_objective",
     "sigmoid",
     "vector_scaling_objective",
+    "warm_up",
     "weighted_objective",
     "where",
 ]

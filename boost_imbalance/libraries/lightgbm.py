@@ -24,6 +24,7 @@ class LightGBM:
 
     name = "lightgbm"
     calls_from = "lightgbm.basic"
+    margin_format = np.float64, "F"
 
     def is_data(self, value: Any) -> bool:
         """See :class:`Library`."""

@@ -25,6 +25,7 @@ class XGBoost:
 
     name = "xgboost"
     calls_from = "xgboost.core"
+    margin_format = np.float32, "C"
 
     def is_data(self, value: Any) -> bool:
         """See :class:`Library`."""

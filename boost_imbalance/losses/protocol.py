@@ -23,6 +23,9 @@ class Library(Protocol):
     calls_from: str
     """The module whose functions call objectives and metrics, as methods of a booster."""
 
+    margin_format: tuple[Any, str]
+    """Format and order of the margins that it hands over; float64 and C where a library does not say."""
+
     def is_data(self, value: Any) -> bool:
         """Whether this is one of the library's data sets."""
 
