@@ -1,6 +1,7 @@
 """The code on the pages of docs runs, and the pages lead to each other."""
 
 import dis
+import platform
 import re
 
 import pytest
@@ -51,6 +52,28 @@ def test_guide_code_runs(page, tmp_path, monkeypatch):
     with pytest.importorskip("threadpoolctl").threadpool_limits(1):
         for block in blocks:
             exec(block, names)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [page for page in PAGES if "```dockerfile\n" in (ROOT / page).read_text(encoding="utf-8")])
+def test_python_of_an_image_runs(page, fresh_python, tmp_path):
+    """Docker is not needed: the lines are run here, in the environment that the image would have."""
+    pytest.importorskip("xgboost")
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for block in re.findall(r"^```dockerfile\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        stages = re.split(r"^FROM ", block, flags=re.MULTILINE)[1:]
+        assert re.search(r"^USER [1-9]", stages[-1], re.MULTILINE)
+        variables = [{name: value.strip('"') for name, value in re.findall(r"(NUMBA_\w+)=(\S+)", stage)} for stage in stages]
+        assert variables[0] == variables[-1]  # else the image's kernels would not be found
+        if platform.machine() != "x86_64":
+            variables[0] = {}
+        codes = re.findall(r'^RUN python -c "(.*)"$', block, re.MULTILINE)
+        assert codes
+        for code in codes:
+            printed = fresh_python(code, NUMBA_CACHE_DIR=str(tmp_path), **variables[0])
+            assert "0 found" in printed
+            assert variables[0].get("NUMBA_CPU_NAME", "") in printed
+            assert " 0 kernels compiled" in fresh_python(code, NUMBA_CACHE_DIR=str(tmp_path), **variables[0])
 
 
 @pytest.mark.parametrize("page", PAGES)
