@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import pathlib
 import re
@@ -46,12 +45,6 @@ _OF_RAW_SCORES = {
 _CROSS_ENTROPY = re.compile(r"|cross_entropy|(binary|multiclass|multiclassova)( num_class:\d+)?( sigmoid:1)?")
 _FEW_ROWS = 1000
 _SMALLEST_LEAF = ("min_child_samples", "min_data_in_leaf", "min_data_per_leaf", "min_data")
-
-_PARAMETERS = [
-    name
-    for name, parameter in inspect.signature(LGBMClassifier).parameters.items()
-    if parameter.kind is not parameter.VAR_KEYWORD
-]
 _THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
@@ -103,9 +96,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, with those of the loss as ``loss__gamma`` and so on."""
-        # Before 4.6, LightGBM lists those that this class's own constructor names, and no others.
-        params = {name: getattr(self, name) for name in _PARAMETERS} | super().get_params(deep)
-        return self._with_loss_parameters(params, deep)
+        return self._with_loss_parameters(super().get_params(deep), deep)
 
     def set_params(self, **params: Any) -> ImbalancedLGBMClassifier:
         """Set parameters, those of the loss as ``loss__gamma`` and so on."""
