@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import pathlib
 import re
@@ -62,12 +61,6 @@ _SMALLEST_HESSIAN = (
 )
 _SMALLEST_GAIN = ("min_split_gain", "min_gain_to_split")
 _SMALLEST_LEAF = ("min_child_samples", "min_data_in_leaf", "min_data_per_leaf", "min_data")
-
-_PARAMETERS = [
-    name
-    for name, parameter in inspect.signature(LGBMClassifier).parameters.items()
-    if parameter.kind is not parameter.VAR_KEYWORD
-]
 _THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 
 
@@ -136,9 +129,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, with those of the loss as ``loss__gamma`` and so on."""
-        # Before 4.6, LightGBM lists those that this class's own constructor names, and no others.
-        params = {name: getattr(self, name) for name in _PARAMETERS} | super().get_params(deep)
-        return self._with_loss_parameters(params, deep)
+        return self._with_loss_parameters(super().get_params(deep), deep)
 
     def set_params(self, **params: Any) -> ImbalancedLGBMClassifier:
         """Set parameters, those of the loss as ``loss__gamma`` and so on."""

@@ -1,0 +1,40 @@
+"""The oldest versions that are promised are those that are tested."""
+
+import pathlib
+import re
+import sys
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOOLS = {"import-linter", "mypy", "numba-cuda", "ruff"}
+"""What checks the code, and a simulator of GPUs: no test of the oldest versions runs them."""
+
+
+def release(version):
+    parts = [int(part) for part in version.split(".")]
+    return tuple(parts + [0] * (3 - len(parts)))
+
+
+def test_oldest_versions_are_the_lower_bounds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(one for name in extras if name not in ("cuda", "docs", "torch") for one in extras[name]),
+    ]
+    bounds = {}
+    for requirement in wanted:
+        found = re.fullmatch(r"([\w-]+)>=([\d.]+)", requirement)
+        if found is None:
+            assert requirement.startswith("boost-imbalance["), requirement
+        elif found[1] not in TOOLS:
+            assert bounds.setdefault(found[1], release(found[2])) == release(found[2]), requirement
+    lines = (ROOT / "tests" / "oldest.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert {name: release(version) for name, version in pinned.items()} == bounds
