@@ -12,7 +12,9 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 Array = npt.NDArray[Any]
 
 _SWEEPS = 10
-_MANY = 64
+_MANY, _MANY_ROWS = 64, 20_000
+_LEAST_GAIN = 1e-6
+"""Of a mean over classes; less is far below what held-out rows can tell."""
 _FEW, _EACH = 64, 8
 _SMALLEST = 1e-300
 
@@ -57,7 +59,7 @@ def of_classes(eta: Array, label: Array, weight: Array | None, kind: str) -> Arr
         log_eta = np.log(eta.T, order="C")
     share = _f1 if kind == "f1" else _recall
     log_prior = np.log(np.clip(true / true.sum(), 1e-12, None))
-    many = classes > _MANY
+    many = classes > _MANY or len(label) > _MANY_ROWS
     powers = (0.0, 1.0) if many else (0.0, 0.5, 1.0)
     tried = [_Assignment(log_eta, label, w, true, share, -power * log_prior) for power in powers]
     for one in tried:
@@ -89,7 +91,7 @@ class _Assignment:
             for k in np.flatnonzero(stale).tolist():
                 stale[k] = False
                 level, score, now = self._best_level(k)
-                if score > now + 1e-12:
+                if score > now + _LEAST_GAIN * len(stale):
                     before = self.first
                     self._move(k, level)
                     moved = before != self.first
