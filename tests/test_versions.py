@@ -12,8 +12,8 @@ else:
     tomllib = pytest.importorskip("tomli")
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TOOLS = {"import-linter", "mypy", "numba-cuda", "ruff"}
-"""What checks the code, and a simulator of GPUs: no test of the oldest versions runs them."""
+TOOLS = {"gmpy2", "import-linter", "mypy", "numba-cuda", "ruff"}
+"""What checks the code, a simulator of GPUs, and what makes arithmetic fast: the tests of the oldest versions need none."""
 
 
 def release(version):
@@ -26,7 +26,7 @@ def test_oldest_versions_are_the_lower_bounds():
     extras = project["optional-dependencies"]
     wanted = [
         *project["dependencies"],
-        *(one for name in extras if name not in ("cuda", "docs", "torch") for one in extras[name]),
+        *(one for name in extras if name not in ("cuda", "docs", "integrations", "torch") for one in extras[name]),
     ]
     bounds = {}
     for requirement in wanted:
