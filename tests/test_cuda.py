@@ -364,6 +364,9 @@ def test_a_booster_on_a_gpu_decides(monkeypatch):
         def sum_over_workers(self):
             return None
 
+        def advice(self, first):
+            return ()
+
     booster = Busy()  # what a weak reference can be made to
     monkeypatch.setattr(protocol, "calling", lambda: protocol.Call(booster, booster))
     assert arrays.is_on_device(bi.focal_objective()(label, margin)[0])
