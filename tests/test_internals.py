@@ -157,6 +157,12 @@ def test_lightgbm_reads_the_attributes_of_a_fitted_model(lightgbm):
     assert told.feature_importances_.tolist() == trained.feature_importances_.tolist()
 
 
+def test_a_model_of_unnamed_columns_takes_named_ones(lightgbm):
+    pandas = pytest.importorskip("pandas")
+    model = bi.ImbalancedLGBMClassifier(n_estimators=2, n_jobs=1, verbosity=-1).fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(pandas.DataFrame(X, columns=list("abc"))), model.predict_proba(X))
+
+
 def test_a_lightgbm_that_reads_other_attributes_is_refused(lightgbm, monkeypatch):
     model = bi.ImbalancedLGBMClassifier(n_estimators=2, n_jobs=1, verbosity=-1)
     monkeypatch.setattr(lightgbm.LGBMModel, "booster_", property(lambda self: None))

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
+from boost_imbalance.estimators import internals
 from boost_imbalance.estimators.decisions import Decision, cheapest, decide
 from boost_imbalance.estimators.targets import Target, as_array, labelled, weights_of
 from boost_imbalance.losses.base import Loss as Objective
@@ -323,7 +324,7 @@ class ImbalancedClassifier:
             raise ValueError(
                 f"X has {shape[1]} features, but {type(self).__name__} is expecting {expected} features as input."
             )
-        columns, known = _column_names(X), getattr(self, "feature_names_in_", None)
+        columns, known = _column_names(X), internals.feature_names_of(self)
         if not names or columns is None or known is None:
             return
         given, wanted = [_plain_name(name) for name in columns], [_plain_name(name) for name in known]
