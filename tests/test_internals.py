@@ -197,8 +197,15 @@ def test_lightgbm_reads_the_attributes_of_a_fitted_model(lightgbm):
     for name in ("booster_", "n_features_", "n_features_in_", "n_classes_", "best_iteration_", "n_iter_", "evals_result_"):
         assert getattr(told, name) == getattr(trained, name)
     assert told.best_score_ == trained.best_score_
-    assert not hasattr(told, "feature_names_in_")
+    # Before 4.7, LightGBM has names for unnamed columns too.
+    assert hasattr(told, "feature_names_in_") == hasattr(trained, "feature_names_in_")
     assert told.feature_importances_.tolist() == trained.feature_importances_.tolist()
+
+
+def test_a_model_of_unnamed_columns_takes_named_ones(lightgbm):
+    pandas = pytest.importorskip("pandas")
+    model = bi.ImbalancedLGBMClassifier(n_estimators=2, n_jobs=1, verbosity=-1).fit(X, Y)
+    np.testing.assert_array_equal(model.predict_proba(pandas.DataFrame(X, columns=list("abc"))), model.predict_proba(X))
 
 
 def test_a_lightgbm_that_reads_other_attributes_is_refused(lightgbm, monkeypatch):

@@ -376,7 +376,7 @@ class ImbalancedClassifier:
             raise ValueError(
                 f"X has {shape[1]} features, but {type(self).__name__} is expecting {expected} features as input."
             )
-        columns, known = _column_names(X), getattr(self, "feature_names_in_", None)
+        columns, known = _column_names(X), internals.feature_names_of(self)
         if not names or columns is None or known is None:
             return
         given, wanted = [_plain_name(name) for name in columns], [_plain_name(name) for name in known]

@@ -174,6 +174,11 @@ def set_lightgbm_model(model: Any, booster: Any, n_features: int, n_classes: int
         raise _gone("lightgbm", "LGBMModel._Booster and its like, which hold the model")
 
 
+def feature_names_of(model: Any) -> Any:
+    """Names of the columns that a model was fitted to; None for unnamed ones, to which LightGBM before 4.7 gives names."""
+    return getattr(model, "feature_names_in_", None) if getattr(model, "_fitted_with_feature_names", True) else None
+
+
 def has_no_features(error: Exception) -> bool:
     """Whether LightGBM says that no feature was left to train with; False where it says so in other words."""
     return "num_features()" in str(error)
