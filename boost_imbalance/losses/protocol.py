@@ -17,14 +17,15 @@ Array = npt.NDArray[Any]
 
 
 class Library(Protocol):
-    """One gradient boosting library."""
+    """One gradient boosting library.
+
+    It may also have ``margin_format``, dtype and order of the margins that it hands over, for :func:`warm_up`; the default
+    is float64 and C.
+    """
 
     name: str
     calls_from: str
     """The module whose functions call objectives and metrics, as methods of a booster."""
-
-    margin_format: tuple[Any, str]
-    """Format and order of the margins that it hands over; float64 and C where a library does not say."""
 
     def is_data(self, value: Any) -> bool:
         """Whether this is one of the library's data sets."""
