@@ -554,7 +554,6 @@ def test_a_class_that_a_fold_lacks(library):
     assert set(model.predict(X)) <= {"a", "b", "c"}
 
 
-@pytest.mark.filterwarnings("ignore:The least populated class")
 @pytest.mark.parametrize(
     "loss", [bi.weighted_objective(), bi.class_balanced_objective(), bi.logit_adjusted_objective()], ids=repr
 )

@@ -44,9 +44,11 @@ def of_values_as_labels(class_weight: Any, columns: int) -> None:
         return
     if class_weight and all(is_whole(key) and key in (0, 1) for key in class_weight):
         which = " and ".join(f"{key}" for key in class_weight)
+        spelt_out = {key: dict(enumerate(value)) if np.ndim(value) else {1: value} for key, value in class_weight.items()}
         warnings.warn(
             f"class_weight is {class_weight!r}, which weighs the positives of label {which} of y's {columns}; to weigh the "
-            f"values 0 and 1 of every label, write class_weight=[{class_weight!r}] * {columns}.",
+            f"values 0 and 1 of every label, write class_weight=[{class_weight!r}] * {columns}; if you mean the labels, "
+            f"write class_weight={spelt_out!r}.",
             UserWarning,
             stacklevel=outside(),
         )
@@ -62,6 +64,8 @@ def of_namesakes(own: Mapping[str, Any], given: Any, loss: Objective, meanings: 
         chosen = given is not None and declared is not None and not same(loss.parameters[name], declared.default)
         if not value or chosen or (declared is None and name != "gamma"):
             continue
+        if given is not None and name in loss.parameters and not _takes(loss, name, value):
+            continue  # it cannot be meant
         warnings.warn(
             f"{name}={value!r} is {meaning}, not a parameter of the loss; write {_with(given, loss, name, value)}, or "
             f"{alias}={value!r} if that is what you mean.",
@@ -82,14 +86,21 @@ def of_ignored(own: Mapping[str, Any], given: Any, loss: Objective) -> None:
         )
 
 
+def _takes(loss: Objective, name: str, value: Any) -> bool:
+    try:
+        loss.replace(**{name: value})
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _with(given: Any, loss: Objective, name: str, value: Any) -> str:
     """The line that gives a loss this parameter."""
     if name not in loss.parameters or (given is None and name in ("gamma", "alpha")):
         return f"loss=focal_objective({name}={value!r})"
-    try:
+    if _takes(loss, name, value):
         return f"loss={loss.replace(**{name: value})!r}"
-    except (TypeError, ValueError):
-        return f"loss={loss.constructor_name}({name}=...)"
+    return f"loss={loss.constructor_name}({name}=...)"
 
 
 def of_no_split(task: Task, prior: Array, has_split: Array, remedy: str) -> None:

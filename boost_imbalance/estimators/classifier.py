@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numbers
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -245,10 +246,13 @@ class ImbalancedClassifier:
             by_index = isinstance(cv, PredefinedSplit) or not (
                 isinstance(self.decision_cv, numbers.Integral) or hasattr(self.decision_cv, "split")
             )
-            if rows.known is None or not by_index:
-                folds = list(cv.split(np.zeros(len(strata)), strata))
-            else:
-                folds = list(cv.split(np.zeros(rows.given)))
+            with warnings.catch_warnings():
+                # Rows of weight 0 are a stratum of their own, and a class may have few rows.
+                warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+                if rows.known is None or not by_index:
+                    folds = list(cv.split(np.zeros(len(strata)), strata))
+                else:
+                    folds = list(cv.split(np.zeros(rows.given)))
         except (TypeError, ValueError) as error:
             raise type(error)(f"decision_cv is {self.decision_cv!r}: {error}") from None
         if rows.known is None or not by_index:

@@ -281,9 +281,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         smallest = max(own.get(name) or 0.0 for name in _SMALLEST_HESSIAN)
         gain = max(own.get(name) or 0.0 for name in _SMALLEST_GAIN)
         if rows < 2 * fewest:
-            remedy = (
-                f"min_child_samples={fewest} asks for as many rows on both sides of a split, so lower it for {rows} rows"
-            )
+            remedy = f"min_child_samples={fewest} needs {2 * fewest} rows for a split, and there are {rows}, so lower it"
         elif total < 2 * smallest:
             remedy = (
                 f"min_child_weight={smallest:g} asks for Hessians of that sum on both sides of a split, and those of all "
