@@ -62,6 +62,14 @@ def raw(booster, X, **options):
     return booster.predict(X, raw_score=True, **options)
 
 
+def assert_same(own, built_in):
+    """To the last bit; but LightGBM before 4.7 adds its start to the leaves of the first trees, whose sums round otherwise."""
+    if tuple(map(int, lgb.__version__.split(".")[:2])) >= (4, 7):
+        np.testing.assert_array_equal(own, built_in)
+    else:
+        np.testing.assert_allclose(own, built_in, rtol=0, atol=1e-14)
+
+
 def softmax(u):
     e = np.exp(u - u.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
@@ -91,7 +99,7 @@ SAMPLINGS = [
 def test_no_focusing_is_the_built_in_objective_bit_by_bit(data, options):
     own = train(bi.focal_objective(gamma=0.0), data, options)
     built_in = lgb.train({**BUILT_IN[data.task], **QUIET, **options}, lgb.Dataset(data.X, data.y), 15)
-    np.testing.assert_array_equal(raw(own, data.X), raw(built_in, data.X))
+    assert_same(raw(own, data.X), raw(built_in, data.X))
     assert own.num_trees() == built_in.num_trees() + (1 if data.task == "binary" else 3)
 
 
@@ -227,7 +235,7 @@ def test_data_frame_with_categories(make_data):
             init_model=objective.lightgbm_start(frame, data.y),
         )  # fmt: skip
         built_in = lgb.train({**BUILT_IN[task], **QUIET}, lgb.Dataset(frame, data.y), 15)
-        np.testing.assert_array_equal(raw(own, frame), raw(built_in, frame))
+        assert_same(raw(own, frame), raw(built_in, frame))
         linked_model = objective.lightgbm_model(own)
         np.testing.assert_array_equal(raw(linked_model, frame), raw(own, frame))
         np.testing.assert_allclose(linked_model.predict(frame), built_in.predict(frame), rtol=0, atol=1e-12)
@@ -242,7 +250,7 @@ def test_sparse_features(data):
     params = {**objective.lightgbm_params(data.y), **QUIET}
     own = lgb.train(params, lgb.Dataset(X, data.y, free_raw_data=False), 10, init_model=start)
     built_in = lgb.train({**BUILT_IN[data.task], **QUIET}, lgb.Dataset(X, data.y), 10)
-    np.testing.assert_array_equal(raw(own, X), raw(built_in, X))
+    assert_same(raw(own, X), raw(built_in, X))
 
 
 def test_start_wants_features_rather_than_a_dataset(data):
