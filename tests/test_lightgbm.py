@@ -62,9 +62,12 @@ def raw(booster, X, **options):
     return booster.predict(X, raw_score=True, **options)
 
 
+IS_RECENT = tuple(map(int, lgb.__version__.split(".")[:2])) >= (4, 7)
+
+
 def assert_same(own, built_in):
     """To the last bit; but LightGBM before 4.7 adds its start to the leaves of the first trees, whose sums round otherwise."""
-    if tuple(map(int, lgb.__version__.split(".")[:2])) >= (4, 7):
+    if IS_RECENT:
         np.testing.assert_array_equal(own, built_in)
     else:
         np.testing.assert_allclose(own, built_in, rtol=0, atol=1e-14)
@@ -397,10 +400,11 @@ def test_linked_model_can_be_refitted_where_its_link_is_calibrated(make_data, ta
     model = objective.lightgbm_model(train(objective, data, rounds=6))
     assert f"[objective: {BUILT_IN[task]['objective']}]" in model.model_to_string()
     again = lgb.Booster(model_str=model.model_to_string())
-    for one in (model, again):
+    model = objective.lightgbm_model(again)  # whose text is as it should be already
+    for one in (model, again) if IS_RECENT else (model,):  # older ones do not read the objective of a model's text
         same = one.refit(fresh.X, fresh.y, decay_rate=1.0).predict(fresh.X)
         np.testing.assert_allclose(same, model.predict(fresh.X), rtol=0, atol=1e-12)
-    refitted = again.refit(fresh.X, fresh.y, decay_rate=0.5)
+    refitted = model.refit(fresh.X, fresh.y, decay_rate=0.5)
     assert log_loss(refitted.predict(data.X), data.y) > log_loss(model.predict(data.X), data.y)
     for loss in (bi.focal_objective(), bi.weighted_objective(), bi.logit_adjusted_objective()):
         model = loss.lightgbm_model(train(loss, data, rounds=2))

@@ -337,10 +337,13 @@ def with_link(booster: Any, multilabel: bool, calibrated: bool, begun: bool = Fa
     header, separator, rest = text.partition("\nfeature_names=")
     if "\nobjective=" not in header:
         header = f"{header}\nobjective={link}"
-    rest = _OBJECTIVE.sub(link.partition(" ")[0] if calibrated else "custom", rest)
+    objective = link.partition(" ")[0] if calibrated else "custom"
+    rest = _OBJECTIVE.sub(objective, rest)
     if begun:
         rest = _SHRINKAGE.sub(lambda found: _one(len(found[0])), rest, count=columns)
     made = lightgbm.Booster(model_str=f"{header}{separator}{rest}")
+    if "objective" not in made.params:  # LightGBM before 4.7 does not read it from the text
+        made.params |= {"objective": objective, **({"num_class": columns} if columns > 1 else {})}
     kept = getattr(booster, _WEIGHTS, None)
     if kept is not None:
         setattr(made, _WEIGHTS, kept)
