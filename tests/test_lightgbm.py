@@ -66,7 +66,7 @@ IS_RECENT = tuple(map(int, lgb.__version__.split(".")[:2])) >= (4, 7)
 
 
 def assert_same(own, built_in):
-    """To the last bit; but LightGBM before 4.7 adds its start to the leaves of the first trees, whose sums round otherwise."""
+    """To the last bit; but LightGBM before 4.7 adds its start to the first trees, whose sums then round otherwise."""
     if IS_RECENT:
         np.testing.assert_array_equal(own, built_in)
     else:
