@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 import json
 import sys
 import weakref
@@ -192,6 +193,8 @@ def takes_gradient_as_hessian() -> bool:
 
     Asked once, by a leaf with rows of two classes out of three, where ``p`` is 1/3: its values are ``-sum(g) / sum(h)``.
     """
+    if importlib.util.find_spec("xgboost") is None:
+        return False
     # In a thread of its own: it has no communicator, so that the workers of a distributed training need not ask together,
     # and keeps its verbosity to itself.
     with ThreadPoolExecutor(1) as thread:
