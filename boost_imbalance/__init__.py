@@ -91,9 +91,8 @@ def _is_installed(library: str) -> bool:
         return False
 
 
-for _name, (_, _library) in _LATER.items():
-    if not (_is_installed(_library) and _is_installed("sklearn")):
-        __all__.remove(_name)  # so that ``import *`` and completion do not stumble over it
+# So that ``import *`` and completion do not stumble over what cannot be imported.
+__all__ = [one for one in __all__ if one not in _LATER or all(map(_is_installed, (_LATER[one][1], "sklearn")))]
 
 
 def __dir__() -> list[str]:

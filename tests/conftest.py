@@ -61,6 +61,16 @@ def any_constructor(request):
 
 
 @pytest.fixture
+def xgboost():
+    return pytest.importorskip("xgboost")
+
+
+@pytest.fixture
+def lightgbm():
+    return pytest.importorskip("lightgbm")
+
+
+@pytest.fixture
 def fresh_python():
     """Run code in another interpreter that can import the package, and return what it prints."""
 

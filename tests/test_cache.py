@@ -255,6 +255,21 @@ def test_warm_up_says_what_it_cannot_do(arguments, options, error, words):
         bi.warm_up(*arguments, **{"libraries": ["xgboost"], **options})
 
 
+def test_a_warm_up_leaves_out_the_tasks_that_a_loss_is_not_for(monkeypatch):
+    tasks = []
+    monkeypatch.setattr(
+        warmup, "_train", lambda objective, task, library, weighted: tasks.append((task.value, library.name))
+    )
+    bi.warm_up(bi.vector_scaling_objective(), libraries="xgboost", verbose=False)
+    assert tasks == [("binary", "xgboost"), ("multi-label", "xgboost")]
+
+
+def test_a_user_without_a_home_keeps_no_kernels_in_the_current_folder(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where neither HOME nor the user is known
+    assert all(folder.is_absolute() for folder in cache.folders_to_read())
+
+
 def test_a_warm_up_that_cannot_write_is_an_error(tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.write_text("where even root makes no folder")

@@ -10,7 +10,7 @@ import pytest
 from measure import assert_close, mean_over_labels, softmax_sizes
 
 import boost_imbalance as bi
-from boost_imbalance.kernels.cuda import arrays, kernels
+from boost_imbalance.kernels.cuda import arrays, kernels, runner
 from boost_imbalance.kernels.expressions import evaluate
 from boost_imbalance.kernels.program import Row
 from boost_imbalance.libraries import xgboost as adapter
@@ -22,8 +22,6 @@ cuda = pytest.importorskip("numba.cuda")
 if not arrays.is_usable():
     pytest.skip("numba-cuda finds no GPU and does not simulate one", allow_module_level=True)
 SIMULATED = bool(numba.config.ENABLE_CUDASIM)
-if SIMULATED:  # where every thread of a block is one of the host's; two rows of a warp each still share a block
-    kernels.THREADS = 64
 pytestmark = pytest.mark.filterwarnings("ignore:.* encountered in scalar:RuntimeWarning")  # a GPU says nothing of them
 
 
@@ -47,6 +45,17 @@ class OnDevice:
 
     def __array__(self, *args, **kwargs):
         raise TypeError("implicit conversion")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _fewer_threads_in_the_simulator():
+    """Each is a thread of the host there; with this many, two rows of a warp each still share a block."""
+    with pytest.MonkeyPatch.context() as patch:
+        if SIMULATED:
+            patch.setattr(kernels, "THREADS", 64)
+            runner._kernel.cache_clear()
+        yield
+    runner._kernel.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -17,16 +17,6 @@ X = np.random.default_rng(0).normal(size=(300, 3))
 Y = (X[:, 0] + np.random.default_rng(1).normal(size=300) > 1).astype(int)
 
 
-@pytest.fixture
-def xgboost():
-    return pytest.importorskip("xgboost")
-
-
-@pytest.fixture
-def lightgbm():
-    return pytest.importorskip("lightgbm")
-
-
 # XGBoost
 
 

@@ -25,16 +25,6 @@ LABELS = {"binary": Y, "multiclass": Y + (X[:, 1] > 0), "multilabel": np.c_[Y, 1
 WEIGHT = rng.uniform(0.5, 2.0, 300)
 
 
-@pytest.fixture
-def xgboost():
-    return pytest.importorskip("xgboost")
-
-
-@pytest.fixture
-def lightgbm():
-    return pytest.importorskip("lightgbm")
-
-
 def flat(margin, data):
     return np.zeros_like(margin), np.ones_like(margin)
 

@@ -733,6 +733,14 @@ def test_the_missing_value_comes_back(xgboost_kit, missing, small, tmp_path):
     np.testing.assert_allclose(loaded.predict_proba(data.X), model.predict_proba(data.X), rtol=0, atol=xgboost_kit.tolerance)
 
 
+def test_a_missing_value_of_none_is_written_as_nan(xgboost_kit, small, tmp_path):
+    """XGBoost trains with it, though its own classifier cannot predict an array then."""
+    xgboost_kit.fit(small("binary"), missing=None).save_model(tmp_path / "model.ubj")
+    loaded = xgboost_kit.make(missing=1.0)
+    loaded.load_model(tmp_path / "model.ubj")
+    assert np.isnan(loaded.get_params()["missing"])
+
+
 def parameter(text, name):
     return re.search(rf"^\[{name}: (.*)\]$", text, re.MULTILINE)[1]
 

@@ -193,6 +193,9 @@ def test_margins_that_could_be_probabilities():
     assert not said(lambda: focal().probability(np.append(rng.uniform(size=100), -0.1)))
     assert not said(lambda: objective.probability(rng.uniform(size=(100, 3))))  # rows that do not sum to 1
     assert len(said(lambda: objective.probability(rng.dirichlet(np.ones(3), size=100)))) == 1
+    frequent = bi.weighted_objective(None).fit([0, 0, 1, 1, 1])  # begins at 0.41
+    assert not said(lambda: frequent.probability(np.linspace(0.2, 0.7, 100)))
+    assert not said(lambda: frequent.metric.value(np.linspace(0.2, 0.7, 100), np.arange(100) % 2))
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
@@ -210,11 +213,13 @@ def test_probability_of_a_booster_of_xgboost(xgb, make_data, task):
     moved = objective.probability(booster.predict(shifted, output_margin=True))
     np.testing.assert_array_equal(objective.predict_probability(booster, data.X, start=shift), moved)
     np.testing.assert_array_equal(objective.predict_probability(booster, shifted), moved)
+    np.testing.assert_array_equal(objective.predict_probability(booster, data.X, start=0.7), moved)
     with pytest.raises(ValueError, match="set_base_margin"):
         objective.predict_probability(booster, matrix, start=shift)
     params = {**objective.xgboost_params(data.y), "objective": objective}
     model = xgb.XGBClassifier(n_estimators=5, **params).fit(data.X, data.y)
     np.testing.assert_allclose(objective.predict_probability(model, data.X), expected, atol=1e-6)
+    np.testing.assert_allclose(objective.predict_probability(model, data.X, start=0.7), moved, atol=1e-6)
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
@@ -265,7 +270,8 @@ def test_class_weights_of_lightgbm_do_nothing(lgb, data, setting, weights):
     dataset = lgb.Dataset(data.X, data.y, free_raw_data=False)
     (message,) = said(lambda: lgb.train({**params, **setting}, dataset, 2, init_model=start))
     assert f"objective.replace({weights})" in message
-    assert not said(lambda: lgb.train({**params, "scale_pos_weight": 1.0}, dataset, 2, init_model=start))
+    for nothing in ({"scale_pos_weight": 1.0}, {"is_unbalance": "false"}, {"pos_bagging_fraction": "1.0"}):
+        assert not said(lambda nothing=nothing: lgb.train({**params, **nothing}, dataset, 2, init_model=start))
     if "is_unbalance" in setting:
         bagging = {"pos_bagging_fraction": 0.9, "neg_bagging_fraction": 0.1, "bagging_freq": 1, "objective": focal()}
         (message,) = said(lambda: lgb.train({**params, **bagging}, dataset, 2, init_model=start))
@@ -285,6 +291,28 @@ def test_log_loss_of_xgboost_is_of_the_link(xgb, data):
     assert "custom_metric=boost_imbalance.metrics.log_loss(objective)" in message
     assert not said(train(focal(), "auc"))
     assert not said(train(bi.focal_objective(gamma=0.0), "logloss"))
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_the_log_loss_that_xgboost_adds_by_itself(xgb, make_data, task):
+    data = make_data(task, n=300)
+    matrix, evals = xgb.DMatrix(data.X, data.y), [(data.X, data.y)]
+
+    def train(objective, **options):
+        params = {**objective.xgboost_params(data.y), "disable_default_eval_metric": 0}
+        watched = {"evals": [(matrix, "train")], "verbose_eval": False, **options}
+        return lambda: xgb.train(params, matrix, 2, obj=objective, **watched)
+
+    (message,) = said(train(focal()))
+    assert f"{'mlogloss' if task == 'multiclass' else 'logloss'!r} is XGBoost's own" in message
+    assert not said(train(bi.focal_objective(gamma=0.0)))
+    assert not said(train(focal(), evals=()))
+    own = focal()
+    assert not said(train(own, custom_metric=own.metric))
+    start = focal().xgboost_params(data.y)["base_score"]
+    model = xgb.XGBClassifier(objective=focal(), base_score=start, n_estimators=2)
+    (message,) = said(lambda: model.fit(data.X, data.y, eval_set=evals, verbose=False))
+    assert "eval_metric=boost_imbalance.metrics.log_loss(objective)" in message
 
 
 def test_log_loss_of_lightgbm_is_of_raw_scores(lgb, data):

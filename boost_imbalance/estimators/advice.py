@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance.losses import protocol
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
-from boost_imbalance.losses.parameters import is_whole, outside, same
+from boost_imbalance.losses.parameters import is_whole, same
 
 Array = npt.NDArray[Any]
 
@@ -30,11 +30,9 @@ def of_one_hot(y: Any, label: Array) -> None:
     else:
         line = "y.argmax(axis=1)" if isinstance(y, np.ndarray) else "numpy.asarray(y).argmax(axis=1)"
     task = "two classes" if label.shape[1] == 2 else f"{label.shape[1]} classes"
-    warnings.warn(
+    protocol.warn(
         f"every row of y has exactly one of {label.shape[1]} labels, which are trained as independent ones; if y is {task} "
-        f"in one-hot form, write fit(X, {line}).",
-        UserWarning,
-        stacklevel=outside(),
+        f"in one-hot form, write fit(X, {line})."
     )
 
 
@@ -45,12 +43,10 @@ def of_values_as_labels(class_weight: Any, columns: int) -> None:
     if class_weight and all(is_whole(key) and key in (0, 1) for key in class_weight):
         which = " and ".join(f"{key}" for key in class_weight)
         spelt_out = {key: dict(enumerate(value)) if np.ndim(value) else {1: value} for key, value in class_weight.items()}
-        warnings.warn(
+        protocol.warn(
             f"class_weight is {class_weight!r}, which weighs the positives of label {which} of y's {columns}; to weigh the "
             f"values 0 and 1 of every label, write class_weight=[{class_weight!r}] * {columns}; if you mean the labels, "
-            f"write class_weight={spelt_out!r}.",
-            UserWarning,
-            stacklevel=outside(),
+            f"write class_weight={spelt_out!r}."
         )
 
 
@@ -66,11 +62,9 @@ def of_namesakes(own: Mapping[str, Any], given: Any, loss: Objective, meanings: 
             continue
         if given is not None and name in loss.parameters and not _takes(loss, name, value):
             continue  # it cannot be meant
-        warnings.warn(
+        protocol.warn(
             f"{name}={value!r} is {meaning}, not a parameter of the loss; write {_with(given, loss, name, value)}, or "
-            f"{alias}={value!r} if that is what you mean.",
-            UserWarning,
-            stacklevel=outside(),
+            f"{alias}={value!r} if that is what you mean."
         )
 
 
@@ -79,10 +73,8 @@ def of_ignored(own: Mapping[str, Any], given: Any, loss: Objective) -> None:
     for name in {"gamma": 0, "alpha": 0, **loss.parameters}:
         if own.get(name) is None or name in ("device", "n_threads") or own[name] is False:
             continue
-        warnings.warn(
-            f"{name}={own[name]!r} is nothing that LightGBM would use here; write {_with(given, loss, name, own[name])}.",
-            UserWarning,
-            stacklevel=outside(),
+        protocol.warn(
+            f"{name}={own[name]!r} is nothing that LightGBM would use here; write {_with(given, loss, name, own[name])}."
         )
 
 
@@ -118,4 +110,4 @@ def of_no_split(task: Task, prior: Array, has_split: Array, remedy: str) -> None
         what = f"no tree of {named}{', ...' if len(labels) > 10 else ''} has a split, so that all rows get one probability"
     else:
         what = "no tree of this model has a split, so that all rows get the same prediction"
-    warnings.warn(f"{what}; {remedy}.", UserWarning, stacklevel=outside())
+    protocol.warn(f"{what}; {remedy}.")

@@ -81,6 +81,11 @@ class ImbalancedClassifier:
     pos_label: Any
     missing_label: Any
 
+    # Of the library's own class.
+    get_params: Any
+    predict_proba: Any
+    n_features_in_: Any
+
     def _with_loss_parameters(self, params: dict[str, Any], deep: bool) -> dict[str, Any]:
         params.pop("objective", None)
         if deep:
@@ -91,7 +96,7 @@ class ImbalancedClassifier:
 
     def _shown(self) -> dict[str, Any]:
         """Parameters that the library knows nothing of, for whoever logs a training."""
-        own: dict[str, Any] = self.get_params()  # type: ignore[attr-defined]
+        own: dict[str, Any] = self.get_params()
         shown = {name: value for name, value in own.items() if name in SHOWN or name.startswith("loss__")}
         return {**shown, "loss": _checked_loss(self.loss)}
 
@@ -286,7 +291,7 @@ class ImbalancedClassifier:
         label, observed = self._target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         task = self._target.task
-        eta = _deciding(self._target, self.predict_proba(X), self.class_prior_, positive)  # type: ignore[attr-defined]
+        eta = _deciding(self._target, self.predict_proba(X), self.class_prior_, positive)
         found = decision.tune(task, eta, _of(positive, label), weight)
         self._tuned = decision, positive, out_of_reach(task, found, _of(positive, self.class_prior_))
         return self
@@ -375,7 +380,7 @@ class ImbalancedClassifier:
             raise ValueError(
                 f"X has shape {shape}: Expected 2D array, got 1D array instead. Reshape your data to (n, features)."
             )
-        expected = self.n_features_in_  # type: ignore[attr-defined]
+        expected = self.n_features_in_
         if len(shape) == 2 and shape[1] != expected:
             raise ValueError(
                 f"X has {shape[1]} features, but {type(self).__name__} is expecting {expected} features as input."

@@ -197,10 +197,10 @@ def split_model(text: str) -> tuple[str, str]:
 
 def without_autologging() -> AbstractContextManager[Any]:
     """Trainings that are a part of another; MLflow, where it logs by itself, would make runs and models of them."""
-    utilities = sys.modules.get("mlflow.utils.autologging_utils")
+    utilities: Any = sys.modules.get("mlflow.utils.autologging_utils")
     try:
         # Who has switched it off already will switch it on again.
         off = utilities is None or utilities._AUTOLOGGING_GLOBALLY_DISABLED
-        return nullcontext() if off else utilities.disable_autologging()  # type: ignore[union-attr]
+        return nullcontext() if off else utilities.disable_autologging()
     except AttributeError:
         return nullcontext()

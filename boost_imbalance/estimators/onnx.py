@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import pathlib
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 from boost_imbalance.estimators.internals import RECORD
 from boost_imbalance.estimators.onnx_graph import Value, apply, cast, constant, model, total, traced, where
 from boost_imbalance.estimators.onnx_trees import ensemble
+from boost_imbalance.estimators.portable import shift_in
 from boost_imbalance.kernels.cache import inlined
 from boost_imbalance.kernels.pointwise import bindings_of
 from boost_imbalance.kernels.program import Program
@@ -28,7 +28,7 @@ def to_onnx(
     path: str | os.PathLike[str] | None = None,
     *,
     iterations: int | None = None,
-    missing: float = np.nan,
+    missing: float | None = None,
 ) -> Any:
     """A booster with calibrated probabilities, for any ONNX runtime; neither library nor this package is needed there.
 
@@ -49,7 +49,7 @@ def to_onnx(
     iterations : int, optional
         How many rounds to take, the start of LightGBM included. Default: those that ``booster.predict`` takes. That is all;
         in LightGBM after early stopping, up to the best one. For XGBoost's best one, give ``booster.best_iteration + 1``.
-    missing : float
+    missing : float, optional
         A value of ``X`` that stands for a missing feature beside NaN, as ``missing=`` of the ``xgboost.DMatrix`` did.
 
     Returns
@@ -103,7 +103,7 @@ def to_onnx(
             f"{fitted.counts.columns}; give the one that the booster was trained with."
         )
     x = apply("Input")
-    if not np.isnan(missing):
+    if missing is not None and not np.isnan(missing):
         x = where(apply("Equal", x, np.float32(missing)), np.float32(np.nan), x)
     margin = trees.margin(x)
     probability = cast(_probability(fitted, cast(margin, np.float64)), np.float32)
@@ -120,7 +120,8 @@ def _is_calibrated(booster: Any) -> bool:
     if not hasattr(booster, "save_raw"):
         return trained_by_lightgbm(booster)
     record = booster.attr(RECORD)
-    return record is not None and bool(np.any(json.loads(record)["shift"] or 0.0))
+    shift = None if record is None else shift_in(record)[1]
+    return shift is not None and bool(shift.any())
 
 
 def _probability(fitted: FittedLoss, margin: Value) -> Any:

@@ -6,7 +6,6 @@ import importlib
 import json
 import os
 import pathlib
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ import numpy.typing as npt
 from boost_imbalance import losses as constructors
 from boost_imbalance.estimators.decisions import Decision
 from boost_imbalance.estimators.targets import Target
+from boost_imbalance.losses import protocol
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Counts, Task
 
@@ -57,7 +57,7 @@ def damaged(file: Any, error: Exception) -> ValueError:
 
 
 def _kind(head: bytes) -> str:
-    """What a file begins like."""
+    """The kind of file that begins like this."""
     if not head.strip():
         return "empty"
     if head.startswith((b"tree\n", b"tree\r\n")):
@@ -70,7 +70,7 @@ def _kind(head: bytes) -> str:
 def warn_of_link(reason: str, remedy: str) -> None:
     """Say that a file is less than could be expected."""
     message = f"{reason}, so that the file predicts the link's probabilities; for calibrated ones {remedy}."
-    warnings.warn(message, UserWarning, stacklevel=3)
+    protocol.warn(message)
 
 
 def record(model: Any, shift: Array | None) -> str:
@@ -122,7 +122,7 @@ def shift_in(text: str) -> tuple[Task, Array | None]:
 
 
 def _state(text: str) -> dict[str, Any]:
-    """What :func:`record` wrote, refused if it is not what this version writes."""
+    """Read a text of :func:`record`; one that this version would not write is refused."""
     try:
         state = json.loads(text)
         version = state["version"]
@@ -222,7 +222,7 @@ def _loss_of(state: dict[str, Any]) -> Objective:
         loss = loss_from(state)
     except LookupError as error:
         message = f"{error}; the model is loaded without it, and gives the plain link's probabilities."
-        warnings.warn(message, UserWarning, stacklevel=5)
+        protocol.warn(message)
         loss = constructors.weighted_objective(weights=None)
     fitted: Objective = loss.fit_counts(known)
     return fitted

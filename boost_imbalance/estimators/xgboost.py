@@ -400,7 +400,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     @property
     def _missing(self) -> float:
-        return float(self.missing)
+        return np.nan if self.missing is None else float(self.missing)  # as XGBoost takes it
 
     def _exported(self) -> Booster:
         """A copy of the model, without the rounds after the best one."""

@@ -54,7 +54,7 @@ class Kernel(NamedTuple):
 
 
 kernels: list[Kernel] = []
-"""Those of this process, in the order in which they were first needed."""
+"""The kernels of this process, in the order in which they were first needed."""
 
 
 def specialise(template: Callable[..., Any], name: str, signature: Any, **bindings: Any) -> Any:
@@ -205,10 +205,11 @@ def _is_writable(folder: pathlib.Path) -> bool:
 
 def _own_folders() -> list[pathlib.Path]:
     key = source_key()
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     if key is None:
         return []
-    return [_PACKAGE / "__pycache__" / f"kernels-{key}", pathlib.Path(home) / "boost_imbalance" / f"kernels-{key}"]
+    home = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"))
+    users = [home / "boost_imbalance" / f"kernels-{key}"] if home.is_absolute() else []  # else nobody's home is known
+    return [_PACKAGE / "__pycache__" / f"kernels-{key}", *users]
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""What an engine is told to run, how it is handed the numbers of a loss, and what it answers beside the result."""
+"""The program that an engine is told to run, the layout of a loss's numbers, and the checks that it answers with."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ _CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_s
 _BAGGING = tuple(
     f"{sign}_{name}" for sign in ("pos", "neg") for name in ("bagging_fraction", "bagging", "subsample", "sub_row")
 )
+_OFF = ("false", "0", "-")
 _METRIC = ("metric", "metrics", "metric_types")
 _NO_METRIC = ("None", "none", "na", "null", "custom")
 _OF_PROBABILITIES = (
@@ -117,7 +118,7 @@ class LightGBM:
         for name in _CLASS_WEIGHTS:
             value = booster.params.get(name)
             a_number = name == "scale_pos_weight"
-            if not value or (a_number and float(value) == 1.0):
+            if not value or (float(value) == 1.0 if a_number else str(value).lower() in _OFF):
                 continue
             weights = f"{float(value):g}" if a_number else "'balanced'"
             yield (
@@ -126,7 +127,7 @@ class LightGBM:
                 f"objective.replace(weights={weights}).",
             )
         for name in _BAGGING:
-            if booster.params.get(name) not in (None, 1, 1.0):
+            if float(booster.params.get(name) or 1.0) != 1.0:
                 yield (
                     "bagging",
                     f"{name}={booster.params[name]!r} does nothing beside an objective given by gradients; leave rows out "

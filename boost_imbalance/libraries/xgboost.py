@@ -30,6 +30,8 @@ _WEIGHTS = "boost_imbalance_class_weights"
 _WITHOUT_LINK = "reg:squarederror"
 """The objective that XGBoost takes where none is named, and that of its regressor."""
 _LOG_LOSSES = ("logloss", "mlogloss")
+_DEFAULT_METRIC = {"binary:logistic": "logloss", "multi:softprob": "mlogloss"}
+"""What XGBoost evaluates where no metric is named, by objective."""
 
 
 class XGBoost:
@@ -98,13 +100,17 @@ class XGBoost:
         """As :meth:`xgboost.Booster.predict` or the classifier's own ``predict`` gives it."""
         import xgboost
 
-        if not isinstance(model, xgboost.Booster):
-            base = {} if start is None else {"base_margin": start}
-            return np.asarray(model.predict(data, output_margin=True, **base, **options))
+        booster = model if isinstance(model, xgboost.Booster) else model.get_booster()
         if isinstance(data, xgboost.DMatrix):
             if start is not None:
                 raise ValueError("start is given beside a DMatrix; write data.set_base_margin(start) and leave start out.")
-        else:
+        elif start is not None:
+            rows, columns = data.shape[0] if hasattr(data, "shape") else len(data), self.n_outputs(booster)
+            start = np.broadcast_to(start, (rows, columns) if columns > 1 else (rows,))
+        if model is not booster:
+            base = {} if start is None else {"base_margin": start}
+            return np.asarray(model.predict(data, output_margin=True, **base, **options))
+        if not isinstance(data, xgboost.DMatrix):
             data = xgboost.DMatrix(data, base_margin=start, enable_categorical=True)
         return np.asarray(model.predict(data, output_margin=True, **options))
 
@@ -169,17 +175,21 @@ def _has_base_margin() -> bool:
 def _advice_on_metrics(first: FirstRound, learner: dict[str, Any]) -> Iterator[tuple[str, str]]:
     names = [metric.get("name") for metric in learner.get("metrics", ())]
     function, arguments = protocol.arguments_of("xgboost.training", "train", "cv")
+    evaluates = function == "cv" or bool(arguments.get("evals"))
+    has_own = arguments.get("custom_metric") is not None
     own = "custom_metric=" if first.native else "eval_metric="
+    disabled = learner.get("learner_train_param", {}).get("disable_default_eval_metric") == "1"
+    by_default = _DEFAULT_METRIC.get(learner.get("objective", {}).get("name"))
+    if not names and not disabled and not has_own and evaluates and by_default is not None:
+        names = [by_default]  # XGBoost adds it at the first evaluation
     misread = [name for name in names if name in _LOG_LOSSES]
     if misread and not first.fitted.link_is_calibrated:
         yield (
             "log loss",
-            f"eval_metric {misread[0]!r} is XGBoost's own, of the sigmoid or softmax of the margin, which is no probability "
+            f"the metric {misread[0]!r} is XGBoost's own, of the sigmoid or softmax of the margin, which is no probability "
             f"under {first.loss!r}; write {own}boost_imbalance.metrics.log_loss(objective).",
         )
-    disabled = learner.get("learner_train_param", {}).get("disable_default_eval_metric") == "1"
-    judged = names or not disabled or arguments.get("custom_metric") is not None
-    if not judged and (function == "cv" or arguments.get("evals")):
+    if not names and disabled and not has_own and evaluates:
         yield (
             "no metric",
             f"there is no metric to judge the evaluation data by: xgboost_params switches off XGBoost's default, which "
@@ -202,7 +212,7 @@ def takes_gradient_as_hessian() -> bool:
 
 
 def _leaf_of_softmax() -> Array:
-    """What a round of XGBoost's own softmax adds to equal margins, of three classes, of rows of the classes 0, 0, 0, 1."""
+    """The leaf of one round of XGBoost's own softmax, for rows of the classes 0, 0, 0 and 1 of three, at equal margins."""
     import xgboost
 
     data = xgboost.DMatrix(np.zeros((4, 1), np.float32), [0, 0, 0, 1], base_margin=np.zeros((4, 3), np.float32), nthread=1)

@@ -26,7 +26,7 @@ class FirstRound:
 
     fitted: FittedLoss
     margin: Array
-    """Of the first row, float64 of shape (columns,)."""
+    """The first row's, float64 of shape (columns,)."""
     call: protocol.Call
     native: bool
     """Whether the native interface calls; else one of the scikit-learn classes."""
@@ -59,17 +59,24 @@ def advise(first: FirstRound, warned: set[str]) -> None:
             protocol.warn(message)
 
 
-def warn_of_probabilities(margin: Array, softmax: bool) -> None:
-    """Warn of margins that are all between 0 and 1, as if they came from a ``predict`` that applies the link."""
+def warn_of_probabilities(margin: Array, fitted: FittedLoss | None, softmax: bool | None = None) -> None:
+    """Warn of margins that are all between 0 and 1, as if they came from a ``predict`` that applies the link.
+
+    Those of a loss that begins between 0 and 1 itself may well be margins.
+    """
     if len(margin) < _MANY or not _inside(to_host(margin[_A_FEW])):
         return
     margin = to_host(margin)
-    if _inside(margin) and (not softmax or np.allclose(margin.sum(axis=1), 1.0, atol=1e-3)):
-        protocol.warn(
-            "margin lies between 0 and 1 in every row, as probabilities do, which would be taken for raw scores; write "
-            "objective.predict_probability(booster, data), or give raw scores: booster.predict(data, output_margin=True) of "
-            "XGBoost, booster.predict(X, raw_score=True) of LightGBM."
-        )
+    softmax = fitted is not None and fitted.softmax if softmax is None else softmax
+    if not _inside(margin) or (softmax and not np.allclose(margin.sum(axis=1), 1.0, atol=1e-3)):
+        return
+    if not softmax and fitted is not None and fitted.counts.rows and _inside(fitted.start):
+        return
+    protocol.warn(
+        "margin lies between 0 and 1 in every row, as probabilities do, and is taken for raw scores; if it holds "
+        "probabilities, write objective.predict_probability(booster, data), or give raw scores: booster.predict(data, "
+        "output_margin=True) of XGBoost, booster.predict(X, raw_score=True) of LightGBM."
+    )
 
 
 def _inside(margin: Array) -> bool:

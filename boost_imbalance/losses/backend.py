@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import functools
 import importlib
-import warnings
 from typing import Any
 
 from boost_imbalance.kernels import interpreted
 from boost_imbalance.kernels.cuda import arrays
-from boost_imbalance.losses import labels
+from boost_imbalance.losses import labels, protocol
 
 
 def use_gpu(device: str, *values: Any, on_device: bool = False) -> bool:
@@ -24,10 +23,9 @@ def use_gpu(device: str, *values: Any, on_device: bool = False) -> bool:
         return False
     if arrays.is_usable():
         return True
-    warnings.warn(
+    protocol.warn(
         "the data or the booster are on a GPU that numba-cuda does not find, so the loss is computed on the host; "
-        f"{arrays.REMEDY}, or give device='cpu' to say that this is meant.",
-        stacklevel=2,
+        f"{arrays.REMEDY}, or give device='cpu' to say that this is meant."
     )
     return False
 

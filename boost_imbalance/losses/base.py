@@ -50,7 +50,7 @@ smoothing : float
 hessian : {"exact", "expected", "positive_terms", "absolute", "reweighted"}, optional
     Curvature handed to the booster. ``exact``: the second derivative, which is negative where a focal loss meets a
     badly misclassified row; of a weighted cross-entropy it gives the trees of the library's own class weights. That is
-    a multiple of ``p (1 - p)`` for several classes, and ``|p - y|`` with an XGBoost whose own objective has that.
+    a multiple of ``p (1 - p)`` for several classes, or ``|p - y|`` where the installed XGBoost's own objective has it.
     ``positive_terms``, the default: without its negative terms, and under the geometric mean of the class weights, each
     class as probable as ``sigmoid`` or ``softmax`` of the margin says. ``expected``: the mean over labels of the second
     derivative, with the same probabilities; of a sigmoid, never less than by calibrated ones, which is positive. It
@@ -586,7 +586,7 @@ class Loss:
                 f"use the objective that fit(label) returns, with the labels that belong to it."
             )
         if careful:
-            advice.warn_of_probabilities(m, fitted.softmax)
+            advice.warn_of_probabilities(m, fitted)
         m, engine = arrays.to_device(m) if gpu else m, backend.predictor(gpu, m.size)
         out = backend.backend(gpu).empty_like(m) if gpu else np.empty_like(m)
         program = fitted.program._replace(curvature=None, soft=False)

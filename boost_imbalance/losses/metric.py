@@ -92,7 +92,8 @@ class Metric:
         m, y = labels.as_margin(margin), labels.as_label(label)
         task = labels.task_of(m, y)
         if not self._ranks and protocol.calling() is None:
-            advice.warn_of_probabilities(m, task is labels.Task.MULTICLASS)
+            known = None if self._objective is None else self._objective._known()
+            advice.warn_of_probabilities(m, known, task is labels.Task.MULTICLASS)
         w = labels.as_weight(sample_weight, y)
         if w is not None:
             labels.check_weight(w)
@@ -113,5 +114,5 @@ class LossMetric(Metric):
         """The mean loss of raw margins, computed where the arrays are; see :meth:`Metric.value`."""
         if protocol.calling() is None:
             m = labels.as_margin(margin, device=True)
-            advice.warn_of_probabilities(m, m.ndim == 2 and np.ndim(label) == 1)
+            advice.warn_of_probabilities(m, self._objective._known(), m.ndim == 2 and np.ndim(label) == 1)
         return float(self._objective.mean_loss(margin, label, sample_weight))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
+
+from boost_imbalance.losses import protocol
 
 DEVICES = ("auto", "cpu", "cuda")
 HESSIANS = ("exact", "expected", "positive_terms", "absolute", "reweighted")
@@ -198,7 +198,7 @@ def check_hessian(name: str, value: Any) -> Any:
     """Refuse a Hessian that is none; an old name gives the new one, with a warning."""
     if isinstance(value, str) and value in OLD_HESSIANS:
         message = f"{name}={value!r} is now called {OLD_HESSIANS[value]!r}; the old name goes with the next version."
-        warnings.warn(message, FutureWarning, stacklevel=outside())
+        protocol.warn(message, FutureWarning)
         return OLD_HESSIANS[value]
     if value is not None and not (isinstance(value, str) and value in HESSIANS):
         raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(repr, HESSIANS))}.")
@@ -251,11 +251,3 @@ def _positive_number(value: Any) -> bool:
     return (
         isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and bool(np.isfinite(value) and value > 0)
     )
-
-
-def outside() -> int:
-    """The stack level of the first caller outside this package, seen from the function that asks."""
-    level, frame = 0, inspect.currentframe()
-    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == "boost_imbalance":
-        level, frame = level + 1, frame.f_back
-    return level

@@ -67,7 +67,7 @@ class Library(Protocol):
         """Raw scores of such a model, plus a ``start`` that it does not contain; ``options`` go to its ``predict``."""
 
     def advice(self, first: FirstRound) -> Iterator[tuple[str, str]]:
-        """What to warn of when a training begins: the kind of mistake, and a message with the line to write."""
+        """Warnings for the beginning of a training: the kind of mistake, and a message with the line to write."""
 
     def kept_weights(self, call: Call) -> Array | None:
         """Moving class weights of the training that this one continues; None if it continues none."""
@@ -155,12 +155,12 @@ def refuse_uncalled(name: str, frame: Any, data: Any = None) -> None:
         raise TypeError(f"{name} is passed uncalled: write {place}={name}(), with its arguments, if any, in parentheses.")
 
 
-def warn(message: str) -> None:
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn at the line of the user's code that led here, through this package and the libraries."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and (is_library(frame) or _root(frame) in ("boost_imbalance", "sklearn", "joblib")):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, UserWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
 
 
 def library_of_model(model: Any) -> Library | None:

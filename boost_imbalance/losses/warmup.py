@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 
 
 class WarmUp(NamedTuple):
-    """What :func:`warm_up` found and did."""
+    """The answer of :func:`warm_up`."""
 
     folders: tuple[pathlib.Path, ...]
     """Where the machine code lies."""
@@ -29,7 +29,7 @@ class WarmUp(NamedTuple):
     found: int
     """How many were on disk already."""
     processor: str
-    """What the machine code is for; on another kind of processor, kernels are compiled anew."""
+    """The kind of processor that the machine code is for; on another kind, kernels are compiled anew."""
     seconds: float
 
     def __str__(self) -> str:
@@ -41,7 +41,7 @@ class WarmUp(NamedTuple):
 
 def warm_up(
     *objectives: Any,
-    tasks: Iterable[str] = ("binary", "multi-class", "multi-label"),
+    tasks: Iterable[str] | None = None,
     libraries: Iterable[str] | None = None,
     sample_weight: bool = False,
     verbose: bool = True,
@@ -57,8 +57,8 @@ def warm_up(
         What will be trained; of a classifier, the loss that it was fitted with. Default: every loss of this package, with
         its default parameters. Kernels differ by ``hessian``, by whether there are ``weights`` and ``smoothing``, and by
         which of the loss's own parameters are 0.
-    tasks : iterable of {"binary", "multi-class", "multi-label"}
-        An objective that has been fitted to labels has one task, whatever is given here.
+    tasks : iterable of {"binary", "multi-class", "multi-label"}, optional
+        Default: all that an objective is for. One that has been fitted to labels has one task, whatever is given here.
     libraries : iterable of {"xgboost", "lightgbm"}, optional
         Whose trainings. Default: those that are installed.
     sample_weight : bool
@@ -89,8 +89,8 @@ def warm_up(
     4
     """
     begin = time.perf_counter()
-    chosen = _tasks(tasks)
-    names = list(_installed() if libraries is None else libraries)
+    chosen = list(Task) if tasks is None else _tasks(tasks)
+    names = [libraries] if isinstance(libraries, str) else list(_installed() if libraries is None else libraries)
     served = [protocol.library(name) for name in names]
     given = [_objective(one) for one in objectives]
     backend.backend(gpu=False).forget()
@@ -98,12 +98,14 @@ def warm_up(
     with cache.filling():
         for objective in given or _own():
             for task in chosen if objective.counts is None else [objective.counts.task]:
-                if given or _suits(objective, task):
+                if (given and tasks is not None) or _suits(objective, task):
                     for library in served:
                         _train(objective, task, library, sample_weight)
     needed = cache.kernels[before:]
     if any(kernel.file is None for kernel in needed):
         folders = ", ".join(map(str, cache.folders_to_write()))
+        if not folders:
+            raise OSError("kernels are kept by the source files of boost_imbalance, and there are none; install a wheel.")
         raise OSError(f"none of {folders} can be written; set NUMBA_CACHE_DIR to a folder that can.")
     report = WarmUp(
         tuple(sorted({kernel.file.parent for kernel in needed if kernel.file is not None})),
