@@ -46,11 +46,6 @@ class Prepared(NamedTuple):
     """The user's, with the labels of a multi-label task by position."""
 
     @property
-    def link_is_calibrated(self) -> bool:
-        """Whether the probabilities that the library computes by itself are the calibrated ones."""
-        return bool(self.loss.fitted.link_is_calibrated)
-
-    @property
     def row_weight(self) -> Array | None:
         """For the library, which takes one weight per row."""
         if self.weight is None or self.weight.ndim == 1:

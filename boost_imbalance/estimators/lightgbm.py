@@ -249,7 +249,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         def train() -> None:
             restore()
             booster = training.run()
-            linked = with_link(booster, target.task is Task.MULTILABEL, prepared.link_is_calibrated, begins)
+            linked = with_link(booster, target.task is Task.MULTILABEL, prepared.loss.fitted.link_is_calibrated, begins)
             linked.best_iteration, linked.best_score = booster.best_iteration, booster.best_score
             internals.set_lightgbm_model(self, linked, features.shape[1], len(target.classes), evals_result)
             self._named_by_hand = not isinstance(feature_name, str)
@@ -685,7 +685,7 @@ def _usable(metric: Any, prepared: Prepared) -> Any:
     task = prepared.target.task
     if not isinstance(metric, str):
         return evaluation.Evaluation(metric, prepared.loss)
-    decides = metric == "multi_error" and not prepared.link_is_calibrated
+    decides = metric == "multi_error" and not prepared.loss.fitted.link_is_calibrated
     if metric not in _NO_METRIC and (decides or metric not in _OF_RAW_SCORES[task]):
         able = "".join(f"{name!r}, " for name in _OF_RAW_SCORES[task])
         raise ValueError(

@@ -456,7 +456,7 @@ def _check_names(names: list[str], prepared: Prepared) -> None:
     task = prepared.target.task
     for name in names:
         ranks = task is Task.BINARY and name.startswith("auc")
-        if not ranks and not prepared.link_is_calibrated:
+        if not ranks and not prepared.loss.fitted.link_is_calibrated:
             raise ValueError(
                 f"eval_metric is {name!r}, which XGBoost would take of probabilities that are not calibrated; give "
                 f"'logloss', one of boost_imbalance.metrics, or a function of labels and probabilities."
