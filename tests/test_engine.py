@@ -273,12 +273,13 @@ def test_parts_cover_every_row_once(rows, n_threads):
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_an_error_in_any_part_reaches_the_caller(failing):
-    finished = []
+    begun, finished = threading.Barrier(3, timeout=60), []
 
     def kernel(start, stop, index):
-        time.sleep(0.01 * index)
+        begun.wait()  # a part that has not begun when another fails need not run
         if index == failing:
             raise KeyError(index)
+        time.sleep(0.01)
         finished.append(index)
 
     with pytest.raises(KeyError):
