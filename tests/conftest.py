@@ -1,5 +1,6 @@
 """Synthetic data, and a fresh interpreter, for every test."""
 
+import collections
 import os
 import pathlib
 import shutil
@@ -16,6 +17,53 @@ import pytest
 import boost_imbalance as bi
 
 ROOT = pathlib.Path(bi.__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    """Mark as slow what a test that is crossed over several parameters need not try to have tried each value once.
+
+    It runs with -m slow. Each library and task are tried together in any case.
+    """
+    cases = collections.defaultdict(list)
+    for item in items:
+        if hasattr(item, "callspec") and item.get_closest_marker("slow") is None:
+            cases[item.path, item.originalname].append((_values(item), item))
+    for found in cases.values():
+        for item in _beyond_a_cover(found):
+            item.add_marker(pytest.mark.slow)
+
+
+def _values(item):
+    """What each parametrization of a test takes in this case; library and task count as one."""
+    params, groups = item.callspec.params, [["library", "task"]]
+    for mark in item.iter_markers("parametrize"):
+        names = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
+        groups.append([name.strip() for name in names])
+    groups[1:] = [names for names in groups[1:] if names not in (["library"], ["task"])]
+    known = set().union(*groups)
+    groups += [[name] for name in params if name not in known]
+    return {tuple(names): tuple(id(params.get(name)) for name in names) for names in groups}
+
+
+def _beyond_a_cover(cases):
+    """The items that are not needed for each parametrization to take each of its values."""
+    orders = collections.defaultdict(dict)
+    for values, _ in cases:
+        for name, value in values.items():
+            orders[name].setdefault(value, len(orders[name]))
+    steps = range(max(map(len, orders.values())))
+    diagonal = [{name: step % len(order) for name, order in orders.items()} for step in steps]
+
+    def is_beside(case):
+        return {name: orders[name][value] for name, value in case[0].items()} not in diagonal
+
+    missing, beyond = {(name, value) for name, order in orders.items() for value in order}, []
+    for values, item in sorted(cases, key=is_beside):
+        if missing.isdisjoint(values.items()):
+            beyond.append(item)
+        missing -= set(values.items())
+    return beyond
 
 
 class Data(NamedTuple):
