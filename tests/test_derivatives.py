@@ -21,7 +21,7 @@ from boost_imbalance import (
 )
 
 GAMMAS = (0.0, 0.5, 1.0, 2.0, 2.5, 5.0)
-MODES = ("exact", "expected", "positive_terms", "absolute", "reweighted")
+MODES = ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual")
 TASKS = ("binary", "multi-label", "multi-class")
 
 # Multiples of 1/64, which float32 holds and adds without rounding.
@@ -272,6 +272,7 @@ def expected_values(case, task, gamma, class_weighted, adjusted):
             values[name] = np.stack([mean_over_labels(values[terms], belief, values["gradient"])] * 2)
     values["positive_terms"] = np.moveaxis(table["positive_terms"], 1, 0) * mean_weight
     values["absolute"], values["absolute size"] = np.abs(values["exact"]), values["exact size"]
+    values["residual"] = values["gradient size"] if task == "multi-class" else np.abs(values["gradient"])
     flat = {name: value.reshape(-1, *value.shape[2:]) for name, value in values.items()}
     return {name: value[:, 0] for name, value in flat.items()} if task == "binary" else flat
 
@@ -398,7 +399,7 @@ def test_finite_and_positive_for_every_finite_margin(task, name, gammas, dtype):
             assert (loss >= 0).all()
             assert np.isfinite(gradient).all()
             assert np.isfinite(hessian).all()
-            if mode in ("positive_terms", "absolute", "reweighted"):
+            if mode in ("positive_terms", "absolute", "reweighted", "residual"):
                 assert (hessian >= 0).all()
 
 

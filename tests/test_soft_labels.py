@@ -14,12 +14,20 @@ LOSSES = {
     "generalised": lambda **o: bi.generalized_cross_entropy_objective(0.5, **o),
     "poly1": lambda **o: bi.poly1_objective(2.0, **o),
 }
-HESSIANS = ("exact", "expected", "positive_terms")
 
 
 @pytest.mark.parametrize(
-    ("name", "hessian"), [*((name, HESSIANS[2]) for name in LOSSES), ("focal", "exact"), ("weighted", "expected")]
-)
+    ("name", "hessian"),
+    [
+        ("focal", "positive_terms"), ("asymmetric", "positive_terms"), ("weighted", "expected"),
+        *(
+            pytest.param(name, hessian, marks=pytest.mark.slow)
+            for name, hessian in (
+                ("focal", "exact"), *((name, "positive_terms") for name in LOSSES if name not in ("focal", "asymmetric")),
+            )
+        ),
+    ],
+)  # fmt: skip
 @pytest.mark.parametrize("columns", [1, 3])
 def test_a_soft_label_is_two_weighted_rows(name, hessian, columns):
     rng = np.random.default_rng(0)
@@ -40,7 +48,12 @@ def test_a_soft_label_is_two_weighted_rows(name, hessian, columns):
 
 
 @pytest.mark.parametrize(
-    ("name", "hessian"), [("cross-entropy", HESSIANS[2]), ("focal", "exact"), ("asymmetric", "expected")]
+    ("name", "hessian"),
+    [
+        ("focal", "exact"),
+        pytest.param("cross-entropy", "positive_terms", marks=pytest.mark.slow),
+        pytest.param("asymmetric", "expected", marks=pytest.mark.slow),
+    ],
 )
 def test_class_probabilities_are_weighted_rows_of_each_class(name, hessian):
     rng = np.random.default_rng(0)
@@ -57,7 +70,9 @@ def test_class_probabilities_are_weighted_rows_of_each_class(name, hessian):
         objective.fit(np.full((3, 4), 0.125), n_classes=4)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in ("focal", "asymmetric"))) for name in LOSSES]
+)
 def test_smoothing_moves_labels_towards_the_mean(name):
     rng = np.random.default_rng(0)
     margin, label = rng.normal(size=100) * 3, rng.integers(0, 2, size=100).astype(float)

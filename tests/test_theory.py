@@ -16,7 +16,10 @@ from boost_imbalance import (
     weighted_objective,
 )
 
-MODES = ["exact", "expected", "positive_terms", "absolute", "reweighted"]
+MODES = [
+    pytest.param(mode, marks=[pytest.mark.slow] * (mode != "positive_terms"))
+    for mode in ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual")
+]
 TASKS = ["binary", "multi-label", "multi-class"]
 LOSSES = {
     "cross-entropy": lambda **o: weighted_objective(None, **o),

@@ -121,7 +121,7 @@ def true_class_cost(below, others, s1):
 def true_class_terms(below, others, s1):
     """Slope and curvature in the log-odds of the true class."""
     terms = positive(below - log(others), s1)
-    return terms[1], terms[TERM]
+    return terms[1], -terms[1] if TERM == 1 else terms[TERM]
 
 
 def cross_entropy_derivatives(e, is_true, e_true, others, largest, rest, total, inverse, limit):
@@ -202,7 +202,11 @@ def class_terms(
         slope = slope - false * t0[1]
         mixed_slope = mixed_slope - hessian_false * t0[1]
         curvature = curvature + hessian_false * t0[TERM]
-    if TERM != 2:
+    if TERM == 1:
+        # No derivative, but the size of what each class does to the gradient.
+        curvature = abs(curvature)
+        mixed_slope = -curvature
+    elif TERM != 2:
         mixed_slope = mixed_slope if mixed_slope < zero else zero
     over = total / contrary
     unshared = rest * exp_negative(second) if below == second else others - e

@@ -26,11 +26,9 @@ CURVATURES = {
     "positive_terms": Curvature(3, smooth=True),
     "absolute": Curvature(2, absolute=True),
     "reweighted": Curvature(4),
+    "residual": Curvature(1, absolute=True),
 }
 """What each value of ``hessian=`` means."""
-
-GRADIENT = Curvature(1, absolute=True)
-"""The size of the gradient: ``|p - y|`` of cross-entropy."""
 
 SMALLEST_HESSIAN = 1e-16
 """The floor that XGBoost's own objectives put under their Hessian."""
@@ -76,9 +74,9 @@ class FittedLoss:
 
     @property
     def _curvature(self) -> Curvature:
-        if self.is_built_in:
+        if self.grows_built_in:
             return CURVATURES["exact"]
-        curvature = CURVATURES[self.loss.hessian or DEFAULT_HESSIAN]
+        curvature = CURVATURES[self._hessian]
         # The mean of equal weights costs time.
         return curvature._replace(smooth=False) if self.link.equal_weights(*self.class_weights) else curvature
 
@@ -111,6 +109,15 @@ class FittedLoss:
             and not self.loss.smoothing
             and self.link.unit_weights(*self.class_weights)
         )
+
+    @property
+    def grows_built_in(self) -> bool:
+        """Whether its trees are those of the libraries' own objective; without class weights most Hessians are one."""
+        return self.is_built_in and self._hessian != "residual"
+
+    @property
+    def _hessian(self) -> str:
+        return self.loss.hessian or DEFAULT_HESSIAN
 
     @functools.cached_property
     def priors(self) -> Array:
@@ -166,7 +173,7 @@ class FittedLoss:
         table[Row.HESSIAN_SCALE] *= scale * hessian_factor
         # A booster takes float32 gradients, so float32 arithmetic serves it, except where the built-in objective of a
         # library with float64 margins is to be met to the last bit.
-        return table.astype(margin_type if self.is_built_in else np.float32)
+        return table.astype(margin_type if self.grows_built_in else np.float32)
 
     def _scale(self, margin_type: Any, weight_type: Any) -> Array | float:
         """What gradient and Hessian are multiplied by; see the constructors."""
@@ -175,11 +182,12 @@ class FittedLoss:
             return float(scale)
         if self.is_built_in:
             return 1.0
-        # Cross-entropy under the same class weights at mean 1 has, at its own start, the mean Hessian share (1 - share).
+        # Cross-entropy under the same class weights at mean 1 has, at its own start, the mean Hessian share (1 - share), and
+        # the mean residual twice that.
         priors, (w1, w0) = self.priors, self.class_weights
         mean_weight = self.link.mean_weight(priors, w1, w0)
         share = priors * w1 / mean_weight
-        plain = self.link.totals(share * (1.0 - share))
+        plain = self.link.totals(share * (1.0 - share)) * (2.0 if self._hessian == "residual" else 1.0)
         label, mass = self.link.one_of_each(priors)
         # In the formats of the training, whose kernel is then compiled already.
         margin = np.repeat(self.start[None, :], len(label), axis=0).astype(margin_type)

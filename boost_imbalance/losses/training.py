@@ -12,7 +12,7 @@ from boost_imbalance.kernels.program import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, C
 from boost_imbalance.losses import backend, labels
 from boost_imbalance.losses.buffers import Buffers
 from boost_imbalance.losses.device import Copies, DeviceBuffers
-from boost_imbalance.losses.fitted import CURVATURES, GRADIENT, FittedLoss, fitted_loss
+from boost_imbalance.losses.fitted import CURVATURES, FittedLoss, fitted_loss
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.protocol import Call, Library
 
@@ -160,11 +160,12 @@ class Training:
     def _serve(self, margin_type: Any, weight_type: Any) -> tuple[Program, Array]:
         """Program and coefficients for margins of this type, with the Hessian of a softmax as the library scales it."""
         fitted, program, library = self.fitted, self.fitted.program, self.library
-        if library is None or not fitted.softmax:
+        residual = CURVATURES["residual"]
+        if library is None or not fitted.softmax or program.curvature == residual:
             return program, fitted.served(1.0, margin_type, weight_type)
         exact = fitted.is_cross_entropy and program.curvature == CURVATURES["exact"] and not program.soft
         if exact and library.takes_gradient_as_hessian():  # what the library itself has there
-            return program._replace(curvature=GRADIENT), fitted.served(1.0, margin_type, weight_type)
+            return program._replace(curvature=residual), fitted.served(1.0, margin_type, weight_type)
         return program, fitted.served(library.hessian_factor(fitted.counts.columns), margin_type, weight_type)
 
     def _moved(self, table: Array, m: Array, y: Array, w: Array | None, engine: Any) -> Array:
