@@ -250,6 +250,7 @@ def test_probability(task, name):
         close(own, objective.probability(values), tolerance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [33, 300])
 @pytest.mark.parametrize("task", TASKS[1:])
 def test_probability_of_many_columns(task, columns):
@@ -274,6 +275,7 @@ def test_every_row_once(task, rows):
         close(own, expected, 1e-5, cancels=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_memory_orders_and_formats(task):
     margin, label, weight = inputs(task, np.float64)
@@ -292,6 +294,7 @@ def test_memory_orders_and_formats(task):
             close(own, value, 1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
     "name", ["adaptive", *(pytest.param(one, marks=pytest.mark.slow) for one in ("weighted", "cross-entropy"))]
@@ -331,6 +334,7 @@ METRICS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", METRICS)
 @pytest.mark.parametrize("task", TASKS)
 def test_metrics_take_device_arrays(task, name):
@@ -343,6 +347,7 @@ def test_metrics_take_device_arrays(task, name):
         assert metric.value(margin, OnDevice(label), on_device) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_the_loss_as_a_metric_copies_no_labels_down(task, monkeypatch):
     margin, label, weight = inputs(task, rows=300)
@@ -455,6 +460,7 @@ def test_outputs_are_not_used_again_while_a_view_is_held(seen_as):
     assert (arrays.to_host(view) == 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
     ("what", "value", "message"),
@@ -491,6 +497,7 @@ def test_formats_that_a_kernel_cannot_read():
         bi.focal_objective().loss(OnDevice(margin.astype(np.float16)), OnDevice(label))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("strategy", ["one_output_per_tree", "multi_output_tree"])
 def test_a_model_of_xgboost(task, strategy):
@@ -535,6 +542,7 @@ def test_the_booster_is_found_among_the_callers():
     assert protocol.calling() is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SIMULATED, reason="this pretends that the host's memory is a GPU's")
 @pytest.mark.parametrize("task", TASKS)
 def test_a_matrix_whose_labels_are_on_a_gpu(task, monkeypatch):

@@ -155,6 +155,7 @@ def answer(objective, seed):
     return np.stack([first, gradient, hessian])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_joblib(any_constructor, backend):
     joblib = pytest.importorskip("joblib")

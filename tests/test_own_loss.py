@@ -195,6 +195,7 @@ def test_values_and_copies(own):
         own.weights = 2.0
 
 
+@pytest.mark.slow
 def test_plots_and_comparison(own, make_data, tmp_path):
     pytest.importorskip("matplotlib")
     from boost_imbalance import plots
@@ -277,6 +278,7 @@ class TestRefused:
             Loss()
 
 
+@pytest.mark.slow
 def test_the_kernel_on_disk_belongs_to_the_formula(fresh_python, tmp_path):
     code = textwrap.dedent(
         """

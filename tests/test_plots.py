@@ -141,6 +141,7 @@ def test_the_hessians_are_those_that_the_objective_gives(ax):
     assert exact.min() < 0
 
 
+@pytest.mark.slow
 def test_the_marked_hessian_is_the_tasks_default_or_the_one_asked_for():
     several = bi.focal_objective().fit([0, 1, 2])
     asked = bi.focal_objective(hessian="reweighted")
@@ -149,6 +150,7 @@ def test_the_marked_hessian_is_the_tasks_default_or_the_one_asked_for():
         assert [shown for shown in drawn if "given" in shown] == [f"{name} (given to the booster)"]
 
 
+@pytest.mark.slow
 def test_objectives_stay_as_they_were(ax, any_constructor):
     label = np.array([0] * 9 + [1])
     fitted = any_constructor().fit(label)

@@ -95,6 +95,7 @@ PARAMETERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["binary", "multi-class", "multi-label"])
 @pytest.mark.parametrize(("name", "parameters"), PARAMETERS)
 def test_contributing_loss_has_the_derivatives_of_its_formula(contributing, name, parameters, task):

@@ -331,6 +331,7 @@ def test_no_predictions(found):
     assert "Precision, recall and reliability" not in page.plain
 
 
+@pytest.mark.slow
 def test_many_labels():
     rng = np.random.default_rng(0)
     label = (rng.random((600, 70)) < 0.05).astype(float)
@@ -345,6 +346,7 @@ def test_many_labels():
     assert "10 more frequent ones are left out" in page.plain
 
 
+@pytest.mark.slow
 def test_many_classes():
     rng = np.random.default_rng(0)
     label = np.concatenate([np.arange(30), rng.integers(30, size=870)])

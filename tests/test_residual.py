@@ -38,6 +38,7 @@ def test_it_is_the_size_of_the_gradient(task, name):
         np.testing.assert_allclose(hessian, np.abs(gradient), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("gamma", [0.0, 2.0])
 def test_a_soft_label_has_the_mean_of_the_sizes(task, gamma):
@@ -57,6 +58,7 @@ def test_a_soft_label_has_the_mean_of_the_sizes(task, gamma):
     np.testing.assert_allclose(own, expected, rtol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["weighted", "asymmetric"])
 @pytest.mark.parametrize("task", TASKS)
 def test_no_leaf_of_xgboost_steps_further_than_one(xgboost, make_data, task, name):

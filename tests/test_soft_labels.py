@@ -47,6 +47,7 @@ def test_a_soft_label_is_two_weighted_rows(name, hessian, columns):
     np.testing.assert_allclose(objective.loss(margin, soft, weight), loss, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "hessian"),
     [
@@ -86,6 +87,7 @@ def test_smoothing_moves_labels_towards_the_mean(name):
         np.testing.assert_allclose(own, expected, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_smoothing_of_several_classes():
     rng = np.random.default_rng(0)
     margin, label = rng.normal(size=(100, 5)), rng.integers(0, 5, size=100)

@@ -214,6 +214,7 @@ def test_probability_is_the_label_frequency_whose_expected_loss_the_margin_minim
         assert objective.probability(found.x)[0] == pytest.approx(eta, abs=2e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LOSSES)
 def test_probabilities_of_a_softmax_minimise_the_expected_loss(name):
     rng = np.random.default_rng(6)
@@ -333,6 +334,7 @@ def test_balanced_weights_are_those_of_scikit_learn(task):
     np.testing.assert_allclose(weights_of(objective, task, 4 if task == "multi-class" else 3), expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_sample_weights_count_as_repeated_rows(task):
     label = training_labels(task)
@@ -385,6 +387,7 @@ def test_everything_at_once_for_a_softmax():
         np.testing.assert_allclose(ours, weight[truth][:, None] * part, rtol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_parameters_per_label_are_those_of_each_column_alone(mode):
     margin, label = random_margins("multi-label")
