@@ -21,7 +21,7 @@ from boost_imbalance import (
 )
 
 GAMMAS = (0.0, 0.5, 1.0, 2.0, 2.5, 5.0)
-MODES = ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual")
+MODES = ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual", "safeguarded")
 TASKS = ("binary", "multi-label", "multi-class")
 
 # Multiples of 1/64, which float32 holds and adds without rounding.
@@ -128,14 +128,15 @@ def curvatures_of_softmax(p, q, terms, label, j, all_classes):
     Class k adds a function of its log-odds t; dt/du_j is 1 or -r, and d2t/du_j2 is 0 or -r (1 - r). A bound leaves out
     what is negative.
     """
-    bound = reweighted = mpf(0)
+    bound = reweighted = safeguarded = mpf(0)
     for k in range(len(p)) if all_classes else (label,):
         slope, of_bound, frozen = terms[k][int(k == label)]
         r = mpf(1) if j == k else p[j] / q[k]
         bend = -slope * r * (1 - r)
         bound += of_bound * r**2 + max(bend, mpf(0))
         reweighted += frozen * r**2 + max(bend, mpf(0))
-    return bound, reweighted
+        safeguarded += max(frozen, abs(slope) / 2) * r**2 + max(bend, mpf(0))
+    return bound, reweighted, safeguarded
 
 
 def sizes_of_softmax(p, q, terms, label, all_classes):
@@ -150,7 +151,7 @@ def softmax_reference(g1, g0, m, tau, priors, all_classes):
     g1, g0, m = mpf(g1), mpf(g0), mpf(m)
     offsets = [mpf(tau) * log(mpf(prior)) for prior in priors]
     n, k = len(ROWS), len(offsets)
-    by_class = ("gradient", "exact", "positive_terms", "reweighted")
+    by_class = ("gradient", "exact", "positive_terms", "reweighted", "safeguarded")
     table = {name: np.empty((n, k, k)) for name in (*by_class, "gradient size", "exact size")}
     table |= {"loss": np.empty((n, k)), "belief": np.empty((n, k))}
     for i, row in enumerate(ROWS):
@@ -169,13 +170,13 @@ def softmax_reference(g1, g0, m, tau, priors, all_classes):
             for label in range(k):
                 gradient = (above[label] - below[label]) / (2 * STEP)
                 exact = (above[label] - 2 * here[label] + below[label]) / STEP**2
-                bound, reweighted = curvatures_of_softmax(p, q, terms, label, j, all_classes)
+                bound, reweighted, safeguarded = curvatures_of_softmax(p, q, terms, label, j, all_classes)
                 if not all_classes:  # as on the page: the exact one less its negative term, and W p (1 - p)
                     P, Q = p[label], q[label]
                     fading = g1 * Q ** (g1 - 1) * P * log(P)
                     bound = exact - fading * (Q if j == label else p[j]) ** 2
                     reweighted = (Q**g1 - fading) * p[j] * q[j]
-                for name, value in zip(by_class, (gradient, exact, bound, reweighted), strict=True):
+                for name, value in zip(by_class, (gradient, exact, bound, reweighted, safeguarded), strict=True):
                     table[name][i, label, j] = value
     return table
 
@@ -268,6 +269,7 @@ def expected_values(case, task, gamma, class_weighted, adjusted):
         values["exact size"] = values["positive_terms"]
         belief = np.moveaxis(table["belief"], 1, 0)
         mean_weight = np.exp((belief * np.log(weight)[:, None]).sum(axis=0))
+        values["safeguarded"] = np.abs(values["gradient"]) * np.maximum(belief, 0.5)
         for name, terms in (("expected", "exact"), ("expected size", "exact size")):
             values[name] = np.stack([mean_over_labels(values[terms], belief, values["gradient"])] * 2)
     values["positive_terms"] = np.moveaxis(table["positive_terms"], 1, 0) * mean_weight
@@ -399,7 +401,7 @@ def test_finite_and_positive_for_every_finite_margin(task, name, gammas, dtype):
             assert (loss >= 0).all()
             assert np.isfinite(gradient).all()
             assert np.isfinite(hessian).all()
-            if mode in ("positive_terms", "absolute", "reweighted", "residual"):
+            if mode in ("positive_terms", "absolute", "reweighted", "residual", "safeguarded"):
                 assert (hessian >= 0).all()
 
 

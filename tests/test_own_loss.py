@@ -201,7 +201,7 @@ def test_plots_and_comparison(own, make_data, tmp_path):
     from boost_imbalance import plots
 
     assert len(plots.plot_loss([own]).lines) == 1
-    assert len(plots.plot_curvature(own).lines) == 6 + 1  # and the zero line
+    assert len(plots.plot_curvature(own).lines) == 7 + 1  # and the zero line
     pytest.importorskip("xgboost")
     pytest.importorskip("jinja2")
     data = make_data("binary")

@@ -18,7 +18,7 @@ from boost_imbalance import (
 
 MODES = [
     pytest.param(mode, marks=[pytest.mark.slow] * (mode != "positive_terms"))
-    for mode in ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual")
+    for mode in ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual", "safeguarded")
 ]
 TASKS = ["binary", "multi-label", "multi-class"]
 LOSSES = {

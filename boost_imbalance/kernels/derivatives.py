@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from boost_imbalance.kernels.expressions import ONE, ZERO, Expression, exp, maximum, ordered, sigmoid, where
+from boost_imbalance.kernels.expressions import ONE, ZERO, Expression, constant, exp, maximum, ordered, sigmoid, where
 
 
 class Jet(NamedTuple):
@@ -32,6 +32,8 @@ class Terms(NamedTuple):
     """The second derivative without its negative terms."""
     reweighted: Expression
     """The second derivative of cross-entropy under the dynamic weight ``-slope / (1 - p)``, held fixed."""
+    safeguarded: Expression
+    """The same, but never less than half the size of the slope."""
 
 
 def terms_of(loss: Expression, t: Expression) -> Terms:
@@ -42,7 +44,8 @@ def terms_of(loss: Expression, t: Expression) -> Terms:
 
 def completed(loss: Expression, slope: Expression, exact: Expression, positive_terms: Expression, t: Expression) -> Terms:
     """The terms of a loss whose derivatives are known."""
-    return Terms(loss, slope, exact, positive_terms, -slope * sigmoid(t))
+    p = sigmoid(t)
+    return Terms(loss, slope, exact, positive_terms, -slope * p, -slope * maximum(p, constant(0.5)))
 
 
 def differentiate(expression: Expression, t: Expression) -> Jet:

@@ -132,6 +132,12 @@ def cross_entropy_derivatives(e, is_true, e_true, others, largest, rest, total, 
     contrary = (others if is_true else contrary) * inverse
     q = one - p if p < limit else contrary
     slope = -q if is_true else p
+    if TERM == 5:
+        half = one / number(2, e)
+        at_least_half = p if p > half else half
+        over = one - half * total / others
+        over = over if over > number(0, e) else number(0, e)
+        return slope, q * at_least_half if is_true else p * (q + p * over)
     return slope, slope if TERM == 1 else p * q
 
 

@@ -26,7 +26,7 @@ class Curvature(NamedTuple):
     """How to turn the terms of a formula into a Hessian."""
 
     term: int
-    """Which of a formula's results to take: 1 its slope, 2 exact, 3 its positive terms, 4 reweighted."""
+    """Which of a formula's results to take: 1 its slope, 2 exact, 3 its positive terms, 4 reweighted, 5 safeguarded."""
     expected: bool = False
     """Average over the labels as the model believes them, instead of the label that was seen."""
     absolute: bool = False

@@ -47,7 +47,7 @@ tau : float
     Strength of the logit adjustment added to margins in training; see :func:`logit_adjusted_objective`.
 smoothing : float
     In [0, 1): labels are moved by this share towards the mean label, 1/2 or one in K.
-hessian : {"exact", "expected", "positive_terms", "absolute", "reweighted", "residual"}, optional
+hessian : {"exact", "expected", "positive_terms", "absolute", "reweighted", "residual", "safeguarded"}, optional
     Curvature handed to the booster. ``exact``: the second derivative, which is negative where a focal loss meets a
     badly misclassified row; of a weighted cross-entropy it gives the trees of the library's own class weights. That is
     a multiple of ``p (1 - p)`` for several classes, or ``|p - y|`` where the installed XGBoost's own objective has it.
@@ -56,7 +56,8 @@ hessian : {"exact", "expected", "positive_terms", "absolute", "reweighted", "res
     derivative, with the same probabilities; of a sigmoid, never less than by calibrated ones, which is positive. It
     learns more slowly and overfits less. ``absolute``: the absolute value. ``reweighted``: cross-entropy's, under the
     frozen dynamic weight. ``residual``: the size of the gradient, of cross-entropy ``|p - y|``, under which no leaf
-    steps further than the learning rate; for learning rates of 0.3 to 0.5 and a fifth of the trees.
+    steps further than the learning rate. ``safeguarded``: as ``reweighted``, but at least half the size of the gradient,
+    under which no leaf steps further than twice the learning rate; both are for learning rates of 0.3 to 0.5.
 scale : {"auto", "start"} or float
     What gradient and Hessian are multiplied by on their way to a booster. It does not change the loss, but decides
     what ``min_child_weight``, ``lambda`` and ``min_sum_hessian_in_leaf`` mean. ``"start"``: such that the mean Hessian

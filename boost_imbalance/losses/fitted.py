@@ -27,8 +27,15 @@ CURVATURES = {
     "absolute": Curvature(2, absolute=True),
     "reweighted": Curvature(4),
     "residual": Curvature(1, absolute=True),
+    "safeguarded": Curvature(5),
 }
 """What each value of ``hessian=`` means."""
+
+_OF_ITS_OWN = {
+    "residual": lambda p: np.full_like(p, 2.0),
+    "safeguarded": lambda p: np.maximum(p, 0.5) + np.maximum(1.0 - p, 0.5),
+}
+"""Hessians that are another for plain cross-entropy too, with their mean at probability p, over ``p (1 - p)``."""
 
 SMALLEST_HESSIAN = 1e-16
 """The floor that XGBoost's own objectives put under their Hessian."""
@@ -113,7 +120,7 @@ class FittedLoss:
     @property
     def grows_built_in(self) -> bool:
         """Whether its trees are those of the libraries' own objective; without class weights most Hessians are one."""
-        return self.is_built_in and self._hessian != "residual"
+        return self.is_built_in and self._hessian not in _OF_ITS_OWN
 
     @property
     def _hessian(self) -> str:
@@ -182,12 +189,12 @@ class FittedLoss:
             return float(scale)
         if self.is_built_in:
             return 1.0
-        # Cross-entropy under the same class weights at mean 1 has, at its own start, the mean Hessian share (1 - share), and
-        # the mean residual twice that.
+        # Cross-entropy under the same class weights at mean 1 has, at its own start, the mean Hessian share (1 - share).
         priors, (w1, w0) = self.priors, self.class_weights
         mean_weight = self.link.mean_weight(priors, w1, w0)
         share = priors * w1 / mean_weight
-        plain = self.link.totals(share * (1.0 - share)) * (2.0 if self._hessian == "residual" else 1.0)
+        mean = share * (1.0 - share)
+        plain = self.link.totals(mean * _OF_ITS_OWN[self._hessian](share) if self._hessian in _OF_ITS_OWN else mean)
         label, mass = self.link.one_of_each(priors)
         # In the formats of the training, whose kernel is then compiled already.
         margin = np.repeat(self.start[None, :], len(label), axis=0).astype(margin_type)

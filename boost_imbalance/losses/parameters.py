@@ -11,7 +11,7 @@ import numpy as np
 from boost_imbalance.losses import protocol
 
 DEVICES = ("auto", "cpu", "cuda")
-HESSIANS = ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual")
+HESSIANS = ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual", "safeguarded")
 DEFAULT_HESSIAN = "positive_terms"
 """By measurement, see BENCHMARKS.md."""
 

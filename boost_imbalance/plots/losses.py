@@ -128,7 +128,7 @@ def plot_curvature(
     """The Hessians that a loss can give a booster, in one picture, before any floor or scale.
 
     Where ``"exact"`` is below the zero line, a booster would divide by a negative number. The one that the objective itself
-    gives is marked. For plain cross-entropy all but ``"residual"`` are the same.
+    gives is marked. For plain cross-entropy all but ``"residual"`` and ``"safeguarded"`` are the same.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def plot_curvature(
     against : {"probability", "margin"}
         As in :func:`plot_loss`.
     hessian : iterable of str, optional
-        Which ones. Default: all of ``"exact"``, ``"expected"``, ``"positive_terms"``, ``"absolute"``, ``"reweighted"`` and
-        ``"residual"``.
+        Which ones. Default: all of ``"exact"``, ``"expected"``, ``"positive_terms"``, ``"absolute"``, ``"reweighted"``,
+        ``"residual"`` and ``"safeguarded"``.
     label, column, limits, ax, style, legend
         As in :func:`plot_loss`; ``label`` is one class.
     colors : list of colours, or dict of Hessian to colour, optional

@@ -1,4 +1,4 @@
-"""``hessian="residual"``: the size of the gradient, under which no leaf steps further than 1."""
+"""``hessian="residual"`` and ``"safeguarded"``: no leaf steps further than 1, or than 2, and none too far."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,8 @@ LOSSES = {
     "logit-adjusted": lambda **o: bi.logit_adjusted_objective(**o),
 }
 TASKS = ("binary", "multiclass", "multilabel")
+LONGEST = {"residual": 1.0, "safeguarded": 2.0}
+"""Step of a leaf, before the learning rate."""
 
 
 def rows(task, n=300):
@@ -41,10 +43,11 @@ def test_it_is_the_size_of_the_gradient(task, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("gamma", [0.0, 2.0])
-def test_a_soft_label_has_the_mean_of_the_sizes(task, gamma):
+@pytest.mark.parametrize("hessian", LONGEST)
+def test_a_soft_label_has_the_mean_of_both(task, gamma, hessian):
     margin, _, weight = rows(task)
     rng = np.random.default_rng(1)
-    objective = bi.focal_objective(gamma, hessian="residual")
+    objective = bi.focal_objective(gamma, hessian=hessian)
     if task == "multiclass":
         soft = rng.dirichlet(np.full(4, 0.5), size=len(margin))
         each = [objective.gradient_hessian(margin, np.full(len(margin), k), weight)[1] for k in range(4)]
@@ -61,22 +64,24 @@ def test_a_soft_label_has_the_mean_of_the_sizes(task, gamma):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["weighted", "asymmetric"])
 @pytest.mark.parametrize("task", TASKS)
-def test_no_leaf_of_xgboost_steps_further_than_one(xgboost, make_data, task, name):
+@pytest.mark.parametrize("hessian", LONGEST)
+def test_no_leaf_of_xgboost_steps_further(xgboost, make_data, task, name, hessian):
     data = make_data(task, n=400)
-    objective = LOSSES[name](hessian="residual")
+    objective = LOSSES[name](hessian=hessian)
     params = {**objective.xgboost_params(data.y), "eta": 0.5, "lambda": 0.0, "min_child_weight": 0.0, "max_depth": 5}
     matrix = xgboost.DMatrix(data.X, data.y, weight=data.weight)
     booster = xgboost.train(params, matrix, 4, obj=objective)
     trees = booster.trees_to_dataframe()
     steps = np.abs(trees.loc[trees.Feature == "Leaf", "Gain"])
-    assert 0.1 < steps.max() <= 0.5 * (1 + 1e-5)
+    assert 0.1 < steps.max() <= 0.5 * LONGEST[hessian] * (1 + 1e-5)
 
 
 @pytest.mark.parametrize("name", ["weighted", "asymmetric"])
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
-def test_no_leaf_of_lightgbm_steps_further_than_one(lightgbm, make_data, task, name):
+@pytest.mark.parametrize("hessian", LONGEST)
+def test_no_leaf_of_lightgbm_steps_further(lightgbm, make_data, task, name, hessian):
     data = make_data(task, n=400)
-    objective = LOSSES[name](hessian="residual")
+    objective = LOSSES[name](hessian=hessian)
     params = {**objective.lightgbm_params(data.y), "learning_rate": 0.5, "min_data_in_leaf": 1, "verbosity": -1}
     params |= {"min_sum_hessian_in_leaf": 0.0, "boost_from_average": False}
     booster = lightgbm.train(params, lightgbm.Dataset(data.X, data.y, weight=data.weight), 4)
@@ -86,31 +91,50 @@ def test_no_leaf_of_lightgbm_steps_further_than_one(lightgbm, make_data, task, n
         return [node["leaf_value"]] if "leaf_value" in node else leaves(node["left_child"]) + leaves(node["right_child"])
 
     steps = np.abs([value for tree in trees for value in leaves(tree["tree_structure"])])
-    assert 0.1 < steps.max() <= 0.5 * (1 + 1e-5)
+    assert 0.1 < steps.max() <= 0.5 * LONGEST[hessian] * (1 + 1e-5)
 
 
-def by_hand(margin, label):
-    """``p - y`` and ``|p - y|`` in float32."""
-    p = 1.0 / (1.0 + np.exp(-np.float64(margin)))
-    gradient = (p - label).astype(np.float32)
-    return gradient, np.maximum(np.abs(gradient), 1e-16)
+CURVATURES = {
+    "residual": lambda p, label: np.abs(p - label),
+    "safeguarded": lambda p, label: np.maximum(p * (1.0 - p), np.abs(p - label) / 2.0),
+}
 
 
-def test_cross_entropy_grows_the_trees_of_the_residual_by_hand(xgboost, make_data):
-    data, objective = make_data("binary"), bi.focal_objective(0.0, hessian="residual")
+@pytest.mark.parametrize("hessian", CURVATURES)
+def test_cross_entropy_grows_the_trees_of_a_hessian_by_hand(xgboost, make_data, hessian):
+    data, objective = make_data("binary"), bi.focal_objective(0.0, hessian=hessian)
     matrix = xgboost.DMatrix(data.X, data.y)
     params = {**objective.xgboost_params(data.y), "eta": 0.4, "tree_method": "exact"}
-    own = xgboost.train(params, matrix, 10, obj=objective).predict(matrix)
-    other = xgboost.train(params, matrix, 10, obj=lambda margin, data: by_hand(margin, data.get_label())).predict(matrix)
+
+    def by_hand(margin, matrix):
+        p = 1.0 / (1.0 + np.exp(-np.float64(margin)))
+        return (p - data.y).astype(np.float32), CURVATURES[hessian](p, data.y).astype(np.float32)
+
+    own, other = (xgboost.train(params, matrix, 10, obj=one).predict(matrix) for one in (objective, by_hand))
     np.testing.assert_allclose(own, other, rtol=0, atol=1e-5)
-    plain = xgboost.train(params, matrix, 10).predict(matrix)
-    assert np.abs(own - plain).max() > 0.05
+    assert np.abs(own - xgboost.train(params, matrix, 10).predict(matrix)).max() > 0.02
 
 
-def test_cross_entropy_of_a_residual_has_the_scale_of_the_plain_one():
+@pytest.mark.parametrize("hessian", CURVATURES)
+def test_no_leaf_passes_its_best_step(hessian):
+    """A leaf whose rows have the probability p, and of which a share r is positive: the step against the best one."""
+    p, r = np.meshgrid(np.exp(-np.linspace(0.01, 9.0, 60)), np.linspace(1e-6, 1 - 1e-6, 101))
+    margin = np.log(p) - np.log1p(-p)
+    objective = bi.focal_objective(0.0, hessian=hessian)
+    (g1, h1), (g0, h0) = (objective.gradient_hessian(margin.ravel(), np.full(margin.size, label)) for label in (1, 0))
+    share = r.ravel()
+    step = -(share * g1 + (1.0 - share) * g0) / (share * h1 + (1.0 - share) * h0)
+    best = np.log(share) - np.log1p(-share) - margin.ravel()
+    assert (np.abs(step) <= np.abs(best) * (1 + 1e-9) + 1e-9).all()
+    assert (np.sign(step) == np.sign(best))[np.abs(best) > 1e-6].all()
+    assert np.abs(step).max() <= LONGEST[hessian]
+
+
+@pytest.mark.parametrize("hessian", CURVATURES)
+def test_plain_cross_entropy_is_not_scaled(hessian):
     label = np.repeat([0, 1], [990, 10])
     margin = np.zeros(1000, np.float32)
-    plain, residual = bi.focal_objective(0.0), bi.focal_objective(0.0, hessian="residual")
-    np.testing.assert_array_equal(residual(label, margin)[0], plain(label, margin)[0])
-    weighted = [bi.weighted_objective(50.0, hessian=hessian)(label, margin)[0] for hessian in ("residual", "exact")]
+    plain, own = bi.focal_objective(0.0), bi.focal_objective(0.0, hessian=hessian)
+    np.testing.assert_array_equal(own(label, margin)[0], plain(label, margin)[0])
+    weighted = [bi.weighted_objective(50.0, hessian=one)(label, margin)[0] for one in (hessian, "exact")]
     np.testing.assert_allclose(*weighted, rtol=1e-5)
