@@ -35,7 +35,7 @@ _OF_ITS_OWN = {
     "residual": lambda p: np.full_like(p, 2.0),
     "safeguarded": lambda p: np.maximum(p, 0.5) + np.maximum(1.0 - p, 0.5),
 }
-"""Hessians that are another for plain cross-entropy too, with their mean at probability p, over ``p (1 - p)``."""
+"""Hessians that are another for plain cross-entropy too: their mean at probability p over ``p (1 - p)``, of a sigmoid."""
 
 SMALLEST_HESSIAN = 1e-16
 """The floor that XGBoost's own objectives put under their Hessian."""
