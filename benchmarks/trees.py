@@ -54,7 +54,7 @@ SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, which is about what float32 margins can say."""
 
 
-def jobs(options: argparse.Namespace) -> Iterator[tuple[Dataset, str, int, int]]:
+def jobs(options: argparse.Namespace) -> Iterator[tuple[str, Dataset, str, int, int]]:
     for repeat in range(options.repeats):
         for fold in range(options.folds):
             for task in options.task:
@@ -63,7 +63,7 @@ def jobs(options: argparse.Namespace) -> Iterator[tuple[Dataset, str, int, int]]
                         continue
                     for library in options.library:
                         if not (library == "lightgbm" and data.task == "multilabel"):  # which its own classifier lacks
-                            yield data, library, repeat, fold
+                            yield task, data, library, repeat, fold
 
 
 def run(options: argparse.Namespace) -> None:
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def measure(
-    data: Dataset, library: str, repeat: int, fold: int, options: argparse.Namespace, done: set[tuple[Any, ...]]
+    task: str, data: Dataset, library: str, repeat: int, fold: int, options: argparse.Namespace, done: set[tuple[Any, ...]]
 ) -> list[dict[str, Any]]:
     """All contestants on one fold of one set."""
     warnings.simplefilter("ignore")
@@ -93,7 +93,7 @@ def measure(
     records = []
     for name, parameters in CONTESTANTS.items():
         for rate in RATES:
-            record = {"data": data.name, "task": data.task, "library": library, "size": options.size}
+            record = {"data": data.name, "task": task, "library": library, "size": options.size}
             record |= {"repeat": repeat, "fold": fold, "contestant": name, "rate": rate}
             if key(record) not in done:
                 params = {**SIZES[library, options.size], **parameters, "learning_rate": rate}

@@ -23,27 +23,29 @@ ROOT = pathlib.Path(bi.__file__).resolve().parent.parent
 def pytest_collection_modifyitems(items):
     """Mark as slow what a test that is crossed over several parameters need not try to have tried each value once.
 
-    It runs with -m slow. Each library and task are tried together in any case.
+    With each library, because there may be one alone. What is skipped or expected to fail tries nothing.
     """
     cases = collections.defaultdict(list)
     for item in items:
-        if hasattr(item, "callspec") and item.get_closest_marker("slow") is None:
-            cases[item.path, item.originalname].append((_values(item), item))
+        if hasattr(item, "callspec") and not any(
+            item.get_closest_marker(name) for name in ("slow", "skip", "skipif", "xfail")
+        ):
+            library = next((value for value in item.callspec.params.values() if str(value) in ("xgboost", "lightgbm")), None)
+            cases[item.nodeid.partition("[")[0], library].append((_values(item), item))
     for found in cases.values():
         for item in _beyond_a_cover(found):
             item.add_marker(pytest.mark.slow)
 
 
 def _values(item):
-    """What each parametrization of a test takes in this case; library and task count as one."""
-    params, groups = item.callspec.params, [["library", "task"]]
+    """What each parametrization of a test takes in this case."""
+    params, groups = item.callspec.params, []
     for mark in item.iter_markers("parametrize"):
-        names = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
-        groups.append([name.strip() for name in names])
-    groups[1:] = [names for names in groups[1:] if names not in (["library"], ["task"])]
+        names = mark.args[0] if mark.args else mark.kwargs["argnames"]
+        groups.append([name.strip() for name in (names.split(",") if isinstance(names, str) else names)])
     known = set().union(*groups)
     groups += [[name] for name in params if name not in known]
-    return {tuple(names): tuple(id(params.get(name)) for name in names) for names in groups}
+    return {tuple(names): tuple(id(params[name]) for name in names) for names in groups}
 
 
 def _beyond_a_cover(cases):

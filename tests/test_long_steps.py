@@ -130,6 +130,18 @@ def test_no_leaf_passes_its_best_step(hessian):
     assert np.abs(step).max() <= LONGEST[hessian]
 
 
+@pytest.mark.parametrize("weights", [None, 20.0])
+def test_no_step_of_a_residual_passes_the_best_whatever_is_in_a_leaf(weights):
+    rng, objective = np.random.default_rng(0), bi.weighted_objective(weights, hessian="residual")
+    for _ in range(300):
+        n = rng.integers(2, 40)
+        margin, label = rng.normal(rng.normal(scale=3.0), rng.exponential(3.0), n), (rng.random(n) < rng.random()) * 1
+        gradient, hessian = objective.gradient_hessian(margin, label)
+        step = -gradient.sum() / hessian.sum()
+        beyond = objective.gradient_hessian(margin + step, label)[0].sum()  # still pulls the same way
+        assert beyond * gradient.sum() >= -1e-12
+
+
 @pytest.mark.parametrize("hessian", CURVATURES)
 def test_plain_cross_entropy_is_not_scaled(hessian):
     label = np.repeat([0, 1], [990, 10])
@@ -138,3 +150,7 @@ def test_plain_cross_entropy_is_not_scaled(hessian):
     np.testing.assert_array_equal(own(label, margin)[0], plain(label, margin)[0])
     weighted = [bi.weighted_objective(50.0, hessian=one)(label, margin)[0] for one in (hessian, "exact")]
     np.testing.assert_allclose(*weighted, rtol=1e-5)
+    several = np.repeat([0, 1, 2], [900, 80, 20])
+    plain = bi.weighted_objective(None)(several, np.zeros((1000, 3), np.float32))[0]
+    nearly = bi.weighted_objective([1.0, 1.0, 1.0 + 1e-9], scale="start", hessian=hessian)
+    np.testing.assert_allclose(nearly(several, np.zeros((1000, 3), np.float32))[0], plain, rtol=1e-5)

@@ -61,9 +61,9 @@ hessian : {"exact", "expected", "positive_terms", "absolute", "reweighted", "res
 scale : {"auto", "start"} or float
     What gradient and Hessian are multiplied by on their way to a booster. It does not change the loss, but decides
     what ``min_child_weight``, ``lambda`` and ``min_sum_hessian_in_leaf`` mean. ``"start"``: such that the mean Hessian
-    at this loss's start is that of cross-entropy at its own, under the same class weights at mean 1. Where a class is
-    rare and gamma high, that is far below 1 and strengthens ``lambda``. ``"auto"``: the same, but never less than what
-    brings the class weights to mean 1.
+    at this loss's start is that of cross-entropy at its own, under the same ``hessian`` and class weights at mean 1.
+    Where a class is rare and gamma high, that is far below 1 and strengthens ``lambda``. ``"auto"``: the same, but never
+    less than what brings the class weights to mean 1.
 n_threads : int, optional
     Default: the processors that this process may use.
 device : {"auto", "cpu", "cuda"}

@@ -31,11 +31,8 @@ CURVATURES = {
 }
 """What each value of ``hessian=`` means."""
 
-_OF_ITS_OWN = {
-    "residual": lambda p: np.full_like(p, 2.0),
-    "safeguarded": lambda p: np.maximum(p, 0.5) + np.maximum(1.0 - p, 0.5),
-}
-"""Hessians that are another for plain cross-entropy too: their mean at probability p over ``p (1 - p)``, of a sigmoid."""
+OF_THEIR_OWN = ("residual", "safeguarded")
+"""Hessians that are another for plain cross-entropy too."""
 
 SMALLEST_HESSIAN = 1e-16
 """The floor that XGBoost's own objectives put under their Hessian."""
@@ -73,7 +70,7 @@ class FittedLoss:
 
     @functools.cached_property
     def program(self) -> Program:
-        """What the kernels are compiled for, with the Hessian that was asked for; all are one for plain cross-entropy."""
+        """What the kernels are compiled for, with the Hessian that was asked for; most are one for plain cross-entropy."""
         shape = self.shape
         half = len(shape) // 2
         soft = self.counts.soft or bool(self.loss.smoothing)
@@ -120,7 +117,7 @@ class FittedLoss:
     @property
     def grows_built_in(self) -> bool:
         """Whether its trees are those of the libraries' own objective; without class weights most Hessians are one."""
-        return self.is_built_in and self._hessian not in _OF_ITS_OWN
+        return self.is_built_in and self._hessian not in OF_THEIR_OWN
 
     @property
     def _hessian(self) -> str:
@@ -189,12 +186,11 @@ class FittedLoss:
             return float(scale)
         if self.is_built_in:
             return 1.0
-        # Cross-entropy under the same class weights at mean 1 has, at its own start, the mean Hessian share (1 - share).
+        # Cross-entropy under the same class weights at mean 1 has, at its own start, these shares for probabilities.
         priors, (w1, w0) = self.priors, self.class_weights
         mean_weight = self.link.mean_weight(priors, w1, w0)
         share = priors * w1 / mean_weight
-        mean = share * (1.0 - share)
-        plain = self.link.totals(mean * _OF_ITS_OWN[self._hessian](share) if self._hessian in _OF_ITS_OWN else mean)
+        plain = self.link.totals(_mean_hessian(self._hessian, share, self.softmax))
         label, mass = self.link.one_of_each(priors)
         # In the formats of the training, whose kernel is then compiled already.
         margin = np.repeat(self.start[None, :], len(label), axis=0).astype(margin_type)
@@ -209,6 +205,19 @@ class FittedLoss:
             matched = plain / own
         matched = np.where(np.isfinite(matched) & (matched > 0), matched, 1.0)
         return matched if scale == "start" else np.maximum(matched, 1.0 / mean_weight)
+
+
+def _mean_hessian(hessian: str, p: Array, softmax: bool) -> Array:
+    """Of plain cross-entropy, by column, where the labels are as probable as ``p`` says."""
+    if hessian not in OF_THEIR_OWN:
+        return p * (1.0 - p)
+    if hessian == "residual":
+        return 2.0 * p * (1.0 - p)
+    if not softmax:
+        return p * (1.0 - p) * (np.maximum(p, 0.5) + np.maximum(1.0 - p, 0.5))
+    by_label = p * (1.0 - p * np.minimum(1.0, 0.5 / (1.0 - p))[:, None])
+    np.fill_diagonal(by_label, (1.0 - p) * np.maximum(p, 0.5))
+    return np.asarray(p @ by_label)
 
 
 def fitted_loss(loss: Any, counts: Counts) -> FittedLoss:
