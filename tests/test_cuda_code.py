@@ -34,7 +34,7 @@ except DynamicLibNotFoundError:
     print("no compiler")
     raise SystemExit
 for formula in kinds:
-    for curvature in CURVATURES.values() if formula is not kinds[3] else [CURVATURES["positive_terms"]]:
+    for curvature in CURVATURES.values():
         soft = formula is kinds[2] and curvature in (CURVATURES["expected"], CURVATURES["positive_terms"])
         for program in (Program(formula, curvature), *([Program(formula, curvature, soft=True)] if soft else [])):
             variants.add((template_name(program, False), program, DERIVATIVES, 1))

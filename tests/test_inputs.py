@@ -96,7 +96,7 @@ def fitted(task, **options):
     return focal_objective(1.5, **options).fit(label[task])
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=60)
 @given(
     task=st.sampled_from(TASKS),
     n=st.integers(1, 40),

@@ -50,11 +50,7 @@ def test_a_soft_label_is_two_weighted_rows(name, hessian, columns):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "hessian"),
-    [
-        ("focal", "exact"),
-        pytest.param("cross-entropy", "positive_terms", marks=pytest.mark.slow),
-        pytest.param("asymmetric", "expected", marks=pytest.mark.slow),
-    ],
+    [("focal", "exact"), ("cross-entropy", "positive_terms"), ("asymmetric", "expected")],
 )
 def test_class_probabilities_are_weighted_rows_of_each_class(name, hessian):
     rng = np.random.default_rng(0)

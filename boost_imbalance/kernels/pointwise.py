@@ -132,12 +132,6 @@ def cross_entropy_derivatives(e, is_true, e_true, others, largest, rest, total, 
     contrary = (others if is_true else contrary) * inverse
     q = one - p if p < limit else contrary
     slope = -q if is_true else p
-    if TERM == 5:
-        half = one / number(2, e)
-        at_least_half = p if p > half else half
-        over = one - half * total / others
-        over = over if over > number(0, e) else number(0, e)
-        return slope, q * at_least_half if is_true else p * (q + p * over)
     return slope, slope if TERM == 1 else p * q
 
 
@@ -271,7 +265,8 @@ def bindings_of(program: Program, inline: Any) -> dict[str, Any]:
         "SYMMETRIC": formula.symmetric,
         "SAME_SHAPE": program.same_shape,
         "SOFT": program.soft,
-        "CROSS_ENTROPY": is_cross_entropy(formula) and not program.soft,
+        # Which the libraries have themselves, where a safeguarded Hessian has nothing to equal.
+        "CROSS_ENTROPY": is_cross_entropy(formula) and not program.soft and (curvature is None or curvature.term != 5),
         "NEGATIVES": formula.all_classes,
     }
     if curvature is not None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from boost_imbalance.kernels.expressions import evaluate
 from boost_imbalance.kernels.program import Curvature, Program, Row
-from boost_imbalance.kernels.source import Formula, T, is_cross_entropy
+from boost_imbalance.kernels.source import CROSS_ENTROPY, Formula, T, is_cross_entropy
 from boost_imbalance.losses import backend, start, weighting
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.links import Link, link_of
@@ -190,34 +190,31 @@ class FittedLoss:
         priors, (w1, w0) = self.priors, self.class_weights
         mean_weight = self.link.mean_weight(priors, w1, w0)
         share = priors * w1 / mean_weight
-        plain = self.link.totals(_mean_hessian(self._hessian, share, self.softmax))
-        label, mass = self.link.one_of_each(priors)
-        # In the formats of the training, whose kernel is then compiled already.
-        margin = np.repeat(self.start[None, :], len(label), axis=0).astype(margin_type)
-        weight = None if weight_type is None else np.ones(len(label), weight_type)
-        gradient, hessian = np.empty(margin.shape, np.float32), np.empty(margin.shape, np.float32)
-        backend.backend(gpu=False).gradient_hessian(
-            self.program._replace(soft=False), margin, label, weight, self.coefficients.astype(np.float32),
-            (gradient, hessian), softmax=self.softmax, n_threads=1,
-        )  # fmt: skip
-        own = self.link.totals((mass * np.maximum(hessian, 0.0)).sum(axis=0))
+        formats = margin_type, weight_type
+        if self._hessian in OF_THEIR_OWN:
+            table = _plain_table(len(share), 0)
+            start_of_plain = self.link.start_of_cross_entropy(share, *table[[Row.POSITIVE_WEIGHT, Row.NEGATIVE_WEIGHT]])
+            program = Program(CROSS_ENTROPY, self.program.curvature)
+            plain = self._mean_hessian(program, table, start_of_plain, share, formats)
+        else:
+            plain = self.link.totals(share * (1.0 - share))
+        own = self._mean_hessian(self.program._replace(soft=False), self.coefficients, self.start, priors, formats)
         with np.errstate(divide="ignore"):
             matched = plain / own
         matched = np.where(np.isfinite(matched) & (matched > 0), matched, 1.0)
         return matched if scale == "start" else np.maximum(matched, 1.0 / mean_weight)
 
-
-def _mean_hessian(hessian: str, p: Array, softmax: bool) -> Array:
-    """Of plain cross-entropy, by column, where the labels are as probable as ``p`` says."""
-    if hessian not in OF_THEIR_OWN:
-        return p * (1.0 - p)
-    if hessian == "residual":
-        return 2.0 * p * (1.0 - p)
-    if not softmax:
-        return p * (1.0 - p) * (np.maximum(p, 0.5) + np.maximum(1.0 - p, 0.5))
-    by_label = p * (1.0 - p * np.minimum(1.0, 0.5 / (1.0 - p))[:, None])
-    np.fill_diagonal(by_label, (1.0 - p) * np.maximum(p, 0.5))
-    return np.asarray(p @ by_label)
+    def _mean_hessian(self, program: Program, table: Array, margin: Array, priors: Array, formats: tuple[Any, Any]) -> Array:
+        """At a constant margin, over labels with these priors; added up where the columns belong to one row's label."""
+        label, mass = self.link.one_of_each(priors)
+        # In the formats of the training, whose kernel is then compiled already.
+        margin = np.repeat(margin[None, :], len(label), axis=0).astype(formats[0])
+        weight = None if formats[1] is None else np.ones(len(label), formats[1])
+        gradient, hessian = np.empty(margin.shape, np.float32), np.empty(margin.shape, np.float32)
+        backend.backend(gpu=False).gradient_hessian(
+            program, margin, label, weight, table.astype(np.float32), (gradient, hessian), softmax=self.softmax, n_threads=1
+        )
+        return self.link.totals((mass * np.maximum(hessian, 0.0)).sum(axis=0))
 
 
 def fitted_loss(loss: Any, counts: Counts) -> FittedLoss:
@@ -225,10 +222,18 @@ def fitted_loss(loss: Any, counts: Counts) -> FittedLoss:
     return FittedLoss(loss, counts, _coefficients(loss, counts))
 
 
+def _plain_table(columns: int, n_shape: int) -> Array:
+    """Coefficients of plain cross-entropy, with room for the parameters of a loss."""
+    table = np.zeros((Row.SHAPE + 2 * n_shape, columns))
+    table[[Row.POSITIVE_WEIGHT, Row.NEGATIVE_WEIGHT, Row.GRADIENT_SCALE, Row.HESSIAN_SCALE]] = 1.0
+    table[Row.HESSIAN_FLOOR] = -np.inf
+    return table
+
+
 def _coefficients(loss: Any, counts: Counts) -> Array:
     formula: Formula = loss.formula
     columns, n_shape = counts.columns, len(formula.shape)
-    table = np.zeros((Row.SHAPE + 2 * n_shape, columns))
+    table = _plain_table(columns, n_shape)
     weight = loss.class_weights(counts)
     if loss.clip_weights is not None:
         weight = np.clip(weight, *loss.clip_weights)
@@ -237,8 +242,6 @@ def _coefficients(loss: Any, counts: Counts) -> Array:
     else:
         table[Row.NEGATIVE_WEIGHT], table[Row.POSITIVE_WEIGHT] = weight
     table[Row.OFFSET] = loss.offset(counts)
-    table[Row.GRADIENT_SCALE] = table[Row.HESSIAN_SCALE] = 1.0
-    table[Row.HESSIAN_FLOOR] = -np.inf
     table[Row.SMOOTHING] = loss.smoothing
     by_class = _class_parameters(loss, counts)
     for i, name in enumerate(formula.shape):
