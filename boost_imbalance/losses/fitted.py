@@ -163,7 +163,8 @@ class FittedLoss:
             values = dict(zip(self.formula.shape, self.shape[rows, column], strict=False))
             with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
                 found += evaluate(terms[:2], {**values, T: sign * np.asarray(t, np.float64)})
-        return tuple(np.broadcast_to(value, np.shape(t)) for value in found)  # type: ignore[return-value]
+        loss1, slope1, loss0, slope0 = (np.broadcast_to(value, np.shape(t)) for value in found)
+        return loss1, slope1, loss0, slope0
 
     def served(self, hessian_factor: float, margin_type: Any, weight_type: Any = None) -> Array:
         """Coefficients with what only serves a booster: scale, a library's own Hessian factor, floor.
