@@ -2,12 +2,16 @@
 
 python benchmarks/trees.py --output trees.jsonl                   # binary; about ten minutes on two cores
 python benchmarks/trees.py --output trees.jsonl --task multiclass multilabel
+python benchmarks/trees.py --output trees.jsonl --loss focal balanced
+python benchmarks/trees.py --output trees.jsonl --size untouched   # the libraries' defaults, 100 rounds, nothing stopped
+python benchmarks/trees.py --output trees.jsonl --size tuned       # as small, regularisation chosen on the rows to stop on
 python benchmarks/trees.py --table trees.jsonl
 
 Every contestant stops early, by log loss on a fifth of the training rows, at every learning rate. Its rival is
-``max_delta_step``, which both libraries have. What is shown is against the library's own objective at the lowest rate: for
-rounds, seconds and log loss a ratio, the geometric mean over sets; for average precision a difference, the mean over sets.
-Intervals are of folds within sets. A run goes on where one was stopped.
+``max_delta_step``, which both libraries have. What is shown is against the library's own objective (for a loss that it lacks,
+today's Hessian) at the lowest rate, or at its default if nothing is stopped: for rounds, seconds and log loss a ratio, the
+geometric mean over sets; for average precision a difference, the mean over sets. Intervals are of folds within sets. A run
+goes on where one was stopped.
 """
 
 from __future__ import annotations
@@ -36,21 +40,49 @@ import boost_imbalance as bi
 ROWS = {"binary": 15_000, "keel": 8_000, "multiclass": 5_000, "multilabel": 1_600}
 RATES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 MOST_ROUNDS, PATIENCE = 3_000, 30
-CONTESTANTS: dict[str, dict[str, Any]] = {
+BUILT_IN: dict[str, dict[str, Any]] = {
     "built-in": {},
     "built-in, max_delta_step 0.5": {"max_delta_step": 0.5},
     "built-in, max_delta_step 1": {"max_delta_step": 1.0},
     "built-in, max_delta_step 2": {"max_delta_step": 2.0},
-    "residual": {"hessian": "residual"},
-    "safeguarded": {"hessian": "safeguarded"},
 }
-BASE = "built-in", RATES[0]
+OURS: dict[str, dict[str, Any]] = {name: {"hessian": name} for name in ("residual", "safeguarded")}
+OTHERS: dict[str, dict[str, Any]] = {
+    "positive_terms": {"hessian": "positive_terms"},
+    "positive_terms, max_delta_step 1": {"hessian": "positive_terms", "max_delta_step": 1.0},
+}
+LOSSES: dict[str, Any] = {
+    "cross-entropy": functools.partial(bi.focal_objective, 0.0),
+    "focal": functools.partial(bi.focal_objective, 2.0),
+    "balanced": functools.partial(bi.weighted_objective, "balanced"),
+    "class-balanced": functools.partial(bi.class_balanced_objective, 0.999),
+    "logit-adjusted": functools.partial(bi.logit_adjusted_objective, 1.0),
+    "asymmetric": functools.partial(bi.asymmetric_objective, 0.0, 2.0, 0.0),
+}
+CONTESTANTS = {loss: {**(BUILT_IN if loss == "cross-entropy" else OTHERS), **OURS} for loss in LOSSES}
 SIZES = {
     ("xgboost", "small"): {"max_depth": 4},
     ("xgboost", "defaults"): {},
+    ("xgboost", "untouched"): {},
+    ("xgboost", "tuned"): {"max_depth": 4},
     ("lightgbm", "small"): {"num_leaves": 15},
     ("lightgbm", "defaults"): {},
+    ("lightgbm", "untouched"): {},
+    ("lightgbm", "tuned"): {"num_leaves": 15},
 }
+GRID: dict[str, list[dict[str, Any]]] = {
+    "xgboost": [
+        {"reg_lambda": penalty, "min_child_weight": least}
+        for penalty, least in ((1.0, 1.0), (10.0, 1.0), (0.1, 1.0), (1.0, 0.1), (1.0, 5.0), (10.0, 0.1))
+    ],
+    "lightgbm": [
+        {"reg_lambda": penalty, "min_child_samples": least}
+        for penalty, least in ((0.0, 20), (1.0, 20), (10.0, 20), (0.0, 60), (1.0, 5), (10.0, 5))
+    ],
+}
+"""Regularisation that is tried where the size is "tuned"; the first is the library's own."""
+DEFAULT_RATE = {"xgboost": 0.3, "lightgbm": 0.1}
+DEFAULT_ROUNDS = 100
 SMALLEST = 1e-7
 """Probabilities are kept this far from 0 and 1, which is about what float32 margins can say."""
 
@@ -83,46 +115,65 @@ def measure(
     """All contestants on one fold of one set."""
     warnings.simplefilter("ignore")
     # So that no training waits for a compiler.
-    losses = [bi.focal_objective(0.0, hessian=hessian) for hessian in ("residual", "safeguarded")]
-    bi.warm_up(*losses, libraries=[library], verbose=False)
+    contestants = [(loss, name, given) for loss in options.loss for name, given in CONTESTANTS[loss].items()]
+    objectives = [LOSSES[loss](hessian=given["hessian"]) for loss, _, given in contestants if "hessian" in given]
+    bi.warm_up(*objectives, libraries=[library], verbose=False)
     splitter = KFold if data.task == "multilabel" else StratifiedKFold
     folds = splitter(options.folds, shuffle=True, random_state=repeat).split(data.X, data.y)
     train, test = list(folds)[fold]
     strata = None if data.task == "multilabel" else data.y[train]
-    fitted, stopped = train_test_split(train, test_size=0.2, random_state=options.folds * repeat + fold, stratify=strata)
+    rows = train_test_split(train, test_size=0.2, random_state=options.folds * repeat + fold, stratify=strata)
+    if options.size == "untouched":
+        rows = [train, None]
+    rates = options.rates or ([DEFAULT_RATE[library]] if options.size == "untouched" else RATES)
     records = []
-    for name, parameters in CONTESTANTS.items():
-        for rate in RATES:
-            record = {"data": data.name, "task": task, "library": library, "size": options.size}
-            record |= {"repeat": repeat, "fold": fold, "contestant": name, "rate": rate}
-            if key(record) not in done:
-                params = {**SIZES[library, options.size], **parameters, "learning_rate": rate}
-                model, seconds = fit(data, library, params, fitted, stopped)
-                record |= {"rounds": rounds(model), "seconds": seconds, **quality(data, model, test)}
-                records.append(record)
+    grid = GRID[library] if options.size == "tuned" else [{}]
+    for (loss, name, parameters), rate, regularisation in itertools.product(contestants, rates, grid):
+        record = {"data": data.name, "task": task, "library": library, "size": options.size, "loss": loss}
+        record |= {"repeat": repeat, "fold": fold, "contestant": name, "rate": rate, "regularisation": regularisation}
+        if key(record) not in done:
+            params = {**SIZES[library, options.size], **parameters, **regularisation, "learning_rate": rate}
+            model, seconds = fit(data, library, loss, params, *rows)
+            record |= {"rounds": rounds(model), "seconds": seconds, "at_stop": at_stop(model), **quality(data, model, test)}
+            records.append(record)
     return records
 
 
-def fit(data: Dataset, library: str, params: dict, fitted: np.ndarray, stopped: np.ndarray) -> tuple[Any, float]:
+def fit(
+    data: Dataset, library: str, name: str, params: dict, fitted: np.ndarray, stopped: np.ndarray | None
+) -> tuple[Any, float]:
     hessian = params.pop("hessian", None)
-    params |= {"n_estimators": MOST_ROUNDS, "n_jobs": 1}
-    X, y, valid = data.X[fitted], data.y[fitted], (data.X[stopped], data.y[stopped])
-    loss = None if hessian is None else bi.focal_objective(0.0, hessian=hessian, n_threads=1)
+    params |= {"n_estimators": DEFAULT_ROUNDS if stopped is None else MOST_ROUNDS, "n_jobs": 1}
+    X, y = data.X[fitted], data.y[fitted]
+    loss = None if hessian is None else LOSSES[name](hessian=hessian, n_threads=1)
+    options: dict[str, Any] = {}
     if library == "xgboost":
-        params["early_stopping_rounds"] = PATIENCE
+        if stopped is not None:
+            params["early_stopping_rounds"] = PATIENCE
+            options = {"eval_set": [(data.X[stopped], data.y[stopped])], "verbose": False}
         model = xgb.XGBClassifier(**params) if loss is None else bi.ImbalancedXGBClassifier(loss=loss, **params)
-        options: dict[str, Any] = {"eval_set": [valid], "verbose": False}
     else:
         params |= {"verbosity": -1, "feature_pre_filter": False}
         model = lgb.LGBMClassifier(**params) if loss is None else bi.ImbalancedLGBMClassifier(loss=loss, **params)
-        options = {"eval_X": valid[0], "eval_y": valid[1], "callbacks": [lgb.early_stopping(PATIENCE, verbose=False)]}
+        if stopped is not None:
+            options = {"eval_X": data.X[stopped], "eval_y": data.y[stopped]}
+            options["callbacks"] = [lgb.early_stopping(PATIENCE, verbose=False)]
     begun = time.process_time()
     model.fit(X, y, **options)
     return model, time.process_time() - begun
 
 
 def rounds(model: Any) -> int:
-    return int(model.best_iteration) + 1 if hasattr(model, "best_iteration") else int(model.best_iteration_)
+    if isinstance(model, lgb.LGBMModel):
+        return int(model.best_iteration_ or model.booster_.num_trees())
+    return int(model.best_iteration) + 1 if model.early_stopping_rounds else model.get_booster().num_boosted_rounds()
+
+
+def at_stop(model: Any) -> float | None:
+    """The log loss of the rows to stop on, in the best round; None if nothing stopped."""
+    if isinstance(model, lgb.LGBMModel):
+        return next((float(value) for scores in model.best_score_.values() for value in scores.values()), None)
+    return float(model.best_score) if model.early_stopping_rounds else None
 
 
 def quality(data: Dataset, model: Any, test: np.ndarray) -> dict[str, float]:
@@ -144,7 +195,8 @@ def quality(data: Dataset, model: Any, test: np.ndarray) -> dict[str, float]:
 
 
 def key(record: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(record[name] for name in ("data", "library", "size", "repeat", "fold", "contestant", "rate"))
+    names = "data", "library", "size", "loss", "repeat", "fold", "contestant", "rate"
+    return *(record[name] for name in names), *record["regularisation"].values()
 
 
 def read(paths: list[pathlib.Path]) -> list[dict[str, Any]]:
@@ -154,23 +206,29 @@ def read(paths: list[pathlib.Path]) -> list[dict[str, Any]]:
 def table(paths: list[pathlib.Path]) -> None:
     groups = defaultdict(list)
     for record in read(paths):
-        groups[record["task"], record["library"], record["size"]].append(record)
-    for (task, library, size), records in groups.items():
+        groups[record["task"], record["library"], record["size"], record["loss"]].append(record)
+    for (task, library, size, loss), records in groups.items():
         n_sets = len({record["data"] for record in records})
-        print(f"\n{task}, {library}, {size} trees: {n_sets} sets\n")
+        print(f"\n{task}, {library}, {size} trees, {loss}: {n_sets} sets\n")
         print("| objective | rate | rounds | training | predicting | log loss | worst set | average precision | worst set |")
         print("|---|---|---|---|---|---|---|---|---|")
-        found = {(r["contestant"], r["rate"], r["data"], r["repeat"], r["fold"]): r for r in records}
-        for name, rate in dict.fromkeys((r["contestant"], r["rate"]) for r in records):
-            line = _row(found, name, rate)
+        found: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for record in records:  # of several regularisations, the one that stopped at the lowest log loss
+            for rate in (record["rate"], "chosen"):
+                place = record["contestant"], rate, record["data"], record["repeat"], record["fold"]
+                if rate != "chosen" or record["at_stop"] is not None:
+                    found[place] = min(found.get(place, record), record, key=lambda one: one["at_stop"] or 0.0)
+        against = next(iter(CONTESTANTS[loss])), min(r["rate"] for r in records)
+        for name, rate in dict.fromkeys(place[:2] for place in found):
+            line = _row(found, against, name, rate)
             if line:
                 print(line)
 
 
-def _row(found: dict[tuple[Any, ...], dict[str, Any]], name: str, rate: float) -> str | None:
+def _row(found: dict[tuple[Any, ...], dict[str, Any]], against: tuple[str, float], name: str, rate: float | str) -> str | None:
     by_set = defaultdict(list)
     for (contestant, at, data, repeat, fold), record in found.items():
-        base = found.get((*BASE, data, repeat, fold))
+        base = found.get((*against, data, repeat, fold))
         if (contestant, at) == (name, rate) and base is not None:
             by_set[data].append(_against(record, base))
     if not by_set:
@@ -200,7 +258,9 @@ def main() -> None:
     several("--library", default=["xgboost", "lightgbm"], choices=["xgboost", "lightgbm"])
     several("--only", help="sets whose name holds one of these")
     several("--table", type=pathlib.Path, help="the tables of what is there, as Markdown")
-    parser.add_argument("--size", default="small", choices=["small", "defaults"])
+    several("--loss", default=["cross-entropy"], choices=list(LOSSES))
+    several("--rates", type=float)
+    parser.add_argument("--size", default="small", choices=["small", "defaults", "untouched"])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=2)

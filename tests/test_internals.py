@@ -144,6 +144,15 @@ def test_xgboost_trains_on_from_a_model_that_a_callback_loads_before_training(xg
     np.testing.assert_allclose(margin, np.tile(start, (len(X), 1)), rtol=0, atol=1e-6)
 
 
+def test_xgboost_copies_no_labels_from_round_to_round(xgboost, monkeypatch):
+    asked = []
+    read = xgboost.DMatrix.get_label
+    monkeypatch.setattr(xgboost.DMatrix, "get_label", lambda data: asked.append(data) or read(data))
+    model = bi.ImbalancedXGBClassifier(n_estimators=9, n_jobs=1).fit(X, Y, eval_set=[(X, Y)], verbose=False)
+    assert len(model.evals_result()["validation_0"]["log_loss"]) == 9
+    assert len(asked) == 2  # the sets
+
+
 def test_an_xgboost_that_does_not_ask_is_refused(xgboost, monkeypatch):
     model = bi.ImbalancedXGBClassifier(n_estimators=2, n_jobs=1).fit(X, Y)
     before = model.predict_proba(X)

@@ -225,6 +225,10 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         asked = {name: params[name] for name in ("disable_default_eval_metric",) if name in params}
         return internals.configured(found, training.metric, {**training.params, **asked}, self._shown())
 
+    def _create_dmatrix(self, ref: Any, **arguments: Any) -> DMatrix:
+        """XGBoost's fit makes each data set with this."""
+        return internals.with_labels_at_hand(super()._create_dmatrix(ref, **arguments))
+
     def _encoded_eval_set(self, prepared: Prepared, eval_set: Any, weights: Any) -> dict[str, Any]:
         if weights is not None and len(weights) != len(eval_set):
             raise ValueError(

@@ -87,8 +87,13 @@ class Counts:
 
     def agrees(self, ones: Array, totals: Array) -> bool:
         """Whether a later pass over the data saw the same labels and weights."""
-        same = np.allclose(self.ones, ones, rtol=1e-6, atol=0.0) if self.soft else np.array_equal(self.ones, ones)
-        return bool(same and np.allclose(self.totals, totals, rtol=1e-6, atol=0.0))
+        same = _close(self.ones, ones) if self.soft else np.array_equal(self.ones, ones)
+        return bool(same and _close(self.totals, totals))
+
+
+def _close(sums: Array, others: Array) -> bool:
+    """Whether two sums are the same but for rounding; most are the same, which is found out ten times as fast."""
+    return bool(np.array_equal(sums, others) or np.allclose(sums, others, rtol=1e-6, atol=0.0))
 
 
 MOST_CLASSES = 2**24
