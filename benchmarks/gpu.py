@@ -91,9 +91,9 @@ def training(rows: int, classes: int, rounds: int) -> None:
     candidates = [Candidate("built-in", matrix, bi.focal_objective(0.0).xgboost_params(y))] + [
         Candidate(name, matrix, objective.xgboost_params(y), objective)
         for name, objective in {
-            "focusing 0": bi.focal_objective(0.0),
+            "focusing 0": bi.focal_objective(0.0, hessian="exact"),
             "focal, gamma 2": bi.focal_objective(2.0),
-            "focusing 0, on the host": bi.focal_objective(0.0, device="cpu"),
+            "focusing 0, on the host": bi.focal_objective(0.0, device="cpu", hessian="exact"),
         }.items()
     ]
     for i in range(rounds + 3):

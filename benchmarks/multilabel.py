@@ -46,7 +46,7 @@ def train(candidate: str, X: object, Y: object, options: argparse.Namespace) -> 
     if candidate == "one":
         from boost_imbalance import ImbalancedLGBMClassifier, weighted_objective
 
-        return [ImbalancedLGBMClassifier(loss=weighted_objective(weights=None), **params).fit(X, Y)]
+        return [ImbalancedLGBMClassifier(loss=weighted_objective(weights=None, hessian="exact"), **params).fit(X, Y)]
     from lightgbm import LGBMClassifier
 
     return [LGBMClassifier(**params).fit(X, Y[:, k]) for k in range(Y.shape[1])]

@@ -32,7 +32,7 @@ def xgboost_contest(X: np.ndarray, y: np.ndarray, classes: int) -> dict[str, Cal
     matrix = xgb.DMatrix(X, y)
     matrix_of_ours = xgb.DMatrix(X, y)
     params = {"max_depth": DEPTH, "eta": 0.1, "tree_method": "hist", "nthread": 2}
-    ours = bi.focal_objective(gamma=0.0)
+    ours = bi.focal_objective(gamma=0.0, hessian="exact")
     start = ours.xgboost_params(y)
     plain = {key: value for key, value in start.items() if key != "disable_default_eval_metric"}
     focal = bi.focal_objective(gamma=2.0)
@@ -52,7 +52,7 @@ def lightgbm_contest(X: np.ndarray, y: np.ndarray, classes: int) -> dict[str, Ca
     plain, of_ours = (lgb.Dataset(X, y, free_raw_data=False).construct() for _ in range(2))
     contest = {"built-in": lambda: lgb.train({**params, **native}, plain, TREES)}
     for name, gamma in (("focusing 0", 0.0), ("focal, gamma 2", 2.0)):
-        objective = bi.focal_objective(gamma=gamma)
+        objective = bi.focal_objective(gamma=gamma, hessian=None if gamma else "exact")
         chosen = {**params, **objective.lightgbm_params(y)}
         contest[name] = lambda p=chosen: lgb.train(p, of_ours, TREES)
     return contest

@@ -135,7 +135,7 @@ def curvatures_of_softmax(p, q, terms, label, j, all_classes):
         bend = -slope * r * (1 - r)
         bound += of_bound * r**2 + max(bend, mpf(0))
         reweighted += frozen * r**2 + max(bend, mpf(0))
-        safeguarded += max(frozen, abs(slope) / 2) * r**2 + max(bend, mpf(0))
+        safeguarded += max(of_bound, abs(slope) / 2) * r**2 + max(bend, mpf(0))
     return bound, reweighted, safeguarded
 
 
@@ -269,7 +269,7 @@ def expected_values(case, task, gamma, class_weighted, adjusted):
         values["exact size"] = values["positive_terms"]
         belief = np.moveaxis(table["belief"], 1, 0)
         mean_weight = np.exp((belief * np.log(weight)[:, None]).sum(axis=0))
-        values["safeguarded"] = np.abs(values["gradient"]) * np.maximum(belief, 0.5)
+        values["safeguarded"] = np.maximum(values["positive_terms"], np.abs(values["gradient"]) / 2)
         for name, terms in (("expected", "exact"), ("expected size", "exact size")):
             values[name] = np.stack([mean_over_labels(values[terms], belief, values["gradient"])] * 2)
     values["positive_terms"] = np.moveaxis(table["positive_terms"], 1, 0) * mean_weight

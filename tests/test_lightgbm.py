@@ -100,7 +100,7 @@ SAMPLINGS = [
 
 @pytest.mark.parametrize("options", SAMPLINGS[:3], ids=str)
 def test_no_focusing_is_the_built_in_objective_bit_by_bit(data, options):
-    own = train(bi.focal_objective(gamma=0.0), data, options)
+    own = train(bi.focal_objective(gamma=0.0, hessian="exact"), data, options)
     built_in = lgb.train({**BUILT_IN[data.task], **QUIET, **options}, lgb.Dataset(data.X, data.y), 15)
     assert_same(raw(own, data.X), raw(built_in, data.X))
     assert own.num_trees() == built_in.num_trees() + (1 if data.task == "binary" else 3)
@@ -109,7 +109,7 @@ def test_no_focusing_is_the_built_in_objective_bit_by_bit(data, options):
 @pytest.mark.parametrize("options", SAMPLINGS, ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_no_focusing_is_the_built_in_objective_from_the_same_start(data, options, weighted):
-    objective = bi.focal_objective(gamma=0.0)
+    objective = bi.focal_objective(gamma=0.0, hessian="exact")
     weight = data.weight if weighted else None
     own = train(objective, data, options, weight=weight)
     dataset = lgb.Dataset(data.X, data.y, weight=weight, free_raw_data=False)
@@ -131,7 +131,7 @@ def test_class_weights_are_those_of_the_library(data):
 
 @pytest.mark.parametrize("options", [{"boosting": "dart", "drop_rate": 0.3}, {"feature_fraction": 0.5}], ids=str)
 def test_trains_where_a_custom_objective_draws_other_random_numbers(data, options):
-    objective = bi.focal_objective(gamma=0.0)
+    objective = bi.focal_objective(gamma=0.0, hessian="exact")
     booster = train(objective, data, options, rounds=25)
     start = objective.lightgbm_start(data.X, data.y)
     built_in = lgb.train(
@@ -143,7 +143,7 @@ def test_trains_where_a_custom_objective_draws_other_random_numbers(data, option
 
 
 def test_weights_are_those_of_the_built_in_objective(data):
-    own = train(bi.focal_objective(gamma=0.0), data, weight=data.weight)
+    own = train(bi.focal_objective(gamma=0.0, hessian="exact"), data, weight=data.weight)
     dataset = lgb.Dataset(data.X, data.y, weight=data.weight)
     built_in = lgb.train({**BUILT_IN[data.task], **QUIET}, dataset, 15)
     np.testing.assert_allclose(raw(own, data.X), raw(built_in, data.X), rtol=0, atol=1e-6)
@@ -232,7 +232,7 @@ def test_data_frame_with_categories(make_data):
         frame["number"] = pd.Categorical((data.X[:, 2] > 0).astype(int) + 10)
         frame["flag"] = pd.Categorical(data.X[:, 3] > 0)
         frame["half"] = pd.Categorical(np.where(data.X[:, 3] > 1, 1.5, np.nan))
-        objective = bi.focal_objective(gamma=0.0)
+        objective = bi.focal_objective(gamma=0.0, hessian="exact")
         own = lgb.train(
             {**objective.lightgbm_params(data.y), **QUIET}, lgb.Dataset(frame, data.y), 15,
             init_model=objective.lightgbm_start(frame, data.y),
@@ -248,7 +248,7 @@ def test_data_frame_with_categories(make_data):
 def test_sparse_features(data):
     sparse = pytest.importorskip("scipy.sparse")
     X = sparse.csr_matrix(np.where(np.abs(data.X) > 0.7, data.X, 0.0))
-    objective = bi.focal_objective(gamma=0.0)
+    objective = bi.focal_objective(gamma=0.0, hessian="exact")
     start = objective.lightgbm_start(X, data.y)
     params = {**objective.lightgbm_params(data.y), **QUIET}
     own = lgb.train(params, lgb.Dataset(X, data.y, free_raw_data=False), 10, init_model=start)
@@ -338,7 +338,7 @@ def test_metrics_of_a_training_equal_scikit_learn(make_data):
 
 @pytest.mark.parametrize("options", SAMPLINGS[:3], ids=str)
 def test_cv_equals_the_built_in(data, options):
-    objective = bi.focal_objective(gamma=0.0)
+    objective = bi.focal_objective(gamma=0.0, hessian="exact")
     start = objective.lightgbm_start(data.X, data.y)
     own, built_in = (
         lgb.cv(

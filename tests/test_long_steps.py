@@ -142,6 +142,37 @@ def test_no_step_of_a_residual_passes_the_best_whatever_is_in_a_leaf(weights):
         assert beyond * gradient.sum() >= -1e-12
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_it_is_the_default_without_class_weights(task):
+    margin, label, weight = rows(task)
+
+    def hessian(make, **options):
+        return make(**options).fit(label).gradient_hessian(margin, label, weight)[1]
+
+    uneven = {"multiclass": [1.0, 1.0, 1.0, 2.0]}.get(task, 2.0)
+    for make in LOSSES.values():
+        own = "positive_terms" if make is LOSSES["weighted"] else "safeguarded"
+        np.testing.assert_array_equal(hessian(make), hessian(make, hessian=own))
+    for make in (bi.focal_objective, bi.adaptive_objective):
+        weights = {} if make is bi.adaptive_objective else {"weights": uneven}
+        np.testing.assert_array_equal(hessian(make, **weights), hessian(make, **weights, hessian="positive_terms"))
+
+
+def test_lightgbm_does_not_diverge_at_its_own_settings(lightgbm):
+    """Its own objective steps so far beyond the best in the few leaves with positives that it does."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30_000, 5))
+    y = (X[:, 0] + X[:, 1] + 0.5 * rng.normal(size=len(X)) > 4.2).astype(int)
+    train, test = slice(0, 15_000), slice(15_000, None)
+    found = []
+    for make in (lightgbm.LGBMClassifier, bi.ImbalancedLGBMClassifier):
+        p = make(n_jobs=1, verbosity=-1).fit(X[train], y[train]).predict_proba(X[test])[:, 1]
+        found.append(-np.log(np.clip(np.where(y[test] == 1, p, 1.0 - p), 1e-7, None)).mean())
+    always = -(y.mean() * np.log(y.mean()) + (1 - y.mean()) * np.log(1 - y.mean()))
+    own, ours = found
+    assert ours < always < own
+
+
 @pytest.mark.parametrize("hessian", CURVATURES)
 def test_plain_cross_entropy_is_not_scaled(hessian):
     label = np.repeat([0, 1], [990, 10])
@@ -150,6 +181,8 @@ def test_plain_cross_entropy_is_not_scaled(hessian):
     np.testing.assert_array_equal(own(label, margin)[0], plain(label, margin)[0])
     weighted = [bi.weighted_objective(50.0, hessian=one)(label, margin)[0] for one in (hessian, "exact")]
     np.testing.assert_allclose(*weighted, rtol=1e-5)
+    nearly = bi.weighted_objective(1.0 + 1e-9, scale="start", hessian=hessian)
+    np.testing.assert_allclose(nearly(label, margin)[0], plain(label, margin)[0], rtol=1e-5)
     several = np.repeat([0, 1, 2], [900, 80, 20])
     plain = bi.weighted_objective(None)(several, np.zeros((1000, 3), np.float32))[0]
     nearly = bi.weighted_objective([1.0, 1.0, 1.0 + 1e-9], scale="start", hessian=hessian)

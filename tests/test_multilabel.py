@@ -21,7 +21,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Overriding the parameters from Reference Dataset"),
 ]
 
-CROSS_ENTROPY = bi.weighted_objective(weights=None)
+CROSS_ENTROPY = bi.weighted_objective(weights=None, hessian="exact")
+NO_FOCUSING = bi.focal_objective(gamma=0.0, hessian="exact")
 QUIET = {"verbosity": -1, "deterministic": True, "force_row_wise": True}
 NATIVE = {**QUIET, "num_threads": 1, "feature_pre_filter": False}
 """As the classifier trains on few rows."""
@@ -145,7 +146,7 @@ def test_lightgbm_is_as_many_separate_classifiers(data, test, weighted, options)
         np.testing.assert_array_equal(own.predict(test.X)[:, k], alone.predict(test.X))
 
 
-@pytest.mark.parametrize("loss", [CROSS_ENTROPY, bi.focal_objective(gamma=0.0)], ids=["weights=None", "gamma=0"])
+@pytest.mark.parametrize("loss", [CROSS_ENTROPY, NO_FOCUSING], ids=["weights=None", "gamma=0"])
 def test_lightgbm_is_as_many_native_boosters_bit_by_bit(lgb, data, test, loss):
     library = library_of("lightgbm")
     own = library.make(loss=loss, n_estimators=25).fit(data.X, data.y)
@@ -185,10 +186,11 @@ def test_lightgbm_of_any_loss_is_as_many_separate_classifiers(data, test, loss):
 
 
 def test_parameters_by_label(library, data, test):
-    loss = bi.focal_objective(gamma=[0.0, 1.0, 3.0], weights=[1.0, 2.0, 4.0])
+    loss = bi.focal_objective(gamma=[0.0, 1.0, 3.0], weights=[1.0, 2.0, 4.0], hessian="positive_terms")
     own = library.make(loss=loss).fit(data.X, data.y)
     for k, (gamma, weight) in enumerate([(0.0, 1.0), (1.0, 2.0), (3.0, 4.0)]):
-        alone = library.make(loss=bi.focal_objective(gamma=gamma, weights=weight)).fit(data.X, data.y[:, k])
+        single = bi.focal_objective(gamma=gamma, weights=weight, hessian="positive_terms")
+        alone = library.make(loss=single).fit(data.X, data.y[:, k])
         np.testing.assert_allclose(own.predict_proba(test.X)[:, k], alone.predict_proba(test.X)[:, 1], rtol=0, atol=1e-5)
 
 

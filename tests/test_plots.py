@@ -130,9 +130,7 @@ def test_the_hessians_are_those_that_the_objective_gives(ax):
     plots.plot_curvature(objective, "margin", ax=ax)
     names = ["exact", "expected", "positive_terms", "absolute", "reweighted"]
     assert [line.get_label().split(" (")[0] for line in ax.lines[:5]] == names
-    assert [line.get_label() for line in ax.lines if "given" in line.get_label()] == [
-        "positive_terms (given to the booster)"
-    ]
+    assert [line.get_label() for line in ax.lines if "given" in line.get_label()] == ["safeguarded (given to the booster)"]
     for name, line in zip(names, ax.lines[:5], strict=True):
         x, y = line.get_xydata().T
         np.testing.assert_array_equal(y, objective.replace(hessian=name).gradient_hessian(x, np.ones(len(x)))[1])

@@ -265,7 +265,7 @@ def test_decisions_come_back(kit, task, decision, small, tmp_path):
 def test_the_positive_class_comes_back(kit, decision, small, tmp_path):
     data, fresh = small("binary"), small("binary", 200, seed=2)
     label = np.array(["bad", "good"])[1 - data.y.astype(int)]
-    model = kit.fit(data, label, decision=decision, decision_cv=3, pos_label="bad")
+    model = kit.fit(data, label, decision=decision, decision_cv=3, pos_label="bad", n_estimators=30)
     path = tmp_path / f"model{kit.suffixes[0]}"
     model.save_model(path)
     loaded = kit.make()
@@ -782,6 +782,10 @@ def test_lightgbm_refits_a_file_of_calibrated_probabilities(lightgbm_kit, task, 
     np.testing.assert_allclose(same, expected, rtol=0, atol=lightgbm_kit.tolerance)
     assert np.abs(moved - same).max() > 0.01
     if loss == "plain":  # as LightGBM refits its own
+        model = lightgbm_kit.fit(data, loss=bi.weighted_objective(weights=None, hessian="exact"))
+        model.save_model(path)
+        booster = lightgbm_kit.library.Booster(model_file=path)
+        moved = booster.refit(fresh.X, fresh.y, decay_rate=0.5).predict(fresh.X)
         own = lightgbm_kit.library.LGBMClassifier(n_estimators=8, n_jobs=1, **lightgbm_kit.defaults).fit(data.X, data.y)
         own = own.booster_.refit(fresh.X, fresh.y, decay_rate=0.5).predict(fresh.X)
         np.testing.assert_allclose(moved, own, rtol=0, atol=1e-9)

@@ -201,7 +201,7 @@ def test_every_number_is_there(found, pages, task, metric):
     column = list(METRICS).index(metric) + 1
     assert table[0][column]["text"].split("\n")[0].strip().startswith(METRICS[metric].title)
     assert [row[0]["text"].strip() for row in table[1:]] == comparison.candidates
-    digits = 2 if metric == "seconds" else 4
+    digits = METRICS[metric].digits
     for name, row in zip(comparison.candidates, table[1:], strict=True):
         cell = row[column]["text"].replace("\N{MINUS SIGN}", "-")
         mean = f"{comparison.mean(name, metric):.{digits}f}"

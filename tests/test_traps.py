@@ -356,7 +356,7 @@ def test_no_metric_in_xgboost(xgb, data):
 
 
 def test_the_default_metric_of_plain_cross_entropy_is_xgboost_s_own(xgb, data):
-    objective, matrix = bi.focal_objective(gamma=0.0), xgb.DMatrix(data.X, data.y)
+    objective, matrix = bi.focal_objective(gamma=0.0, hessian="exact"), xgb.DMatrix(data.X, data.y)
     params = objective.xgboost_params(data.y)
     options = {"evals": [(matrix, "train")], "verbose_eval": False, "early_stopping_rounds": 2}
     own, built_in = {}, {}

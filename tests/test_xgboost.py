@@ -88,7 +88,7 @@ def log_loss(probability, y):
     ids=str,
 )
 def test_no_focusing_is_the_built_in_objective(any_data, options, weighted):
-    objective = bi.focal_objective(gamma=0.0)
+    objective = bi.focal_objective(gamma=0.0, hessian="exact")
     weight = any_data.weight if weighted else None
     own = train(objective, any_data, options, weight=weight)
     built_in = xgb.train({**BUILT_IN[any_data.task], **options}, xgb.DMatrix(any_data.X, any_data.y, weight=weight), 15)
@@ -239,7 +239,7 @@ def test_metric_values_are_those_of_the_margins_and_weights(any_data):
 def test_cv_equals_the_built_in(make_data, stratified):
     data = make_data("multiclass")
     matrix = xgb.DMatrix(data.X, data.y, weight=data.weight)
-    objective = bi.focal_objective(gamma=0.0)
+    objective = bi.focal_objective(gamma=0.0, hessian="exact")
     params = objective.xgboost_params(data.y)
     options = {"nfold": 3, "stratified": stratified, "metrics": ["mlogloss"], "seed": 4, "as_pandas": False}
     own = xgb.cv(params, matrix, 10, obj=objective, **options)
@@ -741,7 +741,7 @@ def test_xgboost_is_asked_once_silently_and_for_several_classes_alone(monkeypatc
             bi.focal_objective(gamma)(np.zeros(data.posterior.shape, np.float32), xgb.DMatrix(data.X, data.y))
     assert not asked
     for _ in range(2):
-        bi.focal_objective(0.0)(np.zeros(data.posterior.shape, np.float32), xgb.DMatrix(data.X, data.y))
+        bi.focal_objective(0.0, hessian="exact")(np.zeros(data.posterior.shape, np.float32), xgb.DMatrix(data.X, data.y))
     assert len(asked) == 1
     assert xgb.get_config() == before
     assert capfd.readouterr() == ("", "")
@@ -753,7 +753,7 @@ def test_no_focusing_is_the_built_in_objective_once_that_takes_the_gradient(make
     exact = {"tree_method": "exact"}  # sample weights also move the bins of a histogram
     weight = data.weight if weighted else None
     monkeypatch.setattr(xgboost, "takes_gradient_as_hessian", lambda: True)
-    objective = bi.focal_objective(0.0)
+    objective = bi.focal_objective(0.0, hessian="exact")
     start = {"base_score": objective.xgboost_params(data.y, weight)["base_score"], **exact}
     by_hand = train_by_hand(data, SOFTMAX_HESSIANS["gradient"], start, 15, weight)
     own = train(objective, data, exact, weight=weight)

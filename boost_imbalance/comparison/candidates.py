@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sklearn.base import clone
@@ -34,6 +34,8 @@ class Candidate:
     """How a baseline makes the classes equal: ``weights``, ``over`` or ``under``."""
     thresholds: str | None = None
     """The rule of decision whose thresholds a baseline tunes on the rows to stop on."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters of the library that make the candidate what it is, over those of all."""
     space: Mapping[str, Suggest] | None = None
     """Parameters of the loss that a study may choose, each with how it is suggested."""
     train: Train | None = None
@@ -45,11 +47,19 @@ class Candidate:
         return BASELINE if self.thresholds else self.name
 
 
+HIGH_RATE = 0.4
+"""A learning rate at which a few trees do, if their steps are kept short where a class is rare."""
+
 BASELINES = {
     candidate.name: candidate
     for candidate in (
         Candidate(BASELINE, "the library's own objective"),
         Candidate("tuned threshold", "built-in, with thresholds tuned for F1", thresholds="f1"),
+        Candidate(
+            "max_delta_step",
+            f"built-in at a learning rate of {HIGH_RATE}, no step of a leaf longer than 1 before it",
+            params={"learning_rate": HIGH_RATE, "max_delta_step": 1.0},
+        ),
         Candidate("class weights", "built-in, classes weighted to equal shares", balance="weights"),
         Candidate("over-sampling", "built-in, rows of rare classes repeated at random", balance="over"),
         Candidate("under-sampling", "built-in, rows of frequent classes left out at random", balance="under"),
@@ -95,7 +105,10 @@ _CHOICES: dict[str, tuple[Callable[[], Objective], str, dict[str, Suggest]]] = {
 
 def losses() -> dict[str, Candidate]:
     """The losses of this package at their defaults."""
-    return {name: Candidate(name, about, make(), space=space) for name, (make, about, space) in _CHOICES.items()}
+    found = {name: Candidate(name, about, make(), space=space) for name, (make, about, space) in _CHOICES.items()}
+    about = f"cross-entropy at a learning rate of {HIGH_RATE}, under its safeguarded Hessian"
+    fewer = Candidate("fewer-trees", about, constructors.weighted_objective(None), params={"learning_rate": HIGH_RATE})
+    return {**found, fewer.name: fewer}
 
 
 def chosen(

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from boost_imbalance import losses as constructors
 from boost_imbalance.comparison.candidates import BASELINES
 from boost_imbalance.comparison.fitting import LIBRARIES, Library
 from boost_imbalance.comparison.results import Results
@@ -45,6 +46,7 @@ def recipe(results: Results, name: str, library: str) -> Recipe:
         params |= {"class_weight": "balanced"} if baseline.balance == "weights" else {}
         params |= {} if baseline.thresholds is None else {"decision": baseline.thresholds}
         sampler = baseline.balance if baseline.balance in _SAMPLERS else None
+        loss = constructors.weighted_objective(weights=None, hessian="exact") if own else None  # which grows its trees
     return Recipe(LIBRARIES[library], loss, params, own, sampler)
 
 
@@ -85,10 +87,10 @@ def code(results: Results, name: str, library: str) -> str:
 
 def _notes(made: Recipe) -> list[str]:
     """Comments on how the classifier predicts otherwise than it did in the comparison."""
-    if made.loss is not None:
-        return ["# predict takes the largest calibrated probability; decision='f1' or 'balanced_accuracy' tunes thresholds."]
     if "class_weight" in made.params:
         return ["# The same trees, but its probabilities are calibrated; the library's own, which were measured, are not."]
+    if made.loss is not None and "decision" not in made.params:
+        return ["# predict takes the largest calibrated probability; decision='f1' or 'balanced_accuracy' tunes thresholds."]
     return []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import time
 import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -93,12 +94,14 @@ def compare(
         Any two classes, any number of classes, or zeros and ones of several labels. Rows without a label (NaN, None) are
         left out; of several labels, any may be NaN.
     losses : str, Objective, list or dict, optional
-        Names (``"weighted"``, ``"class-balanced"``, ``"focal"``, ``"asymmetric"``, ``"logit-adjusted"``, ``"adaptive"``),
-        objectives, or a dict of objectives by names of your own. Default: all six at their defaults.
+        Names (``"weighted"``, ``"class-balanced"``, ``"focal"``, ``"asymmetric"``, ``"logit-adjusted"``, ``"adaptive"``,
+        ``"fewer-trees"``), objectives, or a dict of objectives by names of your own. Default: all seven at their defaults.
+        ``"fewer-trees"`` is cross-entropy at a learning rate of 0.4.
     baselines : list of str, optional
-        Some of ``"tuned threshold"``, ``"class weights"``, ``"over-sampling"``, ``"under-sampling"``; ``"built-in"``, the
-        library's own objective, always takes part. Default: all that the task allows. A multi-label task allows only the
-        tuned threshold, and its built-in objective is trained through this package with cross-entropy, which is equal.
+        Some of ``"tuned threshold"``, ``"max_delta_step"``, ``"class weights"``, ``"over-sampling"``, ``"under-sampling"``;
+        ``"built-in"``, the library's own objective, always takes part. Default: all that the task allows. A multi-label task
+        allows only the first two, and its built-in objective is trained through this package with cross-entropy, which is
+        equal. ``"max_delta_step"`` is the built-in at a learning rate of 0.4, with that parameter at 1.
     others : dict, optional
         Models of your own by name: scikit-learn classifiers with ``predict_proba``. They are trained on the rows that the
         losses are fitted on, labels 0, 1, ... (the positive class 1), and are not tuned.
@@ -247,13 +250,16 @@ class Study:
             params = self._tuned(library, source, fold.train, fold.seed)
             trained = train(library, source, self.problem, fit, stop, params, fold.seed)
             held_out = predict(trained, source, self.problem.task, stop.X)
+            begun = time.perf_counter()
             tested = predict(trained, source, self.problem.task, test.X)
+            milliseconds = 1e6 * (time.perf_counter() - begun) / len(fold.test)
             measured = [(c, self._measured(c, stop, held_out, test, tested)) for c in missing]
         except Exception as error:
             for candidate in missing:
                 self.store.add({**common, "candidate": candidate.name, "error": f"{type(error).__name__}: {error}"}, None)
             return
-        common |= {"rounds": trained.rounds, "seconds": trained.seconds, "params": params}
+        common |= {"rounds": trained.rounds or float("nan"), "seconds": trained.seconds, "predicting": milliseconds}
+        common |= {"params": params}
         for candidate, found in measured:
             decided = found.pop("decided")
             kept = {"rows": fold.test, "probability": tested.probability.astype(np.float32), "decided": decided}
@@ -289,7 +295,7 @@ class Study:
         return Comparison(self.store)
 
     def _tuned(self, library: Library, source: Candidate, rows: Array, seed: int) -> dict[str, Any]:
-        params, trials = self.params[library.name], self.store.settings["tune"]
+        params, trials = {**self.params[library.name], **source.params}, self.store.settings["tune"]
         if not trials or source.train is not None:
             return params
         return tuned(library, source, self.problem, rows, params, trials, self.store.settings["tune_for"], seed)

@@ -80,7 +80,7 @@ class Predicted(NamedTuple):
 def loss_of(candidate: Candidate, task: Task) -> Any:
     """The loss to train; for several labels, which LightGBM does not know, our cross-entropy stands for the built-in."""
     if candidate.loss is None and task is Task.MULTILABEL:
-        return constructors.weighted_objective(weights=None)
+        return constructors.weighted_objective(weights=None, hessian="exact")
     return candidate.loss
 
 
@@ -104,7 +104,7 @@ def train(
         fit = _resampled(fit, candidate.balance, seed)
     if candidate.balance is not None:  # by the loss that it minimises
         stop_weight = compute_sample_weight("balanced", stop.label)
-    params = {"n_estimators": ROUNDS, **params}
+    params = {"n_estimators": ROUNDS, **params, **candidate.params}
     options: dict[str, Any] = {} if weight is None else {"sample_weight": weight}
     if library.name == "xgboost":
         params |= {"early_stopping_rounds": PATIENCE}

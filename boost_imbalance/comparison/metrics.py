@@ -94,6 +94,8 @@ METRICS = {
             "The largest recall at which precision is at least {precision}.",
         ),
         Metric("seconds", "seconds", False, "How long one training took, early stopping included.", digits=2),
+        Metric("rounds", "rounds", False, "How many rounds of trees the model has, after early stopping.", digits=1),
+        Metric("predicting", "predicting", False, "Milliseconds to predict 1000 rows of the test part.", digits=2),
     )
 }
 

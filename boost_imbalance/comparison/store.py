@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-VERSION = 1
+VERSION = 2
 """Format of the folder."""
 
 _SETTINGS, _LABELS, _RECORDS, _PREDICTIONS = "settings.json", "labels.npz", "records.jsonl", "predictions"

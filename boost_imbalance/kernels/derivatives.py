@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from boost_imbalance.kernels.expressions import ONE, ZERO, Expression, constant, exp, maximum, ordered, sigmoid, where
+from boost_imbalance.kernels.expressions import ONE, ZERO, Expression, exp, maximum, ordered, sigmoid, where
 
 
 class Jet(NamedTuple):
@@ -33,7 +33,7 @@ class Terms(NamedTuple):
     reweighted: Expression
     """The second derivative of cross-entropy under the dynamic weight ``-slope / (1 - p)``, held fixed."""
     safeguarded: Expression
-    """The same, but never less than half the size of the slope."""
+    """The positive terms, but never less than half the size of the slope."""
 
 
 def terms_of(loss: Expression, t: Expression) -> Terms:
@@ -44,8 +44,8 @@ def terms_of(loss: Expression, t: Expression) -> Terms:
 
 def completed(loss: Expression, slope: Expression, exact: Expression, positive_terms: Expression, t: Expression) -> Terms:
     """The terms of a loss whose derivatives are known."""
-    p = sigmoid(t)
-    return Terms(loss, slope, exact, positive_terms, -slope * p, -slope * maximum(p, constant(0.5)))
+    size = -slope if slope.high <= 0 else maximum(slope, -slope)
+    return Terms(loss, slope, exact, positive_terms, -slope * sigmoid(t), maximum(positive_terms, size * 0.5))
 
 
 def differentiate(expression: Expression, t: Expression) -> Jet:

@@ -16,7 +16,7 @@ from boost_imbalance.kernels.source import CROSS_ENTROPY, Formula, T, is_cross_e
 from boost_imbalance.losses import backend, start, weighting
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.links import Link, link_of
-from boost_imbalance.losses.parameters import DEFAULT_HESSIAN
+from boost_imbalance.losses.parameters import DEFAULT_HESSIAN, DEFAULT_UNDER_CLASS_WEIGHTS
 
 Array = npt.NDArray[Any]
 
@@ -80,7 +80,7 @@ class FittedLoss:
     def _curvature(self) -> Curvature:
         if self.grows_built_in:
             return CURVATURES["exact"]
-        curvature = CURVATURES[self._hessian]
+        curvature = CURVATURES[self.hessian]
         # The mean of equal weights costs time.
         return curvature._replace(smooth=False) if self.link.equal_weights(*self.class_weights) else curvature
 
@@ -117,11 +117,15 @@ class FittedLoss:
     @property
     def grows_built_in(self) -> bool:
         """Whether its trees are those of the libraries' own objective; without class weights most Hessians are one."""
-        return self.is_built_in and self._hessian not in OF_THEIR_OWN
+        return self.is_built_in and self.hessian not in OF_THEIR_OWN
 
-    @property
-    def _hessian(self) -> str:
-        return self.loss.hessian or DEFAULT_HESSIAN
+    @functools.cached_property
+    def hessian(self) -> str:
+        """The Hessian that was asked for, or else this loss's own."""
+        if self.loss.hessian is not None:
+            return str(self.loss.hessian)
+        weighted = self.loss.weights_move or not self.link.equal_weights(*self.class_weights)
+        return DEFAULT_UNDER_CLASS_WEIGHTS if weighted else DEFAULT_HESSIAN
 
     @functools.cached_property
     def priors(self) -> Array:
@@ -191,30 +195,25 @@ class FittedLoss:
         priors, (w1, w0) = self.priors, self.class_weights
         mean_weight = self.link.mean_weight(priors, w1, w0)
         share = priors * w1 / mean_weight
-        formats = margin_type, weight_type
-        if self._hessian in OF_THEIR_OWN:
-            table = _plain_table(len(share), 0)
-            start_of_plain = self.link.start_of_cross_entropy(share, *table[[Row.POSITIVE_WEIGHT, Row.NEGATIVE_WEIGHT]])
-            program = Program(CROSS_ENTROPY, self.program.curvature)
-            plain = self._mean_hessian(program, table, start_of_plain, share, formats)
-        else:
-            plain = self.link.totals(share * (1.0 - share))
-        own = self._mean_hessian(self.program._replace(soft=False), self.coefficients, self.start, priors, formats)
+        curvature = CURVATURES[self.hessian if self.hessian in OF_THEIR_OWN else "exact"]
+        plain = self.link.totals(_hessian_of_cross_entropy(curvature.term, share, self.softmax))
+        own = self._mean_hessian(margin_type, weight_type)
         with np.errstate(divide="ignore"):
             matched = plain / own
         matched = np.where(np.isfinite(matched) & (matched > 0), matched, 1.0)
         return matched if scale == "start" else np.maximum(matched, 1.0 / mean_weight)
 
-    def _mean_hessian(self, program: Program, table: Array, margin: Array, priors: Array, formats: tuple[Any, Any]) -> Array:
-        """At a constant margin, over labels with these priors; added up where the columns belong to one row's label."""
-        label, mass = self.link.one_of_each(priors)
+    def _mean_hessian(self, margin_type: Any, weight_type: Any) -> Array:
+        """At the start, over labels with these priors; added up where the columns belong to one row's label."""
+        label, mass = self.link.one_of_each(self.priors)
         # In the formats of the training, whose kernel is then compiled already.
-        margin = np.repeat(margin[None, :], len(label), axis=0).astype(formats[0])
-        weight = None if formats[1] is None else np.ones(len(label), formats[1])
+        margin = np.repeat(self.start[None, :], len(label), axis=0).astype(margin_type)
+        weight = None if weight_type is None else np.ones(len(label), weight_type)
         gradient, hessian = np.empty(margin.shape, np.float32), np.empty(margin.shape, np.float32)
         backend.backend(gpu=False).gradient_hessian(
-            program, margin, label, weight, table.astype(np.float32), (gradient, hessian), softmax=self.softmax, n_threads=1
-        )
+            self.program._replace(soft=False), margin, label, weight, self.coefficients.astype(np.float32),
+            (gradient, hessian), softmax=self.softmax, n_threads=1,
+        )  # fmt: skip
         return self.link.totals((mass * np.maximum(hessian, 0.0)).sum(axis=0))
 
 
@@ -223,18 +222,29 @@ def fitted_loss(loss: Any, counts: Counts) -> FittedLoss:
     return FittedLoss(loss, counts, _coefficients(loss, counts))
 
 
-def _plain_table(columns: int, n_shape: int) -> Array:
-    """Coefficients of plain cross-entropy, with room for the parameters of a loss."""
-    table = np.zeros((Row.SHAPE + 2 * n_shape, columns))
-    table[[Row.POSITIVE_WEIGHT, Row.NEGATIVE_WEIGHT, Row.GRADIENT_SCALE, Row.HESSIAN_SCALE]] = 1.0
-    table[Row.HESSIAN_FLOOR] = -np.inf
-    return table
+def _hessian_of_cross_entropy(term: int, share: Array, softmax: bool) -> Array:
+    """Mean Hessian of plain cross-entropy in each column where the probabilities are the shares of the labels."""
+
+    def sizes(t: Array) -> tuple[Array, Array]:
+        slope, curvature = evaluate((CROSS_ENTROPY.positive.slope, CROSS_ENTROPY.positive[term]), {T: t})
+        return -slope, np.abs(curvature)
+
+    t = np.log(share) - np.log1p(-share)
+    slope, curvature = sizes(t)
+    if not softmax:
+        return np.asarray(share * curvature + (1.0 - share) * sizes(-t)[1])
+    # By the chain rule: where class y is true, its log-odds change with the margin of class j by -r, for
+    # r = share_j / (1 - share_y), and the Hessian of j is r^2 curvature + r (1 - r) |slope|.
+    first, second = share * slope / (1.0 - share), share * (curvature - slope) / (1.0 - share) ** 2
+    return np.asarray(share * (first.sum() - first + share * (second.sum() - second) + curvature))
 
 
 def _coefficients(loss: Any, counts: Counts) -> Array:
     formula: Formula = loss.formula
     columns, n_shape = counts.columns, len(formula.shape)
-    table = _plain_table(columns, n_shape)
+    table = np.zeros((Row.SHAPE + 2 * n_shape, columns))
+    table[[Row.GRADIENT_SCALE, Row.HESSIAN_SCALE]] = 1.0
+    table[Row.HESSIAN_FLOOR] = -np.inf
     weight = loss.class_weights(counts)
     if loss.clip_weights is not None:
         weight = np.clip(weight, *loss.clip_weights)

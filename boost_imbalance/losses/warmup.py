@@ -147,7 +147,8 @@ def _own() -> list[Any]:
     from boost_imbalance import losses
 
     constructors = [getattr(losses, name) for name in losses.__all__ if name.endswith("_objective")]
-    return [losses.weighted_objective(None), *(constructor(device="cpu") for constructor in constructors)]
+    plain = (losses.weighted_objective(None, hessian=hessian) for hessian in (None, "exact"))
+    return [*plain, *(constructor(device="cpu") for constructor in constructors)]
 
 
 def _suits(objective: Any, task: Task) -> bool:

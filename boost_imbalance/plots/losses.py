@@ -11,7 +11,7 @@ from scipy.special import logit
 from boost_imbalance.losses import weighting as weights
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
-from boost_imbalance.losses.parameters import DEFAULT_HESSIAN, HESSIANS, is_whole
+from boost_imbalance.losses.parameters import HESSIANS, is_whole
 from boost_imbalance.plots import drawing
 from boost_imbalance.plots.drawing import Array, Colors, Legend, Line, Style
 
@@ -172,7 +172,7 @@ def plot_curvature(
     for name in names:
         drawing.choose("hessian", name, list(HESSIANS))
     palette = drawing.colors_of(names, colors)
-    own = objective.parameters["hessian"] or DEFAULT_HESSIAN
+    own = (known if known.is_fitted else known.fit([0, 1])).fitted.hessian  # which depends on the class weights
     lines = []
     for i, name in enumerate(names):
         y = _curve(known.copy(hessian=name), x, "hessian", against, label, column)

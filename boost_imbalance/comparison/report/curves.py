@@ -230,7 +230,7 @@ def _plain(axis: Any) -> None:
 
 def _objectives(results: Results) -> dict[str, Any]:
     """The losses by name, with the class weights of these labels."""
-    made = {BASELINE: constructors.weighted_objective(weights=None)}
+    made = {BASELINE: constructors.weighted_objective(weights=None, hessian="exact")}
     made |= {name: portable.loss_from(state) for name, state in results.settings["losses"].items()}
     label = results.label
     known = np.isfinite(label)
