@@ -30,6 +30,7 @@ from typing import Any
 import joblib
 import lightgbm as lgb
 import numpy as np
+import pandas as pd
 import xgboost as xgb
 from datasets import Dataset, keel, load
 from sklearn.metrics import average_precision_score, log_loss
@@ -106,7 +107,7 @@ def run(options: argparse.Namespace) -> None:
         for records in joblib.Parallel(n_jobs=options.jobs, return_as="generator_unordered")(tasks):
             file.writelines(json.dumps(record) + "\n" for record in records)
             file.flush()
-    table([output])
+    show(summary([output]))
 
 
 def measure(
@@ -203,31 +204,43 @@ def read(paths: list[pathlib.Path]) -> list[dict[str, Any]]:
     return [json.loads(line) for path in paths for line in path.read_text().splitlines()]
 
 
-def table(paths: list[pathlib.Path]) -> None:
+COLUMNS = (
+    "rounds",
+    "training",
+    "predicting",
+    "log loss",
+    "log loss ±",
+    "worst set",
+    "average precision",
+    "average precision ±",
+    "worst",
+)
+
+
+def summary(paths: list[pathlib.Path]) -> pd.DataFrame:
+    """Every contestant at every rate against the first at the lowest: a row each, by task, library, size and loss."""
     groups = defaultdict(list)
     for record in read(paths):
         groups[record["task"], record["library"], record["size"], record["loss"]].append(record)
-    for (task, library, size, loss), records in groups.items():
-        n_sets = len({record["data"] for record in records})
-        print(f"\n{task}, {library}, {size} trees, {loss}: {n_sets} sets\n")
-        print("| objective | rate | rounds | training | predicting | log loss | worst set | average precision | worst set |")
-        print("|---|---|---|---|---|---|---|---|---|")
+    rows = []
+    for group, records in groups.items():
         found: dict[tuple[Any, ...], dict[str, Any]] = {}
         for record in records:  # of several regularisations, the one that stopped at the lowest log loss
             for rate in (record["rate"], "chosen"):
                 place = record["contestant"], rate, record["data"], record["repeat"], record["fold"]
                 if rate != "chosen" or record["at_stop"] is not None:
                     found[place] = min(found.get(place, record), record, key=lambda one: one["at_stop"] or 0.0)
-        against = next(iter(CONTESTANTS[loss])), min(r["rate"] for r in records)
-        for name, rate in dict.fromkeys(place[:2] for place in found):
-            line = _row(found, against, name, rate)
-            if line:
-                print(line)
+        against = next(iter(CONTESTANTS[group[-1]])), min(r["rate"] for r in records)
+        for contestant in dict.fromkeys(place[:2] for place in found):
+            row = _row(found, against, *contestant)
+            if row is not None:
+                rows.append((*group, len({r["data"] for r in records}), *contestant, *row))
+    return pd.DataFrame(rows, columns=["task", "library", "size", "loss", "sets", "objective", "rate", *COLUMNS])
 
 
 def _row(
     found: dict[tuple[Any, ...], dict[str, Any]], against: tuple[str, float], name: str, rate: float | str
-) -> str | None:
+) -> list[float] | None:
     by_set = defaultdict(list)
     for (contestant, at, data, repeat, fold), record in found.items():
         base = found.get((*against, data, repeat, fold))
@@ -240,12 +253,49 @@ def _row(
     variance = [np.var(rows, axis=0, ddof=1) / len(rows) if len(rows) > 1 else unknown for rows in by_set.values()]
     half = 1.96 * np.sqrt(np.sum(variance, axis=0)) / len(by_set)
     n_rounds, training, predicting, cost, ranking = mean.mean(axis=0)
-    cells = (
-        name, f"{rate}", f"{np.exp(n_rounds):.3f}", f"{np.exp(training):.2f}", f"{np.exp(predicting):.2f}",
-        f"{np.exp(cost):.3f} ± {half[3]:.3f}", f"{np.exp(mean[:, 3].max()):.3f}",
-        f"{ranking:+.4f} ± {half[4]:.4f}", f"{mean[:, 4].min():+.3f}",
+    values = (
+        np.exp(n_rounds), np.exp(training), np.exp(predicting), np.exp(cost), half[3], np.exp(mean[:, 3].max()),
+        ranking, half[4], mean[:, 4].min(),
     )  # fmt: skip
-    return f"| {' | '.join(cells)} |"
+    return [round(float(value), 4) for value in values]
+
+
+def show(found: pd.DataFrame) -> None:
+    """Tables in Markdown."""
+    for (task, library, size, loss, sets), rows in found.groupby(["task", "library", "size", "loss", "sets"], sort=False):
+        print(f"\n{task}, {library}, {size} trees, {loss}: {sets} sets\n")
+        print("| objective | rate | rounds | training | predicting | log loss | worst set | average precision | worst set |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        for row in rows.to_dict("records"):
+            cost = f"{row['log loss']:.3f} ± {row['log loss ±']:.3f} | {row['worst set']:.3f}"
+            ranking = f"{row['average precision']:+.4f} ± {row['average precision ±']:.4f} | {row['worst']:+.3f}"
+            sizes = " | ".join(f"{row[name]:.3f}" for name in COLUMNS[:3])
+            print(f"| {row['objective']} | {row['rate']} | {sizes} | {cost} | {ranking} |")
+
+
+def draw(found: pd.DataFrame, path: pathlib.Path) -> None:
+    """Quality against rounds and against seconds, small trees and plain cross-entropy."""
+    import matplotlib.pyplot as plt
+    from matplotlib import ticker
+
+    titles = {"rounds": "rounds of trees", "training": "seconds of training", "predicting": "seconds of prediction"}
+    found = found[(found["task"] == "binary") & (found["size"] == "small") & (found["rate"] != "chosen")]
+    names = ["built-in", "built-in, max_delta_step 1", "residual", "safeguarded"]
+    figure, axes = plt.subplots(2, 3, figsize=(10, 6), sharey="row", layout="constrained")
+    for (library, rows), of_library in zip(found.groupby("library", sort=False), axes, strict=True):
+        for x, ax in zip(COLUMNS[:3], of_library, strict=True):
+            for name, marker in zip(names, "osD^", strict=True):
+                line = rows[rows["objective"] == name]
+                ax.plot(line[x], line["average precision"], marker=marker, markersize=4, label=name)
+            ax.axhline(0.0, color="0.7", zorder=0)
+            ax.set(xscale="log", ylim=(-0.025, 0.01), xlabel=titles[x])
+            ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+            ax.xaxis.set_major_formatter("{x:g}")
+            ax.xaxis.set_minor_formatter("")
+        of_library[0].set_ylabel(f"{library}\naverage precision, difference")
+    axes[1, 2].legend(fontsize="small", loc="lower right")
+    figure.suptitle("Learning rates from 0.05, on the right, to 0.5; everything against the built-in objective at 0.05")
+    figure.savefig(path, dpi=110)
 
 
 def _against(record: dict[str, Any], base: dict[str, Any]) -> list[float]:
@@ -260,6 +310,8 @@ def main() -> None:
     several("--library", default=["xgboost", "lightgbm"], choices=["xgboost", "lightgbm"])
     several("--only", help="sets whose name holds one of these")
     several("--table", type=pathlib.Path, help="the tables of what is there, as Markdown")
+    parser.add_argument("--csv", type=pathlib.Path, help="where to write them too")
+    parser.add_argument("--picture", type=pathlib.Path, help="where to draw them")
     several("--loss", default=["cross-entropy"], choices=list(LOSSES))
     several("--rates", type=float)
     parser.add_argument("--size", default="small", choices=["small", "defaults", "untouched", "tuned"])
@@ -268,7 +320,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--output", default="trees.jsonl")
     options = parser.parse_args()
-    table(options.table) if options.table else run(options)
+    if not options.table:
+        run(options)
+        return
+    found = summary(options.table)
+    show(found)
+    if options.csv:
+        found.to_csv(options.csv, index=False)
+    if options.picture:
+        draw(found, options.picture)
 
 
 if __name__ == "__main__":

@@ -62,11 +62,14 @@ for name, decision in decided.items():
     print(f"{name:<30} cost of a row {mean_cost[name]:.4f}, errors {np.mean(decision != y):.4f}")
 
 # %%
-# The rule made for the costs is the cheapest, though it makes more errors than the most probable class does.
+# The rule made for the costs costs little more than half as much as the most probable class, though it makes more errors.
+# Dividing by the shares of the classes does as well here, because nine of ten blocks are text, and to misread one costs a
+# tenth: with other costs it would not. Class weights in the loss gain less.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
 for axis, name in zip(axes, ("most probable", "smallest expected cost"), strict=True):
     plots.plot_confusion_matrix(y, decided[name], ax=axis, style={"fontsize": 8}).set_title(name)
 
-assert min(mean_cost, key=mean_cost.get) == "smallest expected cost"
+assert mean_cost["smallest expected cost"] < 0.7 * mean_cost["most probable"]
+assert mean_cost["smallest expected cost"] < mean_cost["class weights, most probable"]
 plt.show()

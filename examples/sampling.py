@@ -61,8 +61,9 @@ for rows, sampler in samplers.items():
 # %%
 # Class weights in the loss are undone by ``predict_proba``; made-up or dropped rows are not, because the model cannot
 # know of them (after SMOTE the classes are even, so that balanced weights are 1). Its probabilities are then those of a
-# population that is half positive. The correction by shares gets most of that back. On these rows nothing ranks better,
-# and nothing has a better log loss, than plain cross-entropy on the rows as they are.
+# population that is half positive. The correction by shares gets most of that back. Neither made-up nor dropped rows rank as
+# well as the rows as they are, or have as good a log loss, whatever the loss; on those, the focal loss is on a par with
+# cross-entropy.
 
 figure, axis = plt.subplots(figsize=(6, 4.2), layout="constrained")
 shown = {f"{rows}, cross-entropy": probability[f"{rows}, cross-entropy"] for rows in samplers}
@@ -70,7 +71,10 @@ plots.plot_reliability(y_test, {**shown, "as it is, balanced weights": probabili
 
 plain_precision, plain_loss, _ = result.pop(("as it is", "cross-entropy"))
 for (rows, _), (precision, before, after) in result.items():
-    assert precision < plain_precision
-    assert plain_loss < after <= before + 1e-6
-    assert rows == "as it is" or before > 2 * after
+    if rows == "as it is":
+        assert precision < plain_precision + 0.005
+        assert after > plain_loss - 0.002
+    else:
+        assert precision < plain_precision
+        assert plain_loss < after < before / 2
 plt.show()
