@@ -60,6 +60,12 @@ LOSSES: dict[str, Any] = {
     "logit-adjusted": functools.partial(bi.logit_adjusted_objective, 1.0),
     "asymmetric": functools.partial(bi.asymmetric_objective, 0.0, 2.0, 0.0),
 }
+PENALISED: dict[str, dict[str, Any]] = {
+    f"{name}, reg_lambda 1": {**given, "reg_lambda": 1.0}
+    for name, given in {**BUILT_IN, **OURS}.items()
+    if name in ("built-in", "built-in, max_delta_step 1", "residual", "safeguarded")
+}
+"""With the penalty on leaves that XGBoost has by itself, for LightGBM."""
 CONTESTANTS = {loss: {**(BUILT_IN if loss == "cross-entropy" else OTHERS), **OURS} for loss in LOSSES}
 SIZES = {
     ("xgboost", "small"): {"max_depth": 4},
@@ -117,6 +123,8 @@ def measure(
     warnings.simplefilter("ignore")
     # So that no training waits for a compiler.
     contestants = [(loss, name, given) for loss in options.loss for name, given in CONTESTANTS[loss].items()]
+    if library == "lightgbm" and options.size != "tuned" and "cross-entropy" in options.loss:
+        contestants += [("cross-entropy", name, given) for name, given in PENALISED.items()]
     objectives = [LOSSES[loss](hessian=given["hessian"]) for loss, _, given in contestants if "hessian" in given]
     bi.warm_up(*objectives, libraries=[library], verbose=False)
     splitter = KFold if data.task == "multilabel" else StratifiedKFold
