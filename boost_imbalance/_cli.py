@@ -177,6 +177,8 @@ def _losses(given: list[str] | None) -> Any:
         if not arguments:
             found[name] = name
             continue
+        if name == "fewer-trees":
+            raise ValueError(f"loss is {text!r}; fewer-trees takes no parameters, so write it alone.")
         if name not in losses():
             raise ValueError(f"loss is {name!r}; give one of {', '.join(losses())}.")
         known = losses()[name].loss

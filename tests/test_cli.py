@@ -137,6 +137,7 @@ def test_a_report_of_what_has_hardly_begun(run, table, tmp_path, monkeypatch):
         (["-y", "y", "--loss", "focus"], "losses holds 'focus'"),
         (["-y", "y", "--loss", "focus:gamma=1"], "loss is 'focus'"),
         (["-y", "y", "--loss", "focal:gamma"], "write parameters as in"),
+        (["-y", "y", "--loss", "fewer-trees:gamma=1"], "fewer-trees takes no parameters"),
         (["-y", "y", "--loss", "focal:delta=1"], "'delta' is not a parameter of focal_objective"),
         (["-y", "y", "--loss", "focal:gamma=-1"], "gamma"),
         (["-y", "y", "--positive", "maybe"], "positive is 'maybe'; the classes are fraud, ok"),

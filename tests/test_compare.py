@@ -588,12 +588,20 @@ def test_fewer_trees_at_a_high_rate_and_the_same_in_the_code(rare, library):
     np.testing.assert_allclose(moved.predict_proba(X), own.predict_proba(X), rtol=1e-4)
 
 
+@pytest.mark.skipif("lightgbm" not in LIBRARIES, reason="of LightGBM alone")
+def test_a_model_that_cannot_stop_early_has_all_its_rounds(small):
+    params = {"boosting_type": "dart", "n_estimators": 7}
+    found = compared(*small, losses=["focal"], folds=2, library="lightgbm", params=params)
+    assert found.mean("built-in", "rounds") == 7
+    assert "n_estimators=7" in found.code()
+
+
 def test_a_folder_of_an_older_version(small, tmp_path):
     """Its settings and records call a candidate a contestant."""
     compared(*small, **SMALL, output=tmp_path)
     for name in ("settings.json", "records.jsonl"):
         path = tmp_path / name
-        path.write_text(path.read_text().replace("candidate", "contestant"))
+        path.write_text(path.read_text().replace("candidate", "contestant").replace('"version": 2', '"version": 1'))
     with pytest.raises(ValueError, match="an older version wrote; run it again with restart=True"):
         bi.Comparison.read(tmp_path)
     with pytest.raises(ValueError, match="an older version wrote"):

@@ -153,6 +153,17 @@ def test_xgboost_copies_no_labels_from_round_to_round(xgboost, monkeypatch):
     assert len(asked) == 2  # the sets
 
 
+def test_what_a_metric_does_to_its_labels_is_forgotten(xgboost):
+    def spoiling(y, p):
+        share = y.mean()
+        y[:] = -1
+        return share
+
+    model = bi.ImbalancedXGBClassifier(n_estimators=3, n_jobs=1, eval_metric=spoiling)
+    model.fit(X, Y, eval_set=[(X, Y)], verbose=False)
+    assert model.evals_result()["validation_0"]["spoiling"] == [pytest.approx(Y.mean(), rel=1e-5)] * 3
+
+
 def test_an_xgboost_that_does_not_ask_is_refused(xgboost, monkeypatch):
     model = bi.ImbalancedXGBClassifier(n_estimators=2, n_jobs=1).fit(X, Y)
     before = model.predict_proba(X)

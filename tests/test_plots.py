@@ -143,7 +143,8 @@ def test_the_hessians_are_those_that_the_objective_gives(ax):
 def test_the_marked_hessian_is_the_tasks_default_or_the_one_asked_for():
     several = bi.focal_objective().fit([0, 1, 2])
     asked = bi.focal_objective(hessian="reweighted")
-    for objective, name in ((several, "positive_terms"), (asked, "reweighted")):
+    weighted = bi.focal_objective(weights=[1.0, 2.0, 5.0]).fit([0, 1, 2])
+    for objective, name in ((several, "safeguarded"), (weighted, "positive_terms"), (asked, "reweighted")):
         drawn = lines_of(plots.plot_curvature(objective, ax=Figure().subplots()))
         assert [shown for shown in drawn if "given" in shown] == [f"{name} (given to the booster)"]
 

@@ -51,7 +51,7 @@ HIGH_RATE = 0.4
 """A learning rate at which a few trees do, if their steps are kept short where a class is rare."""
 
 _FAST = {"learning_rate": HIGH_RATE, "reg_lambda": 1.0}
-"""With a penalty on the leaves, which XGBoost has by itself and LightGBM lacks at such a rate."""
+"""With the penalty on leaves that XGBoost has by itself, and LightGBM does not."""
 
 BASELINES = {
     candidate.name: candidate
@@ -60,7 +60,7 @@ BASELINES = {
         Candidate("tuned threshold", "built-in, with thresholds tuned for F1", thresholds="f1"),
         Candidate(
             "max_delta_step",
-            f"built-in at a learning rate of {HIGH_RATE}, no step of a leaf longer than 1 before it",
+            f"built-in at a learning rate of {HIGH_RATE}, no step of a leaf longer than 1 before it, reg_lambda 1",
             params={**_FAST, "max_delta_step": 1.0},
         ),
         Candidate("class weights", "built-in, classes weighted to equal shares", balance="weights"),
@@ -109,7 +109,7 @@ _CHOICES: dict[str, tuple[Callable[[], Objective], str, dict[str, Suggest]]] = {
 def losses() -> dict[str, Candidate]:
     """The losses of this package at their defaults."""
     found = {name: Candidate(name, about, make(), space=space) for name, (make, about, space) in _CHOICES.items()}
-    about = f"cross-entropy at a learning rate of {HIGH_RATE}, under its safeguarded Hessian"
+    about = f"cross-entropy at a learning rate of {HIGH_RATE}, under its safeguarded Hessian, reg_lambda 1"
     fewer = Candidate("fewer-trees", about, constructors.weighted_objective(None), params=_FAST)
     return {**found, fewer.name: fewer}
 
@@ -137,7 +137,7 @@ def chosen(
 
 
 def _other(name: str, model: Any) -> Candidate:
-    if name in BASELINES or name in _CHOICES:
+    if name in BASELINES or name in losses():
         raise ValueError(f"others names a model {name!r}, as a candidate is called; give it another name.")
     if isinstance(model, Candidate):
         return model

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import joblib
@@ -16,7 +15,7 @@ import numpy.typing as npt
 from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.candidates import Candidate, chosen
 from boost_imbalance.comparison.comparison import Comparison
-from boost_imbalance.comparison.fitting import LIBRARIES, Library, Predicted, predict, train
+from boost_imbalance.comparison.fitting import LIBRARIES, Library, Predicted, predict, seconds_to_predict, train
 from boost_imbalance.comparison.interrupt import interruptible
 from boost_imbalance.comparison.problem import Fold, Part, Problem
 from boost_imbalance.comparison.progress import progress_bar
@@ -28,9 +27,6 @@ from boost_imbalance.estimators.decisions import Decision, decide
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
-
-_ENOUGH = 0.05
-"""Seconds of predictions that are timed."""
 
 _TUNABLE = ("average_precision", "log_loss", "brier")
 _DECIDED = (
@@ -48,6 +44,8 @@ _ALIASES = {
     "num_boost_round": "n_estimators",
     "lambda": "reg_lambda",
     "lambda_l2": "reg_lambda",
+    "max_tree_output": "max_delta_step",
+    "max_leaf_output": "max_delta_step",
 }
 """Other names of parameters that have a usual value here, which would stay beside them, with the name to write."""
 
@@ -87,7 +85,8 @@ def compare(
     """Compare every loss with what else helps on these data.
 
     Every loss, and every remedy against imbalance that the library has without it, is trained on each fold of a repeated
-    cross-validation, with the same trees, and measured on the fold's test part. Training stops early on a fifth of the
+    cross-validation, with the same trees (but for two at a higher learning rate), and measured on the fold's test part.
+    Training stops early on a fifth of the
     other rows; thresholds are tuned there as well. The result holds the means, and the paired differences to the library's
     own objective with their intervals.
 
@@ -123,7 +122,8 @@ def compare(
     confidence : float
         Confidence of the intervals: those of one column hold together with at least this.
     params : dict, optional
-        Parameters of the library for all candidates, over the usual ones: ``learning_rate=0.1, max_depth=4`` (XGBoost),
+        Parameters of the library for all candidates, but for those that ``"max_delta_step"`` and ``"fewer-trees"`` have of
+        their own, over the usual ones: ``learning_rate=0.1, max_depth=4`` (XGBoost),
         ``learning_rate=0.05, num_leaves=15`` (LightGBM), at most 1000 rounds. For both libraries a dict of two dicts. A
         study leaves them as they are.
     pos_label : optional
@@ -255,7 +255,8 @@ class Study:
             params = self._tuned(library, source, fold.train, fold.seed)
             trained = train(library, source, self.problem, fit, stop, params, fold.seed)
             held_out = predict(trained, source, self.problem.task, stop.X)
-            tested, seconds = _timed(lambda: predict(trained, source, self.problem.task, test.X))
+            tested = predict(trained, source, self.problem.task, test.X)
+            seconds = seconds_to_predict(trained, test.X)
             measured = [(c, self._measured(c, stop, held_out, test, tested)) for c in missing]
         except Exception as error:
             for candidate in missing:
@@ -319,16 +320,6 @@ class Study:
         }
         by_recall = metrics.of_decisions(task, test.label, by_rule["balanced_accuracy"])
         return {**found, "balanced_accuracy_tuned": by_recall["balanced_accuracy"], "decided": decided.astype(np.int16)}
-
-
-def _timed(run: Callable[[], Predicted]) -> tuple[Predicted, float]:
-    """What it returns, and its seconds: of short ones the least of several, since the first one warms up."""
-    found, seconds, begun = None, np.inf, time.perf_counter()
-    while found is None or time.perf_counter() - begun < _ENOUGH:
-        start = time.perf_counter()
-        found = run()
-        seconds = min(seconds, time.perf_counter() - start)
-    return found, seconds
 
 
 def _thresholds(rule: str, task: Task, probability: Array, label: Array) -> Array:

@@ -63,7 +63,7 @@ class Store:
                 f"{str(folder)!r} holds a comparison that a later version wrote; upgrade boost-imbalance, or give another "
                 f"folder."
             )
-        if "candidates" not in settings:
+        if settings.get("version", 0) < VERSION:
             raise ValueError(
                 f"{str(folder)!r} holds a comparison that an older version wrote; run it again with restart=True, or give "
                 f"another folder."

@@ -9,7 +9,7 @@ _PARAMETERS = """Parameters
     loss : Objective, optional
         Any of this package's; it is copied, so that one may go into several classifiers. Its own parameters are reached as
         ``loss__gamma`` and so on, by ``set_params`` and every search. Default: cross-entropy without weights;
-        with ``loss__hessian="exact"`` it trains the library's own model.
+        ``weighted_objective(None, hessian="exact")`` trains the library's own model.
     decision : str or dict
         How ``predict`` decides from calibrated probabilities. ``"posterior"``: the most probable class, or every label with
         a probability above 1/2; ``class_weight``, if given, multiplies the probabilities. ``"balanced"``: probability

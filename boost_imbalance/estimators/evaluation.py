@@ -57,6 +57,7 @@ class Evaluation:
             return MetricValue.of(
                 self._metric.name, self._metric.value(margin, label, weight), self._metric.greater_is_better
             )
+        label = label.copy()  # a user's function may do with it what it likes
         probability = self._loss._probability(np.asarray(margin, dtype=np.float64))
         if weight is not None and weight.ndim > 1:
             label = np.where(weight > 0, label, np.nan)

@@ -148,7 +148,8 @@ def assume_built_in(model: Any, task: Task, columns: int) -> None:
     target = Target(task, np.arange(columns), np.dtype(np.intp), model.missing_label)
     counts = np.ones(columns if multilabel or task is Task.MULTICLASS else 1)
     model._target, model._tuned = target, None
-    model.loss_ = constructors.weighted_objective(weights=None).fit_counts(Counts(task, counts, counts, 2, 2.0 * counts))
+    loss = constructors.weighted_objective(weights=None, hessian="exact")
+    model.loss_ = loss.fit_counts(Counts(task, counts, counts, 2, 2.0 * counts))
     model.class_prior_ = np.full(len(counts), 0.5 if len(counts) == 1 or multilabel else 1.0 / columns)
     model._even = np.full(len(counts), 0.5)
 

@@ -51,10 +51,10 @@ hessian : {"exact", "expected", "positive_terms", "absolute", "reweighted", "res
     Curvature handed to the booster. ``exact``: the second derivative, which is negative where a focal loss meets a
     badly misclassified row; of cross-entropy it gives the trees of the library's own objective and class weights. That is
     a multiple of ``p (1 - p)`` for several classes, or ``|p - y|`` where the installed XGBoost's own objective has it.
-    ``positive_terms``, the default with class weights: without its negative terms, and under the geometric mean of the
-    class weights, each class as probable as ``sigmoid`` or ``softmax`` of the margin says. ``safeguarded``, the default
-    without class weights: the positive terms too, but at least half the size of the gradient, so that no leaf steps
-    further than twice the learning rate; rates of 0.3 to 0.5 hold. ``expected``: the mean over labels of the second
+    ``positive_terms``, the default under unequal class weights: without its negative terms, and under the geometric mean of
+    the class weights, each class as probable as ``sigmoid`` or ``softmax`` of the margin says. ``safeguarded``, the default
+    else: the positive terms too, but at least half the size of the gradient, so that no leaf steps further than twice the
+    learning rate; rates of 0.3 to 0.5 hold. ``expected``: the mean over labels of the second
     derivative, with the same probabilities; of a sigmoid, never less than by calibrated ones, which is positive. It
     learns more slowly and overfits less. ``absolute``: the absolute value. ``reweighted``: cross-entropy's, under the
     frozen dynamic weight. ``residual``: the size of the gradient, of cross-entropy ``|p - y|``, under which no leaf

@@ -194,7 +194,7 @@ class FittedLoss:
         # Cross-entropy under the same class weights at mean 1 has, at its own start, these shares for probabilities.
         priors, (w1, w0) = self.priors, self.class_weights
         mean_weight = self.link.mean_weight(priors, w1, w0)
-        share = priors * w1 / mean_weight
+        share = start.clip_prior(priors * w1 / mean_weight)
         curvature = CURVATURES[self.hessian if self.hessian in OF_THEIR_OWN else "exact"]
         plain = self.link.totals(_hessian_of_cross_entropy(curvature.term, share, self.softmax))
         own = self._mean_hessian(margin_type, weight_type)
