@@ -812,7 +812,7 @@ def test_calibration_of_scikit_learn(library, make_data, method):
         ("binary", ["f1"], TypeError),
         ("binary", {}, ValueError),
         ("binary", {"threshold": 0.5, "cost": [[0, 1], [1, 0]]}, ValueError),
-        ("binary", {"precision": 0.5}, ValueError),
+        ("binary", {"accuracy": 0.5}, ValueError),
         ("binary", {"threshold": "half"}, TypeError),
         ("binary", {"threshold": 0.0}, ValueError),
         ("binary", {"threshold": 1.0}, ValueError),

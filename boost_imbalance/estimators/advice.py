@@ -36,6 +36,16 @@ def of_one_hot(y: Any, label: Array) -> None:
     )
 
 
+def of_a_promise(kind: str, goal: float, confidence: float | None, positives: int, rows: int) -> None:
+    """Warn of a floor under recall or precision that the held-out rows cannot promise."""
+    alarms = "every row is an alarm" if kind == "recall" else "no row is"
+    sure = "" if confidence is None else f" with a confidence of {confidence:g}"
+    protocol.warn(
+        f"{rows} held-out rows with {positives} positives cannot promise a {kind} of {goal:g}{sure}, so {alarms}; lower the "
+        f"{kind}" + (", or the confidence." if confidence is not None else ".")
+    )
+
+
 def of_values_as_labels(class_weight: Any, columns: int) -> None:
     """Warn if the keys of a multi-label task's ``class_weight`` may be meant as the values 0 and 1."""
     if not isinstance(class_weight, Mapping) or any(isinstance(value, Mapping) for value in class_weight.values()):

@@ -16,7 +16,7 @@ from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from boost_imbalance.estimators import advice, internals
-from boost_imbalance.estimators.decisions import Decision, cheapest, decide, known, out_of_reach
+from boost_imbalance.estimators.decisions import Decision, cheapest, decide, known, largest, out_of_reach
 from boost_imbalance.estimators.targets import Target, as_array, collected, labelled, weights_of
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
@@ -302,7 +302,7 @@ class ImbalancedClassifier:
         """What ``predict`` compares with: one probability per label, or one divisor per class; None under a cost matrix."""
         check_is_fitted(self)
         decision, positive = self._rule(self._target)
-        if decision.kind == "cost":
+        if decision.kind in ("cost", "top"):
             return None
         if not decision.is_tuned:
             prior, even = _of(positive, self.class_prior_), _of(positive, self._even)
@@ -360,6 +360,9 @@ class ImbalancedClassifier:
     def _decide(self, probability: Array) -> Array:
         target, thresholds = self._target, self.thresholds_
         decision, positive = self._rule(target)
+        if decision.kind == "top":
+            eta = _deciding(target, probability, self.class_prior_, positive)
+            return target.decode(_of(positive, largest(eta, decision.value)))
         if thresholds is None:
             eta = _deciding(target, probability, self.class_prior_, 1)
             return target.decode(cheapest(target.task, eta, decision.value))
@@ -554,7 +557,8 @@ def _priors(target: Target, label: Array, weight: Array | None) -> Array:
 
 def _same_rule(tuned: Any, decision: Decision, positive: int) -> bool:
     known, code, _ = tuned
-    return bool(known.kind == decision.kind and np.array_equal(known.value, decision.value) and code == positive)
+    same_kind = (known.kind, known.confidence, code) == (decision.kind, decision.confidence, positive)
+    return same_kind and np.array_equal(known.value, decision.value)
 
 
 def _deciding(target: Target, probability: Array, prior: Array, positive: int) -> Array:

@@ -17,8 +17,12 @@ _PARAMETERS = """Parameters
         with several classes, the largest probability divided by its threshold. ``{"cost": C}``: the smallest expected cost,
         ``C[true, predicted]``; of a multi-label task, of shape (2, 2) or (labels, 2, 2). ``"f1"``, ``"balanced_accuracy"``,
         ``{"recall": r}``: thresholds that held-out folds choose, for the best F1 of the positive class (of several, or of
-        labels, the mean), the best balanced accuracy, or the best precision with at least this recall. A class without a row
-        in training counts as impossible.
+        labels, the mean), the best balanced accuracy, or the best precision with at least this recall.
+        ``{"precision": p}``, ``{"false_positive_rate": a}``, ``{"alarms": s}``: the most recall with at least this
+        precision, at most this share of the negatives as false alarms, at most this share of all rows as alarms. With
+        ``"confidence": c`` beside one of the four it holds beyond the held-out rows with this probability.
+        ``{"top": k}``: the k most probable rows of those that ``predict`` is given. A class without a row in training
+        counts as impossible.
     decision_cv : int or splitter
         Folds for rules that are tuned. Each trains a model more.
     classes : array_like, optional

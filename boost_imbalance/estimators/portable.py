@@ -88,7 +88,7 @@ def record(model: Any, shift: Array | None) -> str:
         "even": _plain(model._even),
         "pos_label": _plain(model.pos_label),
         "decision": _decision_state(model.decision),
-        "tuned": None if tuned is None else [tuned[0].kind, _plain(tuned[0].value), tuned[1], _plain(tuned[2])],
+        "tuned": None if tuned is None else _tuned_state(*tuned),
         "shift": _plain(shift),
         "missing": model._missing,
     }
@@ -107,8 +107,8 @@ def restore(model: Any, text: str) -> Array | None:
     model.decision, model.pos_label = state["decision"], state["pos_label"]
     model._tuned = None
     if state["tuned"] is not None:
-        kind, value, positive, thresholds = state["tuned"]
-        rule = Decision(kind, None if value is None else np.asarray(value, dtype=np.float64))
+        kind, value, positive, thresholds, *confidence = state["tuned"]
+        rule = Decision(kind, None if value is None else np.asarray(value, dtype=np.float64), *confidence)
         model._tuned = rule, positive, np.asarray(thresholds, dtype=np.float64)
     if "missing" in state and hasattr(model, "missing"):
         model.missing = state["missing"]
@@ -152,6 +152,11 @@ def assume_built_in(model: Any, task: Task, columns: int) -> None:
     model.loss_ = loss.fit_counts(Counts(task, counts, counts, 2, 2.0 * counts))
     model.class_prior_ = np.full(len(counts), 0.5 if len(counts) == 1 or multilabel else 1.0 / columns)
     model._even = np.full(len(counts), 0.5)
+
+
+def _tuned_state(rule: Decision, positive: int, thresholds: Array) -> list[Any]:
+    confidence = [] if rule.confidence is None else [rule.confidence]
+    return [rule.kind, _plain(rule.value), positive, _plain(thresholds), *confidence]
 
 
 def _decision_state(decision: Any) -> Any:

@@ -35,13 +35,17 @@ def of_column(eta: Array, label: Array, weight: Array | None, kind: str, goal: f
             # Of all that reach the floor, the most precise.
             score = np.where(recall >= goal - 1e-12, precision, -1.0)
         best = len(score) - 1 - int(np.argmax(score[::-1]))
-    chosen = cut[best]
-    below = eta[eta < chosen]
-    if len(below):
-        highest = float(below.max())
-        middle = (float(chosen) + highest) / 2
-        return middle if highest < middle < chosen else highest
-    return float(chosen / 2) if chosen > 0 else -_SMALLEST  # a probability of 0 is above this
+    return below(eta, float(cut[best]))
+
+
+def below(eta: Array, cut: float) -> float:
+    """A threshold that ``cut`` passes, and the next smaller probability does not."""
+    smaller = eta[eta < cut]
+    if len(smaller):
+        highest = float(smaller.max())
+        middle = (cut + highest) / 2
+        return middle if highest < middle < cut else highest
+    return cut / 2 if cut > 0 else -_SMALLEST  # a probability of 0 is above this
 
 
 def of_classes(eta: Array, label: Array, weight: Array | None, kind: str) -> Array:
