@@ -1,7 +1,10 @@
 """How many threads the compiled loops take: what the process, its container and the user allow."""
 
 import os
+import sys
+import threading
 
+import numpy as np
 import pytest
 
 from boost_imbalance.kernels import threads
@@ -78,3 +81,20 @@ def test_allowedfollow_the_quota(monkeypatch, tmp_path):
     monkeypatch.setattr(threads, "_quota", lambda: None)
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert threads.default_threads() == 48
+
+
+def test_a_task_that_waits_behind_others_keeps_no_arrays():
+    busy, out, parts = threading.Event(), np.zeros(4), list(range(4))
+    blocked = [threads._get_pool(1).submit(busy.wait) for _ in range(64)]  # every thread there is has something to do
+
+    def kernel(start, stop, out, part):
+        out[start:stop] = part
+
+    try:
+        before = sys.getrefcount(out)
+        threads.run_parts(kernel, (), (out,), parts, 4, 2)
+        assert sys.getrefcount(out) == before
+    finally:
+        busy.set()
+    assert out.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert all(one.result(10) for one in blocked)

@@ -101,8 +101,10 @@ def run_parts(
         kernel(*inputs, 0, rows, *outputs, parts[0])
         return
     remaining = iter(range(count))  # whose next() the interpreter's lock makes atomic
+    task = [kernel, inputs, outputs, parts]
 
     def work() -> None:
+        kernel, inputs, outputs, parts = task
         for i in remaining:
             kernel(*inputs, rows * i // count, rows * (i + 1) // count, *outputs, parts[i])
 
@@ -113,6 +115,7 @@ def run_parts(
     finally:
         # Waits for those that have begun: they write into the caller's arrays.
         errors = [None if other.cancel() else other.exception() for other in others]
+        task.clear()  # one that was cancelled may lie in the pool's queue for a while, and shall not keep the arrays
     for error in errors:
         if error is not None:
             raise error
