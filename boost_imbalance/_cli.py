@@ -177,10 +177,10 @@ def _losses(given: list[str] | None) -> Any:
         if not arguments:
             found[name] = name
             continue
-        if name == "fewer-trees":
-            raise ValueError(f"loss is {text!r}; fewer-trees takes no parameters, so write it alone.")
         if name not in losses():
             raise ValueError(f"loss is {name!r}; give one of {', '.join(losses())}.")
+        if losses()[name].params:  # which a loss alone does not carry
+            raise ValueError(f"loss is {text!r}; {name} takes no parameters, so write it alone.")
         known = losses()[name].loss
         assert known is not None
         found[text] = known.replace(**_assigned(text, arguments))

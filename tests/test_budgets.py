@@ -10,6 +10,8 @@ import boost_imbalance as bi
 pytest.importorskip("sklearn")
 
 from boost_imbalance.estimators.budgets import PROMISES, cut_for
+from boost_imbalance.estimators.decisions import Decision
+from boost_imbalance.losses.labels import Task
 
 GOALS = {"recall": 0.8, "precision": 0.4, "false_positive_rate": 0.05, "alarms": 0.05}
 FLOORS = ("recall", "precision")
@@ -86,6 +88,17 @@ def test_what_cannot_be_promised():
     assert cut_for("precision", p, y, np.ones(60), 1.0, 0.95) is None
     assert cut_for("false_positive_rate", p, y, np.ones(60), 0.001, 0.95) == np.inf
     assert cut_for("alarms", p, y, np.ones(60), 0.001, None) == np.inf
+
+
+@pytest.mark.parametrize("confidence", [None, 0.9])
+@pytest.mark.parametrize("kind", PROMISES)
+def test_a_label_that_no_held_out_row_has(kind, confidence):
+    p, y = population(5000)  # enough to promise all of them
+    known = np.column_stack([np.ones(5000), np.zeros(5000)])
+    rule = Decision(kind, np.array(GOALS[kind]), confidence)
+    found = rule.tune(Task.MULTILABEL, np.column_stack([p, p]), np.column_stack([y, y]), known)
+    assert 0.0 < found[0] < 1.0
+    assert found[1] == 0.5
 
 
 @pytest.fixture(params=["xgboost", "lightgbm"])

@@ -106,6 +106,11 @@ _CHOICES: dict[str, tuple[Callable[[], Objective], str, dict[str, Suggest]]] = {
 """The losses by name: constructor, what it does, and what a study may choose."""
 
 
+def built_in() -> Objective:
+    """The library's own objective as a loss of this package, which grows the same trees."""
+    return constructors.weighted_objective(weights=None, hessian="exact")
+
+
 def losses() -> dict[str, Candidate]:
     """The losses of this package at their defaults."""
     found = {name: Candidate(name, about, make(), space=space) for name, (make, about, space) in _CHOICES.items()}

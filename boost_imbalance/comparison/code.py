@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from boost_imbalance import losses as constructors
-from boost_imbalance.comparison.candidates import BASELINES
+from boost_imbalance.comparison.candidates import BASELINES, built_in
 from boost_imbalance.comparison.fitting import LIBRARIES, Library
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
@@ -46,7 +45,7 @@ def recipe(results: Results, name: str, library: str) -> Recipe:
         params |= {"class_weight": "balanced"} if baseline.balance == "weights" else {}
         params |= {} if baseline.thresholds is None else {"decision": baseline.thresholds}
         sampler = baseline.balance if baseline.balance in _SAMPLERS else None
-        loss = constructors.weighted_objective(weights=None, hessian="exact") if own else None  # which grows its trees
+        loss = built_in() if own else None
     return Recipe(LIBRARIES[library], loss, params, own, sampler)
 
 

@@ -86,9 +86,8 @@ def compare(
 
     Every loss, and every remedy against imbalance that the library has without it, is trained on each fold of a repeated
     cross-validation, with the same trees (but for two at a higher learning rate), and measured on the fold's test part.
-    Training stops early on a fifth of the
-    other rows; thresholds are tuned there as well. The result holds the means, and the paired differences to the library's
-    own objective with their intervals.
+    Training stops early on a fifth of the other rows; thresholds are tuned there as well. The result holds the means, and
+    the paired differences to the library's own objective with their intervals.
 
     Parameters
     ----------

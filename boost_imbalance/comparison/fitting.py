@@ -13,8 +13,7 @@ import numpy.typing as npt
 from sklearn.utils import _safe_indexing
 from sklearn.utils.class_weight import compute_sample_weight
 
-from boost_imbalance import losses as constructors
-from boost_imbalance.comparison.candidates import Candidate
+from boost_imbalance.comparison.candidates import Candidate, built_in
 from boost_imbalance.comparison.problem import Part, Problem
 from boost_imbalance.losses.labels import Task
 
@@ -83,7 +82,7 @@ class Predicted(NamedTuple):
 def loss_of(candidate: Candidate, task: Task) -> Any:
     """The loss to train; for several labels, which LightGBM does not know, our cross-entropy stands for the built-in."""
     if candidate.loss is None and task is Task.MULTILABEL:
-        return constructors.weighted_objective(weights=None, hessian="exact")
+        return built_in()
     return candidate.loss
 
 

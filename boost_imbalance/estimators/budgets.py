@@ -76,11 +76,9 @@ def _lowest_with_precision(eta: Array, label: Array, weight: Array, goal: float,
     order = np.argsort(-eta, kind="stable")
     eta, hit, weight = eta[order], label[order] == 1, weight[order]
     ends = np.flatnonzero(np.append(eta[1:] < eta[:-1], True))
-    if confidence is None:
-        precision = np.cumsum(weight * hit)[ends] / np.cumsum(weight)[ends]
-        kept = precision >= goal - _ROUNDING
-    else:
+    if confidence is not None:
         return _tested_precision(eta, np.cumsum(hit), ends, goal, 1.0 - (1.0 - confidence) / len(_STARTS))
+    kept = np.cumsum(weight * hit)[ends] / np.cumsum(weight)[ends] >= goal - _ROUNDING
     if not kept.any():
         return None
     return float(eta[ends[np.flatnonzero(kept)[-1]]])

@@ -138,6 +138,8 @@ class Decision:
         return found
 
     def _promised(self, eta: Array, label: Array, weight: Array | None, goal: float) -> float:
+        if not len(eta):  # a label of which no held-out row is known
+            return 0.5
         if self.confidence is not None and weight is not None and not (weight == weight[0]).all():
             raise ValueError(
                 "decision has a confidence, which takes rows that count alike, but the held-out rows have unequal weights; "

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 
-from boost_imbalance import losses as constructors
 from boost_imbalance import plots
-from boost_imbalance.comparison.candidates import BASELINE
+from boost_imbalance.comparison.candidates import BASELINE, built_in
 from boost_imbalance.comparison.report import figures
 from boost_imbalance.comparison.report.figures import Series
 from boost_imbalance.comparison.report.series import few, ranked, ranks_as_built_in, series
@@ -230,7 +229,7 @@ def _plain(axis: Any) -> None:
 
 def _objectives(results: Results) -> dict[str, Any]:
     """The losses by name, with the class weights of these labels."""
-    made = {BASELINE: constructors.weighted_objective(weights=None, hessian="exact")}
+    made = {BASELINE: built_in()}
     made |= {name: portable.loss_from(state) for name, state in results.settings["losses"].items()}
     label = results.label
     known = np.isfinite(label)
