@@ -93,11 +93,11 @@ def test_repr_makes_the_object(objective, text):
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_answers_that_are_still_held_are_not_overwritten(task, order):
-    objective = bi.focal_objective()
     margin, label = margins(task, 3000)
+    training = bi.focal_objective().bind(label)
     held, copies = [], []
     for i in range(6):
-        gradient, hessian = objective(label, np.asarray(margin + i, order=order))
+        gradient, hessian = training(np.asarray(margin + i, order=order))
         # In turn: both, one, a view of one, and a view of a view.
         kept = [(gradient, hessian), (gradient,), (hessian[::2],), (gradient.T[..., 1:][..., ::3],)][i % 4]
         held.append(kept)
@@ -109,32 +109,32 @@ def test_answers_that_are_still_held_are_not_overwritten(task, order):
 
 
 def test_answers_held_by_other_means_are_not_overwritten():
-    objective = bi.focal_objective()
     margin, label = margins("binary", 3000)
-    gradient, hessian = objective(label, margin)
+    training = bi.focal_objective().bind(label)
+    gradient, hessian = training(margin)
     views = [memoryview(gradient), np.frombuffer(hessian, np.float32), gradient.reshape(30, 100).view(np.int32)]
     before = [np.array(view) for view in views]
     del gradient, hessian
     for i in range(4):
-        objective(label, margin + 1.0 + i)
+        training(margin + 1.0 + i)
     for view, copied in zip(views, before, strict=True):
         np.testing.assert_array_equal(np.asarray(view), copied)
 
 
 def test_memory_that_nobody_holds_is_used_again():
-    objective = bi.focal_objective()
     margin, label = margins("multiclass", 3000)
+    training = bi.focal_objective().bind(label)  # a call of the objective by hand keeps nothing
     places = set()
     for i in range(20):
-        gradient, hessian = objective(label, margin + i)
+        gradient, hessian = training(margin + i)
         assert not np.shares_memory(gradient, hessian)
         places.add(gradient.ctypes.data)
         del gradient, hessian
     assert len(places) == 1
     for i in range(20):  # as a training loop does it: the last answer is held while the next is made
-        held = objective(label, margin + i)
+        held = training(margin + i)
         places.add(held[0].ctypes.data)
-    assert len(places) <= 3
+    assert len(places) == 2
 
 
 def test_answers_of_different_sizes_in_turn():
