@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.comparison.candidates import BASELINE, BASELINES
+from boost_imbalance.comparison.fitting import LIBRARIES
 from boost_imbalance.comparison.goals import Goal
 from boost_imbalance.comparison.metrics import METRICS, Metric
 from boost_imbalance.comparison.statistics import Difference, paired
@@ -164,6 +165,12 @@ class Results:
             return self.goal.decision
         return self.goal.delivered(self.task, self._tuned_on(parts, candidate))
 
+    def decisions_of_folds(self, candidate: str, library: str | None = None) -> list[Any]:
+        """:meth:`decision` of each fold of the first repeat, chosen by the rows of the other folds."""
+        candidate, parts = self._candidate(candidate), self._store.parts(self._library(library), candidate, 0)
+        others = [{one: part for one, part in parts.items() if one != fold} for fold in parts]
+        return [self.goal.delivered(self.task, self._tuned_on(rest, candidate)) for rest in others if rest]
+
     def _decided_in_folds(self, candidate: str, library: str, repeat: int) -> dict[int, dict[str, Array]]:
         """Rows, probabilities and decisions of each fold, by thresholds that the other folds' rows have chosen."""
         parts, found = self._store.parts(library, candidate, repeat), {}
@@ -304,12 +311,12 @@ class Results:
         name = self.recommended(library)
         figures = self._for_goal(name, library)
         if not np.isfinite(figures["goal"]).any():
-            return f"Nothing to deploy yet: {name}, {library}, was not measured on two folds."
+            return f"Nothing to deploy yet: {name} ({LIBRARIES[library].title}) was not measured on two folds."
         usual = "By its largest probability" if self.task is Task.MULTICLASS else "At 0.5"
         plain = self._in_words(self._for_goal(BASELINE, library, plain=True), not self.goal.is_ranking)
         found = f"of 1000 rows that it has not seen, it {self._in_words(figures)}"
-        said = f"Deploy {name}, {library}, with {self._rule_in_words(name, library)}: {found}. {usual}, built-in {plain}."
-        return f"{said}{self._beside(library)}"
+        model = f"{name} ({LIBRARIES[library].title}) with {self._rule_in_words(name, library)}"
+        return f"Deploy {model}: {found}. {usual}, built-in {plain}.{self._beside(library)}"
 
     def _in_words(self, figures: dict[str, Array], judged: bool = True) -> str:
         """What is found and at which price, and if ``judged`` how well that serves the goal."""
@@ -317,6 +324,8 @@ class Results:
         def mean(metric: str, scale: float = 1.0, digits: int = 0, unit: str = "") -> str:
             found = paired(scale * figures[metric], np.zeros(len(figures[metric])), self._test_share, self._confidence)
             half = "" if np.isnan(found.half) else f" ± {found.half:.{digits}f}{unit}"
+            if unit and found.half > scale:
+                half = " ± more than all of them"
             return f"{found.mean:.{digits}f}{unit}{half}"
 
         classes, goal = self.settings["classes"], self.metrics["goal"]
@@ -354,7 +363,8 @@ class Results:
         found = paired(self._for_goal(own, library)["goal"], base, self._test_share, self._confidence)
         verdict = found.verdict(self.metrics["goal"].larger_is_better)
         metric = self.metrics["goal"]
-        said = f" Beside {other}'s {self.recommended(other)} that is {_signed(found, metric.digits)} of {metric.title}"
+        rival = f"{self.recommended(other)} ({LIBRARIES[other].title})"
+        said = f" Beside {rival} that is {_signed(found, metric.digits)} of {metric.title}"
         return f"{said}{', a tie' if verdict == 'tie' else ''}."
 
     def conclusion(self, library: str | None = None) -> list[str]:
