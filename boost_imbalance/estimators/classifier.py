@@ -298,6 +298,8 @@ class ImbalancedClassifier:
             if shares is not None:
                 probability = population.adapted(probability, population.ratios(target.task, fold.class_prior_, shares))
             eta[test] = _deciding(target, probability, fold.class_prior_, positive)
+            if shares is not None:
+                eta[test] = known(target.task, eta[test], _of(positive, shares))
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
         counts = None if counts is None else counts[held_out]
         counts = self._reweighted(target, label[held_out], counts, shares)

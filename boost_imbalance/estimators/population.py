@@ -161,6 +161,7 @@ def margin_shift(task: Task, ratio: Array) -> Array:
 
 def row_weights(label: Array, weight: Array | None, ratio: Array) -> Array:
     """Weights (n,) or (n, labels) with which these rows stand for those of the other population."""
+    ratio = np.where(ratio > _SMALLEST, ratio, 0.0)
     factor = ratio[label.astype(np.intp)] if ratio.ndim == 1 else np.where(label == 1, ratio[1], ratio[0])
     if weight is None:
         return factor
