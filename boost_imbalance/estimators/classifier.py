@@ -145,8 +145,6 @@ class ImbalancedClassifier:
         self._rule(target)
         label, observed = target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
-        prior = _priors(target, label, weight)
-        self._shares(target, prior)  # says early what is wrong with it
         loss = _checked_loss(self.loss)
         class_weight = class_weights["class_weight"]
         if target.task is Task.MULTILABEL and class_weight is not None and not isinstance(class_weight, str):
@@ -169,7 +167,8 @@ class ImbalancedClassifier:
                 f"loss was fitted to {fitted.task.value} labels with {fitted.counts.columns} columns, but y is "
                 f"{target.task.value} with {target.columns}; give a loss that is not fitted."
             )
-        even = _even_thresholds(changes.get("weights"), made)
+        even, prior = _even_thresholds(changes.get("weights"), made), _priors(target, label, weight)
+        self._shares(target, prior)  # says early what is wrong with it
         return Prepared(target, made, label, weight, prior, even, class_weight)
 
     def _advise(self, loss: Objective) -> None:
