@@ -355,7 +355,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             As in :meth:`predict`.
         calibrated : bool
             False: the ``sigmoid`` or ``softmax`` of the margin, which is what SHAP takes for the probability, and what the
-            model file of a loss without a constant calibration predicts.
+            model file of a loss without a constant calibration predicts. It knows of no other population.
 
         Returns
         -------

@@ -317,7 +317,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             As in :meth:`xgboost.XGBClassifier.predict_proba`.
         calibrated : bool
             False: the ``sigmoid`` or ``softmax`` of the margin, which is what SHAP takes for the probability, and what the
-            model file of a loss without a constant calibration predicts.
+            model file of a loss without a constant calibration predicts. It knows of no other population.
 
         Returns
         -------
