@@ -13,6 +13,7 @@ from boost_imbalance.comparison.goals import Goal
 from boost_imbalance.comparison.metrics import METRICS, Metric
 from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.store import Store
+from boost_imbalance.estimators.population import adapted
 from boost_imbalance.losses.labels import Task
 
 if TYPE_CHECKING:
@@ -195,8 +196,8 @@ class Results:
             return p
         share = np.asarray(self.settings["counts"]) / self.settings["rows"]
         if self.task is Task.BINARY:
-            return np.asarray(p * share[1] / (p * share[1] + (1.0 - p) * share[0]))
-        return np.asarray(p * share / (p * share).sum(axis=1, keepdims=True))
+            return np.asarray(adapted(np.column_stack([1.0 - p, p]), share)[:, 1])
+        return np.asarray(adapted(p, share))
 
     def _for_goal(self, candidate: str, library: str, plain: bool = False) -> dict[str, Array]:
         """The goal's metrics on each fold; for ``plain`` as the candidate decides by itself."""
@@ -315,6 +316,13 @@ class Results:
         usual = "By its largest probability" if self.task is Task.MULTICLASS else "At 0.5"
         plain = self._in_words(self._for_goal(BASELINE, library, plain=True), not self.goal.is_ranking)
         found = f"of 1000 rows that it has not seen, it {self._in_words(figures)}"
+        best = self._no_better_than_chance(library)
+        if best is not None:
+            return (
+                f"Deploy nothing yet: no candidate ranks the rows better than chance beyond noise. The best average "
+                f"precision, that of {best} ({LIBRARIES[library].title}), is "
+                f"{self.mean(best, 'average_precision', library):.4f}, of guessing {self._chance:.4f}."
+            )
         model = f"{name} ({LIBRARIES[library].title}) with {self._rule_in_words(name, library)}"
         return f"Deploy {model}: {found}. {usual}, built-in {plain}.{self._beside(library)}"
 
@@ -426,14 +434,22 @@ class Results:
         if fewest < _FEW:
             name = self.settings["classes"][int(np.argmin(counts))]
             said.append(f"Only {fewest} rows are {name!r}: figures and thresholds of so few are a matter of luck.")
-        if self.task is Task.BINARY:
-            share = counts[1] / self.settings["rows"]
-            best = max((self.difference(n, "average_precision", library).mean, n) for n in self.candidates)[1]
-            precision = self.values(best, "average_precision", library)
-            above = paired(precision, np.full(len(precision), share), self._test_share, self._confidence)
-            if above.verdict(larger_is_better=True) != "better":
-                said.append("No candidate ranks better than chance beyond noise: nothing here is worth deploying.")
         return said
+
+    @property
+    def _chance(self) -> float:
+        """The average precision of guessing: the share of the positive class, or the mean share of classes or labels."""
+        label, counts = self.label, np.asarray(self.settings["counts"])
+        shares = counts / (np.isfinite(label).sum(axis=0) if label.ndim == 2 else len(label))
+        return float(shares[1] if self.task is Task.BINARY else shares.mean())
+
+    def _no_better_than_chance(self, library: str) -> str | None:
+        """The candidate of the best average precision, if even that is none to be told from guessing."""
+        means = {name: self.mean(name, "average_precision", library) for name in self.candidates}
+        best = max(means, key=lambda name: np.nan_to_num(means[name], nan=-1.0))
+        precision = self.values(best, "average_precision", library)
+        above = paired(precision, np.full(len(precision), self._chance), self._test_share, self._confidence)
+        return None if np.isnan(above.half) or above.verdict(larger_is_better=True) == "better" else best
 
     def _ranks_alike(self, library: str) -> list[str]:
         """The losses whose held-out predictions are in the built-in objective's order, or next to it."""
