@@ -125,7 +125,7 @@ class Results:
         -------
         dict of ndarray
             ``rows`` (row numbers, among those with a label), ``probability`` (calibrated, float32 of shape (m,),
-            (m, classes) or (m, labels)) and ``decided`` (codes).
+            (m, classes) or (m, labels)), ``decided`` (codes) and ``fold``, the number of the fold that a row was tested in.
         """
         return self._store.out_of_fold(self._library(library), self._candidate(candidate))
 
