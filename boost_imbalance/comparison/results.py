@@ -316,12 +316,10 @@ class Results:
         usual = "By its largest probability" if self.task is Task.MULTICLASS else "At 0.5"
         plain = self._in_words(self._for_goal(BASELINE, library, plain=True), not self.goal.is_ranking)
         found = f"of 1000 rows that it has not seen, it {self._in_words(figures)}"
-        best = self._no_better_than_chance(library)
-        if best is not None:
+        if self._ranks_at_random(library):
             return (
-                f"Deploy nothing yet: no candidate ranks the rows better than chance beyond noise. The best average "
-                f"precision, that of {best} ({LIBRARIES[library].title}), is "
-                f"{self.mean(best, 'average_precision', library):.4f}, of guessing {self._chance:.4f}."
+                f"Deploy nothing yet: on rows that it has not seen, no candidate ({LIBRARIES[library].title}) ranks the "
+                f"positive ones above the others more often than chance does."
             )
         model = f"{name} ({LIBRARIES[library].title}) with {self._rule_in_words(name, library)}"
         return f"Deploy {model}: {found}. {usual}, built-in {plain}.{self._beside(library)}"
@@ -436,20 +434,26 @@ class Results:
             said.append(f"Only {fewest} rows are {name!r}: figures and thresholds of so few are a matter of luck.")
         return said
 
-    @property
-    def _chance(self) -> float:
-        """The average precision of guessing: the share of the positive class, or the mean share of classes or labels."""
-        label, counts = self.label, np.asarray(self.settings["counts"])
-        shares = counts / (np.isfinite(label).sum(axis=0) if label.ndim == 2 else len(label))
-        return float(shares[1] if self.task is Task.BINARY else shares.mean())
+    def _ranks_at_random(self, library: str) -> bool:
+        """Whether of no class or label any candidate's held-out predictions tell the rows apart beyond noise.
 
-    def _no_better_than_chance(self, library: str) -> str | None:
-        """The candidate of the best average precision, if even that is none to be told from guessing."""
-        means = {name: self.mean(name, "average_precision", library) for name in self.candidates}
-        best = max(means, key=lambda name: np.nan_to_num(means[name], nan=-1.0))
-        precision = self.values(best, "average_precision", library)
-        above = paired(precision, np.full(len(precision), self._chance), self._test_share, self._confidence)
-        return None if np.isnan(above.half) or above.verdict(larger_is_better=True) == "better" else best
+        By the test of Mann and Whitney, at the comparison's confidence for all candidates and classes together.
+        """
+        from scipy.stats import mannwhitneyu
+
+        chances, tried = [], 0
+        for name in self.candidates:
+            one = self.out_of_fold(name, library)
+            if not len(one["rows"]):
+                continue
+            label, p = self.label[one["rows"]], one["probability"].reshape(len(one["rows"]), -1)
+            for k in range(p.shape[1]):
+                truth = label == k if self.task is Task.MULTICLASS else label.reshape(len(label), -1)[:, k]
+                positive, negative = p[truth == 1, k], p[truth == 0, k]
+                if len(positive) and len(negative):
+                    tried += 1
+                    chances.append(float(mannwhitneyu(positive, negative, alternative="greater").pvalue))
+        return bool(chances) and min(chances) * tried > 1.0 - self._confidence
 
     def _ranks_alike(self, library: str) -> list[str]:
         """The losses whose held-out predictions are in the built-in objective's order, or next to it."""
