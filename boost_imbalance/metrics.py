@@ -362,30 +362,40 @@ class _TopMetric(Metric):
             )
         labels.check_label(label, 2)
         score, truth = margin.reshape(len(margin), -1), (label > 0).reshape(len(label), -1)
-        weights = np.ones(1) if weight is None else weight.astype(np.float64)
-        weights = np.broadcast_to(weights if weights.ndim == 2 else weights[:, None], truth.shape)
+        weights = None if weight is None else weight.reshape(len(weight), -1).astype(np.float64)
         values = []
-        for positive, ranked, w in zip(truth.T, score.T, weights.T, strict=True):
-            if (w > 0).any() and (self._kind == "precision_at" or (w * positive).any()):
+        for k in range(truth.shape[1]):
+            ranked, positive, w = score[:, k], truth[:, k], None
+            if weights is not None:
+                w = weights[:, min(k, weights.shape[1] - 1)]
+                counted = w > 0
+                ranked, positive, w = ranked[counted], positive[counted], w[counted]
+            if len(ranked) and (self._kind == "precision_at" or positive.any()):
                 values.append(self._of_column(ranked, positive, w))
         return float(np.mean(values)) if values else 0.0
 
-    def _of_column(self, score: Array, positive: Array, weight: Array) -> float:
-        counted = weight > 0
-        score, positive, w = score[counted], positive[counted], weight[counted]
-        order = np.argsort(-score)
-        last = np.append(np.diff(score[order]) != 0, True)  # the last row of each group of equal scores
-        # Between two groups, a share of the latter, as if its rows were mixed: straight lines.
-        looked_at, hits = (np.append(0.0, np.cumsum(one[order])[last]) for one in (w, w * positive))
-        if isinstance(self._top, float):
-            budget, places = self._top * looked_at[-1], looked_at
+    def _of_column(self, score: Array, positive: Array, weight: Array | None) -> float:
+        def mass(rows: Any) -> float:
+            return float(np.count_nonzero(rows) if weight is None else weight[rows].sum())
+
+        every, size = np.ones(len(score), bool), mass
+        if isinstance(self._top, float) and weight is not None:
+            budget = self._top * mass(every)
+            order = np.argsort(-score)
+            last = score[order[min(int(np.searchsorted(np.cumsum(weight[order]), budget)), len(score) - 1)]]
         else:
-            budget, places = float(self._top), np.append(0.0, np.flatnonzero(last) + 1.0)
-        hit, many = np.interp(budget, places, hits), np.interp(budget, places, looked_at)
+            budget = self._top * len(score) if isinstance(self._top, float) else min(self._top, len(score))
+            place = len(score) - int(np.ceil(budget))
+            last = np.partition(score, place)[place]
+            size = np.count_nonzero  # type: ignore[assignment]
+        above, tied = score > last, score == last
+        # Those that tie for the last places count by their chance of getting one.
+        share = min((budget - size(above)) / size(tied), 1.0)
+        hits = mass(above & positive) + share * mass(tied & positive)
         if self._kind == "recall_at":
-            return float(hit / hits[-1])
-        precision = float(hit / many)
-        return precision if self._kind == "precision_at" else precision / float(hits[-1] / looked_at[-1])
+            return hits / mass(positive)
+        precision = hits / (mass(above) + share * mass(tied))
+        return precision if self._kind == "precision_at" else precision * mass(every) / mass(positive)
 
 
 class _CostMetric(Metric):

@@ -1,6 +1,7 @@
 """Costs of each row: decisions against a search over all others, metrics against scikit-learn and closed forms."""
 
 import itertools
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -368,6 +369,8 @@ def test_wrong_arguments_of_a_mean_cost_are_named(given, words):
             function(y_true, y_pred, cost=cost)
     with pytest.raises(ValueError, match="y_pred holds 'c'; labels holds 'a', 'b'"):
         bi.mean_cost(["a"], ["c"], cost=MATRICES["binary"], labels=["a", "b"])
+    with pytest.raises(ValueError, match="y_true holds nan; leave out what has no label"):
+        bi.mean_cost([0, np.nan], [0, 1], cost=MATRICES["binary"])
     with pytest.raises(ValueError, match="sample_weight"):
         bi.mean_cost([0, 1], [0, 1], cost=MATRICES["binary"], sample_weight=[1.0, -1.0])
 
@@ -424,6 +427,42 @@ def test_cross_entropy_with_these_weights_has_the_costs_in_its_probabilities(mak
     assert (weighted.predict(X) == plain).mean() > 0.8
     twice = weighted.predict(X, cost=cost)
     assert twice.mean() > 2 * best.mean()
+
+
+def test_the_expected_cost_is_trained_from_a_margin_of_0(make):
+    X, y, _, _ = fraud(3000)
+    weight = bi.cost_weights(y, bi.cost_matrix(fn=10.0, fp=1.0))
+    settings = {"loss": bi.generalized_cross_entropy_objective(q=1.0), "n_estimators": 40}
+    line = "base_score=0.5" if "XGB" in type(make()).__name__ else "boost_from_average=False"
+    with pytest.warns(UserWarning, match=f"at q=1 training begins.*{line}"):
+        make(**settings).fit(X, y, sample_weight=weight / weight.mean())
+    name, value = line.split("=")
+    model = make(**settings, **{name: {"0.5": 0.5, "False": False}[value]})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(X, y, sample_weight=weight / weight.mean())
+    alarm = (model.decision_function(X) > 0).astype(int)
+    assert bi.savings_score(y, alarm, cost=bi.cost_matrix(fn=10.0, fp=1.0)) > 0.1
+    with pytest.warns(UserWarning, match="every calibrated probability is 1/2"):
+        model.predict(X)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_cross_entropy_decided_by_costs_comes_close_to_the_best_decision(make, seed):
+    """And closer than one threshold, the best known afterwards."""
+    X, y, _, _ = fraud(20_000, seed)
+    X_new, _, p, amount_new = fraud(20_000, 100 + seed)
+
+    def paid(decided):
+        return np.where(decided == 1, 5.0, p * amount_new).mean()
+
+    settings = {"loss": bi.weighted_objective(None), "n_estimators": 60, "learning_rate": 0.1}
+    plain = make(**settings).fit(X, y)
+    by_cost = paid(plain.predict(X_new, cost=bi.cost_matrix(fn=amount_new, fp=5.0, tp=5.0)))
+    q = plain.predict_proba(X_new)[:, 1]
+    best = np.minimum(5.0, p * amount_new).mean()
+    assert best <= by_cost < 1.06 * best
+    assert by_cost < 0.9 * min(paid((q > t).astype(int)) for t in np.linspace(0.0, 1.0, 101))
 
 
 # Metrics of a budget, per round
@@ -520,6 +559,18 @@ def test_wrong_input_of_a_budget_is_named():
         metric.value([0.0, 1.0], [0, 1], [1.0, -1.0])
 
 
+def test_scikit_learn_scores_by_a_budget(make):
+    sk = pytest.importorskip("sklearn.metrics")
+    selection = pytest.importorskip("sklearn.model_selection")
+    X, y, _, _ = fraud(600)
+    scorer = sk.make_scorer(metrics.recall_at(50), response_method="decision_function")
+    found = selection.cross_validate(
+        make(), X, y, scoring=scorer, cv=3, return_estimator=True, return_indices=True, error_score="raise"
+    )
+    for fitted, rows, score in zip(found["estimator"], found["indices"]["test"], found["test_score"], strict=True):
+        assert score == metrics.recall_at(50).value(fitted.decision_function(X[rows]), y[rows])
+
+
 # Metrics of costs, per round
 
 
@@ -583,6 +634,32 @@ def test_classifiers_judge_by_them_and_stop_the_right_way(make, make_data, metri
     margin = model.decision_function(held_out.X)
     value = metric.of(model.loss_).value(margin, held_out.y, held_out.weight)
     assert value == pytest.approx(best, abs=2e-6)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=repr)
+def test_missing_labels_of_held_out_rows_do_not_count(make, make_data, metric):
+    data, held_out = make_data("multilabel", n=300), make_data("multilabel", n=200, seed=1)
+    y = np.where(np.random.default_rng(0).random((200, 3)) < 0.3, np.nan, held_out.y)
+    if "XGB" in type(make()).__name__:
+        model = make(eval_metric=metric).fit(data.X, data.y, eval_set=[(held_out.X, y)], verbose=False)
+        shown = model.evals_result()["validation_0"][metric.__name__][-1]
+    else:
+        model = make().fit(data.X, data.y, eval_set=[(held_out.X, y)], eval_metric=metric)
+        shown = model.evals_result_["valid_0"][metric.name][-1]
+    known, matrix = np.isfinite(y), MATRICES["binary"]
+    if metric.name in ("cost", "savings"):
+        decided = model.predict(held_out.X, cost=matrix)
+        value = bi.mean_cost(y[known], decided[known], cost=matrix)
+        if metric.name == "savings":
+            paid = [
+                [bi.mean_cost(t[k], np.full(k.sum(), c), cost=matrix) for c in (0, 1)]
+                for t, k in zip(y.T, known.T, strict=True)
+            ]
+            value = 1 - value / np.average(np.min(paid, axis=1), weights=known.sum(axis=0))
+    else:
+        margin, judge = model.decision_function(held_out.X), metric.of(model.loss_)
+        value = np.mean([judge.value(m[k], t[k]) for m, t, k in zip(margin.T, y.T, known.T, strict=True)])
+    assert shown == pytest.approx(value, abs=2e-6)
 
 
 @pytest.mark.parametrize("library", ["xgboost", "lightgbm"])

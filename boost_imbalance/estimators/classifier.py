@@ -353,6 +353,7 @@ class ImbalancedClassifier:
         if len(margin) == 0:
             return np.empty((0, len(self._target.classes)))
         if calibrated:
+            advice.of_absolute_error(self.loss_)
             eta = self.loss_._probability(margin)
         else:
             eta = softmax(margin, axis=1) if multiclass else expit(margin)

@@ -267,7 +267,10 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         return self
 
     def _advise(self, loss: Any) -> None:
-        advice.of_ignored(self.get_params(deep=False), self.loss, loss)
+        own = self.get_params(deep=False)
+        advice.of_ignored(own, self.loss, loss)
+        if own.get("boost_from_average") is not False:
+            advice.of_absolute_error(loss, "boost_from_average=False")
 
     def _check_splits(self, prepared: Prepared, own: dict[str, Any]) -> None:
         """Warn of a model that predicts the same for every row."""

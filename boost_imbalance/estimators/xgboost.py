@@ -161,6 +161,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     def _advise(self, loss: Any) -> None:
         advice.of_namesakes(self.get_params(deep=False), self.loss, loss, _NAMESAKES)
+        if self.base_score is None:
+            advice.of_absolute_error(loss, "base_score=0.5")
 
     def _check_splits(self, prepared: Prepared) -> None:
         """Warn of a model that predicts the same for every row."""

@@ -59,8 +59,9 @@ def cost_weights(y: Any, cost: Any) -> Array:
     """What is at stake in each row: how much dearer the wrong decision is than the right one, for ``sample_weight=``.
 
     The expected cost of a decision that is 1 with probability p is, up to what no model can change, ``w (1 - p_y)`` with
-    this weight ``w`` (Bahnsen et al.; Höppner et al.): :func:`generalized_cross_entropy_objective` with ``q=1`` trains it.
-    Cross-entropy with the weight trains the decision at 1/2 that costs least (Zadrozny et al.).
+    this weight ``w`` (Bahnsen et al.; Höppner et al.): :func:`generalized_cross_entropy_objective` with ``q=1`` trains it,
+    begun at a margin of 0 (XGBoost: ``base_score=0.5``; LightGBM: ``boost_from_average=False``). Cross-entropy with the
+    weight trains the decision at 1/2 that costs least (Zadrozny et al.).
 
     Parameters
     ----------
@@ -84,8 +85,8 @@ def cost_weights(y: Any, cost: Any) -> Array:
     Notes
     -----
     A model that is trained with these weights has the costs in its probabilities: they are those of a population in which
-    a row counts by what is at stake. Decide at 1/2 then, not by ``predict(X, cost=cost)``, which would count the costs
-    twice. Without the weights, the probabilities serve any costs.
+    a row counts by what is at stake. Decide at 1/2 then, where ``decision_function(X)`` is above 0, not by
+    ``predict(X, cost=cost)``, which would count the costs twice. Without the weights, the probabilities serve any costs.
 
     References
     ----------
@@ -257,7 +258,7 @@ def realised(label: Array, decided: Array, cost: Array, weight: Array | None) ->
     paid = np.take_along_axis(of_decisions, decided[..., None], -1)[..., 0]
     w = np.ones(1) if weight is None else weight
     w = np.broadcast_to(w if w.ndim == paid.ndim else w[:, None], paid.shape)
-    constant = (w[..., None] * of_decisions).sum(axis=0).min(axis=-1).sum() / w.sum()
+    constant = np.einsum("i...,i...k->...k", w, of_decisions).min(axis=-1).sum() / w.sum()
     return float((w * paid).sum() / w.sum()), float(constant)
 
 
@@ -312,7 +313,9 @@ def _codes(y: Any, name: str, n_classes: int, classes: Array | None = None) -> A
     unknown = ~is_class.any(axis=-1)
     if unknown.any():
         value = array[unknown][:1].tolist()[0]
-        if classes is not None and array.ndim == 1:
+        if value is None or value != value:
+            remedy = "leave out what has no label"
+        elif classes is not None and array.ndim == 1:
             remedy = f"labels holds {', '.join(map(repr, known[:10].tolist()))}{', ...' if len(known) > 10 else ''}"
         elif name == "y":
             remedy = "give 0 and 1"
