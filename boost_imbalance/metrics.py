@@ -205,7 +205,8 @@ def cost(cost: Any, *, objective: Any = None) -> Metric:
     """Mean cost of deciding each row by the smallest expected cost; over labels, its mean.
 
     What ``decision={"cost": cost}`` of the classifiers does. Costs of each row cannot be given: a data set that a library
-    hands over does not say which rows it has. Judge those with :func:`~boost_imbalance.mean_cost`.
+    hands over does not say which rows it has. For one ``eval_set`` of a classifier, whose rows you know, write a function of
+    labels and probabilities, ``mean_cost(y, decide_by_cost(p, cost), cost=cost)``.
 
     Parameters
     ----------

@@ -605,6 +605,26 @@ def test_costs_of_each_row_are_no_metric_of_a_round():
         metrics.cost([[0.0, np.nan], [1.0, 0.0]])
 
 
+def test_costs_of_each_row_in_a_function_for_one_held_out_set(make):
+    X, y, _, amount = fraud(900)
+    cost = bi.cost_matrix(fn=amount[600:], fp=5.0, tp=5.0)
+
+    def paid(y_true, p):
+        return bi.mean_cost(y_true, bi.decide_by_cost(p, cost), cost=cost)
+
+    def lightgbm_metric(y_true, p):
+        return "paid", paid(y_true, p), False
+
+    held_out = [(X[600:], y[600:])]
+    if "XGB" in type(make()).__name__:
+        model = make(eval_metric=paid).fit(X[:600], y[:600], eval_set=held_out, verbose=False)
+        shown = model.evals_result()["validation_0"]["paid"][-1]
+    else:
+        model = make().fit(X[:600], y[:600], eval_set=held_out, eval_metric=lightgbm_metric)
+        shown = model.evals_result_["valid_0"]["paid"][-1]
+    assert shown == pytest.approx(-model.score(*held_out[0], cost=cost), abs=1e-6)
+
+
 METRICS = [
     metrics.precision_at(30),
     metrics.recall_at(0.1),
@@ -629,7 +649,7 @@ def test_classifiers_judge_by_them_and_stop_the_right_way(make, make_data, metri
         weights = {"eval_sample_weight": [held_out.weight], "callbacks": [lightgbm.early_stopping(5, verbose=False)]}
         model.fit(data.X, data.y, eval_set=[(held_out.X, held_out.y)], eval_metric=metric, **weights)
         history, stopped = model.evals_result_["valid_0"][metric.name], model.best_iteration_ - 1
-    best = max(history) if metric.greater_is_better else min(history)
+    best = min(history) if metric.name == "cost" else max(history)
     assert history[stopped] == pytest.approx(best, abs=1e-6)
     margin = model.decision_function(held_out.X)
     value = metric.of(model.loss_).value(margin, held_out.y, held_out.weight)
