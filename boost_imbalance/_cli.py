@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 INTERRUPTED = 130
+_GOALS = (
+    "What the model is for: f1, balanced_accuracy, recall=0.9, precision=0.5, false_positive_rate=0.01, alarms=0.02, "
+    "top=100, cost:fn=500,fp=10 or cost=FILE.csv."
+)
 
 
 class Choice(str, Enum):
@@ -64,6 +68,7 @@ def compare(
         list[str] | None, typer.Option(help="A loss by name, as 'focal' or 'focal:gamma=1,tau=0.5'. Default: all.")
     ] = None,
     baseline: Annotated[list[str] | None, typer.Option(help="Beside built-in; 'none': no other. Default: all.")] = None,
+    goal: Annotated[str, typer.Option(help=_GOALS)] = "f1",
     folds: Annotated[int, typer.Option(min=2)] = 5,
     repeats: Annotated[int, typer.Option(min=1)] = 2,
     tune: Annotated[int, typer.Option(min=0, help="Trials of a study for each candidate in each fold.")] = 0,
@@ -77,6 +82,9 @@ def compare(
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away what is in the folder.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    save: Annotated[
+        pathlib.Path | None, typer.Option(help="Folder to write the recommended classifier to, fitted to all rows.")
+    ] = None,
     form: Annotated[Form, typer.Option("--format", help="What to print.")] = Form.table,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
@@ -93,6 +101,7 @@ def compare(
         "library": None if library is None else library.value,
         "pos_label": None if positive is None else _or_exit(_class_named, found.y, positive),
         "groups": groups,
+        "goal": goal,
         "tune_for": tune_for.value,
         "n_jobs": jobs,
         "progress": not quiet,
@@ -112,6 +121,9 @@ def compare(
         )
     _or_exit(_write, result, folder, report)
     _print(result, form, folder, report)
+    if save is not None:
+        written = _or_exit(result.save, save, found.X, found.y)
+        Console().print(f"Saved: {', '.join(map(str, written))}", markup=False, highlight=False)
     said = [str(warning.message) for warning in caught if str(warning.message).startswith(("stopped after", "tuning "))]
     for message in said:
         Console(stderr=True).print(message, style="yellow", markup=False, highlight=False)
@@ -122,12 +134,15 @@ def compare(
 @app.command()
 def report(
     folder: Annotated[pathlib.Path, typer.Argument(help="Folder of results.")],
+    goal: Annotated[str | None, typer.Option(help=f"Another goal: {_GOALS}")] = None,
     form: Annotated[Form, typer.Option("--format", help="What to print.")] = Form.table,
 ) -> None:
     """Print and write again what a comparison has left in its folder."""
     from boost_imbalance.comparison.comparison import Comparison
 
     result = _or_exit(Comparison.read, folder)
+    if goal is not None:
+        result = _or_exit(result.for_goal, goal)
     _or_exit(_write, result, folder, True)
     _print(result, form, folder, True)
 

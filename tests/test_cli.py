@@ -220,3 +220,18 @@ def test_ctrl_c_in_a_real_process(table, tmp_path):
     assert "to go on" in errors.replace("\n", " ")
     assert "difference to built-in" in output
     assert len(bi.Comparison.read(tmp_path / "claims-comparison").records) >= 3
+
+
+def test_the_first_line_is_what_to_deploy(run, table, tmp_path):
+    done = run("compare", table, "--target", "y", "--loss", "focal", "--goal", "recall=0.8", "--save", "model", *QUICK)
+    assert done.exit_code == 0, done.output
+    lines = [line for line in done.output.splitlines() if line.strip()]
+    assert lines[0].startswith("Deploy ")
+    assert "tuned for recall=0.8" in " ".join(lines[:2])
+    assert "Saved: model/classifier.joblib" in done.output
+    assert sorted(path.name for path in (tmp_path / "model").iterdir())[:2] == ["classifier.joblib", "classifier.py"]
+    again = run("report", "claims-comparison", "--goal", "cost:fn=20,fp=1")
+    assert again.exit_code == 0, again.output
+    assert "smallest expected cost" in again.output
+    wrong = run("report", "claims-comparison", "--goal", "profit")
+    assert (wrong.exit_code, wrong.output.startswith("error: goal is 'profit'; give f1")) == (2, True)

@@ -160,6 +160,18 @@ def test_rows_that_share_costs_are_decided_as_by_one_matrix(make, make_data, tas
         np.testing.assert_array_equal(model.predict(test.X, cost=same), model.predict(test.X, cost=matrix[0]))
 
 
+def test_costs_are_weighed_by_the_probabilities_of_another_population(make, make_data):
+    data = make_data("binary", 400)
+    cost = costs_of_rows("binary", 400)
+    model = make().fit(data.X, data.y)
+    decided = model.predict(data.X, cost=cost)
+    model.set_params(prevalence=0.6)
+    adapted = model.predict(data.X, cost=cost)
+    np.testing.assert_array_equal(adapted, bi.decide_by_cost(posterior_of(model, data.X), cost))
+    assert (adapted != decided).any()
+    assert model.score(data.X, data.y, cost=cost) == -bi.mean_cost(data.y, adapted, cost=cost)
+
+
 def test_classes_are_in_the_order_of_classes_(make, make_data):
     data = make_data("binary", 300)
     names = np.array(["ok", "fraud"])[data.y.astype(int)]

@@ -131,7 +131,7 @@ def invented(task, label, classes, probability, folds=3, **changes):
         "candidates": [c.name for c in candidates], "about": {},
         "losses": {c.name: portable.loss_parameters(c.loss) for c in candidates if c.loss is not None},
         "folds": folds, "repeats": 1, "tune": 0, "tune_for": "average_precision", "precision": 0.5, "confidence": 0.95,
-        "seed": 0, **changes,
+        "seed": 0, "goal": {"decision": "f1", "text": "f1"}, **changes,
     }  # fmt: skip
     store = Store(settings, label)
     for candidate in candidates:
@@ -158,7 +158,7 @@ def without(comparison, left_out, settings=None):
     for record in comparison._store.records:
         if not left_out(record):
             parts = comparison._store.predictions.get((record["library"], record["candidate"]), {})
-            store.add(record, None if record["repeat"] else parts.get(record["fold"]))
+            store.add(record, parts.get((record["repeat"], record["fold"])))
     return Comparison(store)
 
 
@@ -194,20 +194,20 @@ def test_figures_take_the_colours_of_the_page(pages, task):
         assert "var(--ink)" in figure
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", ["goal", "found", "false_alarms", *METRICS])
 def test_every_number_is_there(found, pages, task, metric):
     comparison = found[task]
     (table,) = Page(pages[task]).of_class("metrics")
-    column = list(METRICS).index(metric) + 1
-    assert table[0][column]["text"].split("\n")[0].strip().startswith(METRICS[metric].title)
+    column = list(comparison.metrics).index(metric) + 1
+    assert table[0][column]["text"].split("\n")[0].strip().startswith(comparison.metrics[metric].title)
     assert [row[0]["text"].strip() for row in table[1:]] == comparison.candidates
-    digits = METRICS[metric].digits
+    digits = comparison.metrics[metric].digits
     for name, row in zip(comparison.candidates, table[1:], strict=True):
         cell = row[column]["text"].replace("\N{MINUS SIGN}", "-")
         mean = f"{comparison.mean(name, metric):.{digits}f}"
         assert cell.startswith(mean)
         difference = comparison.difference(name, metric)
-        verdict = difference.verdict(METRICS[metric].larger_is_better)
+        verdict = difference.verdict(comparison.metrics[metric].larger_is_better)
         if name == "built-in":
             assert "±" not in cell
             continue
@@ -232,11 +232,14 @@ def test_confusions_and_recalls(found, pages):
     comparison = found["multiclass"]
     page = Page(pages["multiclass"])
     matrices = page.of_class("confusion")
-    assert len(matrices) == len(comparison.candidates)
+    assert len(matrices) == len(comparison.candidates) + 1  # the built-in objective by its own rule as well
     names = [str(one) for one in comparison.settings["classes"]]
-    expected = {}
+    plain = comparison.out_of_fold("built-in")
+    truth = comparison.label[plain["rows"]]
+    own_rule = "built-in, its own rule"
+    expected = {own_rule: (confusion_matrix(truth, plain["decided"]), recall_score(truth, plain["decided"], average=None))}
     for name in comparison.candidates:
-        one = comparison.out_of_fold(name)
+        one = comparison.decided(name)
         truth = comparison.label[one["rows"]]
         expected[name] = confusion_matrix(truth, one["decided"]), recall_score(truth, one["decided"], average=None)
     counted = [
@@ -244,7 +247,7 @@ def test_confusions_and_recalls(found, pages):
     ]
     assert sorted(counted) == sorted(matrix.tolist() for matrix, _ in expected.values())
     (recalls,) = page.of_class("recalls")
-    assert [cell["text"] for cell in recalls[0][2:]] == comparison.candidates
+    assert [cell["text"] for cell in recalls[0][2:]] == [own_rule, *comparison.candidates]
     for row in recalls[1:]:
         k = names.index(row[0]["text"])
         for cell, (_, recall) in zip(row[2:], expected.values(), strict=True):
@@ -273,7 +276,7 @@ def test_text_of_the_user_is_text(pages, task):
 
 def test_it_says_what_was_found(found, pages, task):
     comparison, page = found[task], Page(pages[task])
-    for sentence in comparison.conclusion():
+    for sentence in (comparison.deployment(), *comparison.conclusion()):
         assert sentence in page.plain
     assert comparison.code() in "".join(page.text)
     assert "Nadeau and Bengio" in page.plain
@@ -307,7 +310,7 @@ def test_a_baseline_that_failed(found):
     page = Page(html(comparison))
     assert "Nothing can be said yet" in page.plain
     (table,) = page.of_class("metrics")
-    assert table[-1][1]["text"] == f"{comparison.mean('focal', 'average_precision'):.4f}"
+    assert table[-1][1]["text"] == f"{comparison.mean('focal', 'goal'):.4f}"
     assert not page.of_class("forest")
 
 
@@ -422,8 +425,8 @@ const facts = (view) => {
   const page = view.document, root = page.documentElement;
   const table = page.querySelector("table.metrics"), box = table.parentElement;
   const names = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent.trim());
-  const numbers = () => [...table.tBodies[0].rows].map(row => Number(row.cells[2].dataset.value));
-  const head = table.tHead.rows[0].cells[2], button = head.querySelector("button");
+  const numbers = () => [...table.tBodies[0].rows].map(row => Number(row.cells[5].dataset.value));
+  const head = table.tHead.rows[0].cells[5], button = head.querySelector("button");
   const before = names();
   button.click();
   const ascending = [head.getAttribute("aria-sort"), numbers()];
@@ -438,13 +441,30 @@ const facts = (view) => {
   const line = page.querySelector("#xgboost figure .s0"), there = [shown(line)];
   page.querySelector("#xgboost-s0").click();
   there.push(shown(line));
+  const told = box => Object.fromEntries([...box.querySelectorAll("[data-out]")].map(e => [e.dataset.out, e.textContent]));
+  const sliders = [...page.querySelectorAll(".slider")].map(box => {
+    const range = box.querySelector("input[type=range]"), miss = box.querySelector("[data-in=miss]");
+    const press = name => box.querySelector(`[data-go=${name}]`).click();
+    const steps = [told(box)];
+    for (const place of [0, Math.floor(range.max / 2), Number(range.max)]) {
+      range.value = place;
+      range.dispatchEvent(new view.Event("input"));
+      steps.push({...told(box), spoken: range.getAttribute("aria-valuetext"), place});
+    }
+    miss.value = "7.5";
+    miss.dispatchEvent(new view.Event("input"));
+    press("best");
+    const best = told(box), drawn = box.querySelector("svg path").getAttribute("d").split("L").length;
+    press("chosen");
+    return {steps, best, drawn, again: told(box), points: JSON.parse(box.dataset.points), at: Number(box.dataset.at)};
+  });
   const style = view.getComputedStyle(page.body);
   const right = element => element.getBoundingClientRect().right;
   const wide = [...page.querySelectorAll("body *:not(.scroll *, pre *, svg *)")].filter(e => right(e) > view.innerWidth + 1);
   return {
     width: view.innerWidth, scroll: root.scrollWidth, problems: view.problems, wide: wide.map(e => e.outerHTML.slice(0, 80)),
     copies: page.querySelectorAll(".copy").length, codes: page.querySelectorAll("pre.code").length,
-    ascending, descending, restored: String(before) === String(names()), first, seen, there,
+    sliders, ascending, descending, restored: String(before) === String(names()), first, seen, there,
     paper: style.backgroundColor, ink: style.color,
     tick: view.getComputedStyle(page.querySelector("figure svg text")).fill,
   };
@@ -500,3 +520,43 @@ def test_in_a_browser(pages, tmp_path):
     assert {one["width"] for one in light} == {380, 1300}
     assert {one["paper"] for one in light} == {"rgb(253, 253, 252)"}
     assert {one["paper"] for one in dark} == {"rgb(22, 24, 27)"}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_threshold_moves(found, pages, tmp_path):
+    """What the page says after each step, against scikit-learn's figures of the predictions of rows that were held out."""
+    tasks = ["binary", "multilabel", "multiclass"]
+    seen = in_chromium(tmp_path, [pages[task] for task in tasks], dark=False)[::2]
+    assert [len(one["sliders"]) for one in seen] == [1, 3, 0]
+    for task, one in zip(tasks[:2], seen, strict=False):
+        comparison = found[task]
+        held_out = comparison.out_of_fold(comparison.recommended())
+        columns = [0] if task == "binary" else np.argsort(comparison.settings["counts"], kind="stable")[:3]
+        threshold = np.atleast_1d(comparison.decision(comparison.recommended())["threshold"])
+        for k, slider in zip(columns, one["sliders"], strict=True):
+            y, p = (values.reshape(len(values), -1)[:, k] for values in (comparison.label, held_out["probability"]))
+            y = y[held_out["rows"]]
+            y, p = y[np.isfinite(y)], p[np.isfinite(y)].astype(float)
+            assert slider["points"][slider["at"]][0] == pytest.approx(threshold[k], rel=1e-4)
+            assert slider["steps"][0] == {**slider["again"], "cost": slider["steps"][0]["cost"]}
+            assert slider["drawn"] == len(slider["points"])
+            costs = []
+            for cut, hits, wrong in slider["points"]:
+                _, fp, _, tp = confusion_matrix(y, p > cut, labels=[0, 1]).ravel()
+                if np.abs(p - cut).min() > 1e-4 * cut:  # the page has five digits
+                    assert (hits, wrong) == (tp, fp)
+                costs.append(1000.0 * (7.5 * (y.sum() - hits) + wrong) / len(y))
+            assert float(slider["best"]["cost"]) == pytest.approx(min(costs), abs=0.06)
+            for step in slider["steps"][1:]:
+                cut, tp, fp = slider["points"][step["place"]]
+                numbers = {name: float(step[name].replace(",", "").rstrip("%")) for name in step if name in (
+                    "found", "false", "missed", "left", "recall", "alarms")}  # fmt: skip
+                alarms = 1000.0 * (tp + fp) / len(y)
+                assert numbers == pytest.approx(
+                    {"found": tp, "false": fp, "missed": y.sum() - tp, "left": (y == 0).sum() - fp,
+                     "recall": 100.0 * tp / y.sum(), "alarms": alarms}, abs=0.06,
+                )  # fmt: skip
+                precision = f"{100.0 * tp / (tp + fp):.1f}%" if tp + fp else "\N{EN DASH}"
+                assert step["precision"] == precision
+                assert step["spoken"].endswith(f", {numbers['alarms']:.1f} alarms in 1000 rows")
+                assert float(step["threshold"]) == pytest.approx(cut, rel=0.01)

@@ -17,9 +17,10 @@ _STYLES = {"better": "bold green", "worse": "red", "tie": "dim"}
 
 def show(results: Results, console: Any) -> None:
     """Print tables, what follows from them, and what failed."""
-    console.print(heading(results), highlight=False, markup=False)
+    console.print(f"{results.deployment()}\n", style="bold", highlight=False, markup=False)
+    console.print(f"{heading(results)}\n", highlight=False, markup=False)
     for library in results.libraries:
-        for metrics in _chunks(list(METRICS.values()), max(1, (console.width - _FIRST) // _CELL)):
+        for metrics in _chunks(list(results.metrics.values()), max(1, (console.width - _FIRST) // _CELL)):
             console.print(_table(results, library, metrics))
         for sentence in results.conclusion(library):
             console.print(f"- {sentence}", highlight=False, markup=False)
@@ -31,7 +32,7 @@ def show(results: Results, console: Any) -> None:
     confidence = f"{results.settings['confidence']:.0%}"
     console.print(
         f"± is half the interval of the difference to {BASELINE}; those of a column hold together with {confidence} "
-        f"confidence. Green is better, red worse, the rest a tie.",
+        f"confidence. Green is better, red worse, the rest a tie. The ± of the first sentence are of its figures alone.",
         style="dim",
         highlight=False,
     )

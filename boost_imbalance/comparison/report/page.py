@@ -9,14 +9,14 @@ import numpy as np
 from boost_imbalance import __version__
 from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.code import code
+from boost_imbalance.comparison.fitting import LIBRARIES
 from boost_imbalance.comparison.metrics import METRICS
-from boost_imbalance.comparison.report import curves, tables
+from boost_imbalance.comparison.report import curves, tables, threshold
 from boost_imbalance.comparison.report.series import DASHES, few, ranked
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
 from boost_imbalance.losses.labels import Task
 
-TITLES = {"xgboost": "XGBoost", "lightgbm": "LightGBM"}
 _CLASSES_SHOWN = 12
 
 _PER_CLASS = ("average_precision", "recall_at_precision")
@@ -29,8 +29,10 @@ class Part(NamedTuple):
     key: str
     title: str
     version: str
+    deployment: str
     sentences: list[str]
     recommended: str
+    sliders: list[threshold.Slider]
     code: str | None
     measured: bool
     """True if any candidate was measured with this library."""
@@ -53,6 +55,7 @@ def content(results: Results) -> dict[str, Any]:
         "task": s["task"],
         "tasks": {task.name.lower(): task.value for task in Task},
         "settings": s,
+        "goal": results.goal.text,
         "rows": f"{s['rows']:,}",
         "features": f"{s['features']:,}",
         "classes": listed[:_CLASSES_SHOWN],
@@ -63,12 +66,12 @@ def content(results: Results) -> dict[str, Any]:
         "measured": len(results.records),
         "planned": results.planned,
         "errors": results.errors,
-        "metrics": METRICS,
+        "metrics": results.metrics,
         "baseline": BASELINE,
         "about": [(name, _loss(results, name), s["about"].get(name, "")) for name in results.candidates],
         "composition": _composition(results),
         "tuning": _tuning(results),
-        "versions": [f"{TITLES.get(name, name)} {s['versions'].get(name, '')}" for name in results.libraries],
+        "versions": [f"{LIBRARIES[name].title} {s['versions'].get(name, '')}" for name in results.libraries],
         "explained": _explained(results),
         "confidence": f"{100 * s['confidence']:g}%",
         "tuned_for": METRICS[s["tune_for"]].title,
@@ -85,23 +88,25 @@ def content(results: Results) -> dict[str, Any]:
 def part(results: Results, library: str) -> Part:
     """A library's section of the report, from its results."""
     decided = tables.decisions(results, library)
-    shown = few(list(decided), ranked(results, "macro_f1", library))
+    shown = [tables.PLAIN, *few(list(decided), ranked(results, "goal", library))]
     matrices = {name: tables.matrix(results, name, *decided[name]) for name in decided}
     recommended = results.recommended(library)
     based = bool(np.isfinite(results.values(BASELINE, "log_loss", library)).any())
     return Part(
         library,
-        TITLES.get(library, library),
+        LIBRARIES[library].title,
         str(results.settings["versions"].get(library, "")),
+        results.deployment(library) if based else "",
         results.conclusion(library) if based else [],
         recommended,
+        threshold.sliders(results, library) if based else [],
         code(results, recommended, library) if based else None,
         any(r["library"] == library for r in results.records),
         tables.rows(results, library),
         tables.forests(results, library),
         ", ".join(f"{key}={value!r}" for key, value in results.settings["params"][library].items()),
         curves.curves(results, library),
-        [matrices[name] for name in shown],
+        [matrices[name] for name in shown if name in matrices],
         [one for name, one in matrices.items() if name not in shown],
         tables.recalls(results, decided) if decided else None,
     )
@@ -140,5 +145,5 @@ def _explained(results: Results) -> dict[str, str]:
     precision = f"{results.settings['precision']:g}"
     return {
         name: metric.about.format(precision=precision) + (whole if name in averaged else "")
-        for name, metric in METRICS.items()
+        for name, metric in results.metrics.items()
     }
