@@ -21,6 +21,7 @@ from boost_imbalance.losses import (
     vector_scaling_objective,
     weighted_objective,
 )
+from boost_imbalance.losses.costs import cost_matrix, cost_weights, decide_by_cost, mean_cost, savings_score
 from boost_imbalance.losses.parameters import parameter, per_class
 from boost_imbalance.losses.training import Training
 from boost_imbalance.losses.warmup import warm_up
@@ -49,6 +50,9 @@ __all__ = [
     "asymmetric_objective",
     "class_balanced_objective",
     "compare",
+    "cost_matrix",
+    "cost_weights",
+    "decide_by_cost",
     "effective_number",
     "exp",
     "expm1",
@@ -60,12 +64,14 @@ __all__ = [
     "log1p",
     "log_sigmoid",
     "logit_adjusted_objective",
+    "mean_cost",
     "metrics",
     "multilabel_dataset",
     "parameter",
     "per_class",
     "poly1_objective",
     "robust_focal_objective",
+    "savings_score",
     "sigmoid",
     "to_onnx",
     "vector_scaling_objective",

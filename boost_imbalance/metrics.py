@@ -5,9 +5,10 @@ Each function makes one metric object, which goes unchanged into ``custom_metric
 They read raw margins, which is what both libraries pass when the objective is a custom one. Early stopping goes the right
 way in both: XGBoost maximises a metric only if its name begins with one of a few words, hence the names ``pre_...`` there.
 
-Decisions (all but average precision and log loss): label 1 where its probability exceeds ``threshold``, or the most
-probable class. The probability is ``sigmoid`` or ``softmax`` of the margin, as a library's own ``predict`` takes it; give
-``objective=`` to decide by its calibrated probability instead.
+Average precision and the metrics of a budget (``precision_at``, ``recall_at``, ``lift_at``) rank rows. The others but log
+loss are about decisions: label 1 where its probability exceeds ``threshold``, or the most probable class; ``cost`` and
+``savings`` decide by the smallest expected cost. The probability is ``sigmoid`` or ``softmax`` of the margin, as a library's
+own ``predict`` takes it; give ``objective=`` to decide by its calibrated probability instead.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.losses import labels
+from boost_imbalance.losses import costs, labels
 from boost_imbalance.losses.metric import Metric
 
 Array = npt.NDArray[Any]
@@ -27,10 +28,15 @@ __all__ = [
     "Metric",
     "average_precision",
     "balanced_accuracy",
+    "cost",
     "f1",
     "geometric_mean",
+    "lift_at",
     "log_loss",
     "matthews_correlation",
+    "precision_at",
+    "recall_at",
+    "savings",
 ]
 
 
@@ -134,6 +140,112 @@ def log_loss(objective: Any = None) -> Metric:
     return _LogLoss(objective)
 
 
+def precision_at(top: int | float) -> Metric:
+    """Precision of a budget: the share of positives among the rows with the largest margins; over labels, its mean.
+
+    Parameters
+    ----------
+    top : int or float
+        How many rows can be looked at: a number of rows, such as 100, or as a float in (0, 1] a share of them. Rows of
+        weight 0 are none. Weights say what a row counts for; a share is one of their sum.
+
+    Notes
+    -----
+    Where several rows tie for the last places, each counts by the chance of being among those that get one, so that the
+    order of the rows does not matter. A number of rows is one of each data set that is judged, whatever its size.
+
+    Examples
+    --------
+    >>> from boost_imbalance import metrics
+    >>> metrics.precision_at(2).value([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    0.5
+    """
+    return _TopMetric("precision_at", top)
+
+
+def recall_at(top: int | float) -> Metric:
+    """Recall of a budget: the share of the positives that are among the rows with the largest margins.
+
+    Over labels, the mean over those that occur; 0 without positives.
+
+    Parameters
+    ----------
+    top : int or float
+        As of :func:`precision_at`.
+
+    Examples
+    --------
+    >>> from boost_imbalance import metrics
+    >>> metrics.recall_at(0.75).value([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    1.0
+    """
+    return _TopMetric("recall_at", top)
+
+
+def lift_at(top: int | float) -> Metric:
+    """Lift of a budget: how many times the precision of rows chosen at random that of the largest margins is.
+
+    Over labels, the mean over those that occur; 0 without positives.
+
+    Parameters
+    ----------
+    top : int or float
+        As of :func:`precision_at`.
+
+    Examples
+    --------
+    >>> from boost_imbalance import metrics
+    >>> metrics.lift_at(0.25).value([0.1, 0.4, 0.35, 0.8], [0, 0, 1, 1])
+    2.0
+    """
+    return _TopMetric("lift_at", top)
+
+
+def cost(cost: Any, *, objective: Any = None) -> Metric:
+    """Mean cost of deciding each row by the smallest expected cost; over labels, its mean.
+
+    What ``decision={"cost": cost}`` of the classifiers does. Costs of each row cannot be given: a data set that a library
+    hands over does not say which rows it has. For one ``eval_set`` of a classifier, whose rows you know, write a function of
+    labels and probabilities, ``mean_cost(y, decide_by_cost(p, cost), cost=cost)``.
+
+    Parameters
+    ----------
+    cost : array_like, shape (classes, classes)
+        ``cost[true, predicted]``, for instance of :func:`~boost_imbalance.cost_matrix`; of a multi-label task, (2, 2) or
+        (labels, 2, 2).
+    objective : Objective, optional
+        Decide by its calibrated probability.
+
+    Examples
+    --------
+    >>> from boost_imbalance import cost_matrix, metrics
+    >>> metrics.cost(cost_matrix(fn=8.0, fp=1.0)).value([-4.0, -1.0, -1.0, 1.0], [0, 0, 1, 1])
+    0.25
+    """
+    return _CostMetric("cost", cost, objective)
+
+
+def savings(cost: Any, *, objective: Any = None) -> Metric:
+    """Share of the cost of the best constant decision that deciding by the smallest expected cost saves.
+
+    Parameters
+    ----------
+    cost, objective
+        As of :func:`~boost_imbalance.metrics.cost`.
+
+    See Also
+    --------
+    boost_imbalance.savings_score : The same of any decisions, also with costs of each row.
+
+    Examples
+    --------
+    >>> from boost_imbalance import cost_matrix, metrics
+    >>> metrics.savings(cost_matrix(fn=8.0, fp=1.0)).value([-4.0, -1.0, -1.0, 1.0], [0, 0, 1, 1])
+    0.5
+    """
+    return _CostMetric("savings", cost, objective)
+
+
 class _AveragePrecision(Metric):
     _ranks = True
 
@@ -225,6 +337,90 @@ class _ConfusionMetric(Metric):
         if task is labels.Task.MULTILABEL and self._label is not None:
             return float(values[self._label])
         return float(np.nanmean(values))
+
+
+class _TopMetric(Metric):
+    """Of the rows with the largest margins; ``top`` is how many, or which share."""
+
+    _ranks = True
+
+    def __init__(self, kind: str, top: Any) -> None:
+        is_share = isinstance(top, (float, np.floating))
+        if not is_share and (not isinstance(top, (int, np.integer)) or isinstance(top, bool)):
+            raise TypeError(f"top is {top!r}; give a number of rows, such as 100, or a share of them, such as 0.01.")
+        if not (0.0 < top <= 1.0 if is_share else top >= 1):
+            raise ValueError(f"top is {top!r}; give at least 1 row, or as a float a share of them between 0 and 1.")
+        self._kind, self._top = kind, float(top) if is_share else int(top)
+        super().__init__(f"{kind}_{self._top}", greater_is_better=True)
+
+    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+        labels.check_margin(margin)
+        task = labels.task_of(margin, label)
+        if task is labels.Task.MULTICLASS:
+            raise ValueError(
+                f"{self.name} is of binary and multi-label tasks, but margin has {margin.shape[1]} columns for one label; "
+                f"give average_precision() or balanced_accuracy()."
+            )
+        labels.check_label(label, 2)
+        score, truth = margin.reshape(len(margin), -1), (label > 0).reshape(len(label), -1)
+        weights = None if weight is None else weight.reshape(len(weight), -1).astype(np.float64)
+        values = []
+        for k in range(truth.shape[1]):
+            ranked, positive, w = score[:, k], truth[:, k], None
+            if weights is not None:
+                w = weights[:, min(k, weights.shape[1] - 1)]
+                counted = w > 0
+                ranked, positive, w = ranked[counted], positive[counted], w[counted]
+            if len(ranked) and (self._kind == "precision_at" or positive.any()):
+                values.append(self._of_column(ranked, positive, w))
+        return float(np.mean(values)) if values else 0.0
+
+    def _of_column(self, score: Array, positive: Array, weight: Array | None) -> float:
+        def mass(rows: Any) -> float:
+            return float(np.count_nonzero(rows) if weight is None else weight[rows].sum())
+
+        every, size = np.ones(len(score), bool), mass
+        if isinstance(self._top, float) and weight is not None:
+            budget = self._top * mass(every)
+            order = np.argsort(-score)
+            last = score[order[min(int(np.searchsorted(np.cumsum(weight[order]), budget)), len(score) - 1)]]
+        else:
+            budget = self._top * len(score) if isinstance(self._top, float) else min(self._top, len(score))
+            place = len(score) - int(np.ceil(budget))
+            last = np.partition(score, place)[place]
+            size = np.count_nonzero  # type: ignore[assignment]
+        above, tied = score > last, score == last
+        # Those that tie for the last places count by their chance of getting one.
+        share = min((budget - size(above)) / size(tied), 1.0)
+        hits = mass(above & positive) + share * mass(tied & positive)
+        if self._kind == "recall_at":
+            return hits / mass(positive)
+        precision = hits / (mass(above) + share * mass(tied))
+        return precision if self._kind == "precision_at" else precision * mass(every) / mass(positive)
+
+
+class _CostMetric(Metric):
+    """Mean cost, or savings, of deciding by the smallest expected cost."""
+
+    def __init__(self, name: str, cost: Any, objective: Any) -> None:
+        super().__init__(name, greater_is_better=name == "savings")
+        self._cost, self._objective = costs.numbers(cost, "cost"), objective
+
+    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+        labels.check_margin(margin)
+        task = labels.task_of(margin, label)
+        columns = margin.shape[1] if margin.ndim == 2 else 1
+        given = costs.checked(self._cost, task, columns, None, "cost")
+        labels.check_label(label, columns if task is labels.Task.MULTICLASS else 2)
+        margin = margin.astype(np.float64)
+        if self._objective is not None:
+            eta = self._objective._probability(margin)
+        else:
+            eta = _softmax(margin) if task is labels.Task.MULTICLASS else np.exp(-np.logaddexp(0.0, -margin))
+        decided = costs.cheapest(task, eta.reshape(-1) if columns == 1 else eta, given)
+        weight = None if weight is None else weight.astype(np.float64)
+        mean, constant = costs.realised(label.astype(np.intp), decided, given, weight)
+        return costs.savings(mean, constant) if self.name == "savings" else mean
 
 
 def _two_by_two(truth: Array, decided: Array, weight: Array | None) -> Array:

@@ -13,7 +13,8 @@ from sklearn.metrics import f1_score, precision_recall_curve, roc_curve
 
 from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.metrics import Metric
-from boost_imbalance.estimators.decisions import Decision, cheapest, decide
+from boost_imbalance.estimators.decisions import Decision, decide
+from boost_imbalance.losses.costs import cheapest
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from boost_imbalance.losses import protocol
 from boost_imbalance.losses.base import Loss as Objective
+from boost_imbalance.losses.generalized_cross_entropy import GeneralizedCrossEntropy
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.parameters import is_whole, same
 
@@ -34,6 +35,22 @@ def of_one_hot(y: Any, label: Array) -> None:
         f"every row of y has exactly one of {label.shape[1]} labels, which are trained as independent ones; if y is {task} "
         f"in one-hot form, write fit(X, {line})."
     )
+
+
+def of_absolute_error(loss: Objective, at_zero: str | None = None) -> None:
+    """Warn of the loss that begins at a margin which it hardly leaves, or, once trained, of its probabilities."""
+    if not isinstance(loss, GeneralizedCrossEntropy) or np.any(np.asarray(loss.parameters["q"]) < 1.0):
+        return
+    if at_zero is None:
+        protocol.warn(
+            "at q=1 every calibrated probability is 1/2, so that they decide nothing; decide by the sign of "
+            "decision_function(X), of several classes by the largest, or train with a lower q."
+        )
+    else:
+        protocol.warn(
+            f"at q=1 training begins at a constant decision, which it may hardly leave; begin at a margin of 0, {at_zero}, "
+            f"or lower q."
+        )
 
 
 def of_a_promise(kind: str, goal: float, confidence: float | None, positives: int, rows: int) -> None:

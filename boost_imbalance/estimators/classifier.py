@@ -16,8 +16,9 @@ from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from boost_imbalance.estimators import advice, internals, population
-from boost_imbalance.estimators.decisions import Decision, cheapest, decide, known, largest, out_of_reach
+from boost_imbalance.estimators.decisions import Decision, decide, known, largest, out_of_reach
 from boost_imbalance.estimators.targets import Target, as_array, collected, labelled, weights_of
+from boost_imbalance.losses import costs
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.parameters import check_weights, is_whole
@@ -482,6 +483,7 @@ class ImbalancedClassifier:
         if not calibrated:
             margin = np.asarray(margin, dtype=np.float64)
             return self._columns(softmax(margin, axis=1) if self._target.task is Task.MULTICLASS else expit(margin))
+        advice.of_absolute_error(self.loss_)
         probability, ratio = self._calibrated(margin), self._ratio
         return probability if ratio is None else np.asarray(population.adapted(probability, ratio))
 
@@ -492,15 +494,59 @@ class ImbalancedClassifier:
     def _columns(self, eta: Any) -> Array:
         return np.column_stack([1.0 - eta, eta]) if self._target.task is Task.BINARY else np.asarray(eta)
 
-    def _decide(self, probability: Array) -> Array:
-        target, thresholds = self._target, self.thresholds_
+    def score(self, X: Any, y: Any, sample_weight: Any = None, *, cost: Any = None) -> float:
+        """Accuracy of :meth:`predict`, or, given costs, minus the mean cost of deciding by them: the larger the better.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+        y : array_like, shape (n,) or (n, labels)
+            With costs, a row or label that is missing does not count.
+        sample_weight : array_like, shape (n,), optional
+        cost : array_like, optional
+            As of :meth:`predict`. With scikit-learn's metadata routing, ``set_score_request(cost=True)`` has searches and
+            ``cross_validate`` pass the rows of each fold on.
+
+        Returns
+        -------
+        float
+            Of a multi-label task, the costs are means over rows and labels.
+
+        See Also
+        --------
+        boost_imbalance.mean_cost, boost_imbalance.savings_score : Of decisions made by any rule.
+        """
+        if cost is None:
+            accuracy: float = super().score(X, y, sample_weight)  # type: ignore[misc]
+            return accuracy
+        X = collected(X)
+        given = self._costs(cost, X)
+        label, observed = self._target.encode(y, "y")
+        weight = weights_of(sample_weight, label, observed, "sample_weight")
+        decided = self._cheapest(self.predict_proba(X), given)
+        return -costs.realised(label.astype(np.intp), decided, given, weight)[0]
+
+    def _costs(self, cost: Any, X: Any) -> Array:
+        """Costs that are given with the rows, checked before anything is predicted."""
+        check_is_fitted(self)
+        rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        return costs.checked(cost, self._target.task, self._target.columns, rows, "cost")
+
+    def _cheapest(self, probability: Array, cost: Array) -> Array:
+        task, eta = self._target.task, _deciding(self._target, probability, self._population, 1)
+        return costs.cheapest(task, eta, cost)
+
+    def _decide(self, probability: Array, cost: Array | None = None) -> Array:
+        target = self._target
+        if cost is not None:
+            return target.decode(self._cheapest(probability, cost))
+        thresholds = self.thresholds_
         (decision, positive), shares = self._rule(target), self._population
         if decision.kind == "top":
             eta = _deciding(target, probability, shares, positive)
             return target.decode(_of(positive, largest(eta, decision.value)))
         if thresholds is None:
-            eta = _deciding(target, probability, shares, 1)
-            return target.decode(cheapest(target.task, eta, decision.value))
+            return target.decode(self._cheapest(probability, decision.value))
         eta, prior = _deciding(target, probability, shares, positive), _of(positive, shares)
         code = decide(target.task, eta, thresholds, prior, decision.is_by_share(self._even))
         return target.decode(_of(positive, code))

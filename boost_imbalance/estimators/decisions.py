@@ -12,6 +12,7 @@ import numpy.typing as npt
 from boost_imbalance.estimators import advice
 from boost_imbalance.estimators import thresholds as best
 from boost_imbalance.estimators.budgets import PROMISES, cut_for
+from boost_imbalance.losses import costs
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
@@ -79,13 +80,7 @@ class Decision:
     def check(self, task: Task, columns: int) -> None:
         """Refuse a rule that does not fit the task, before anything is trained."""
         if self.kind == "cost":
-            classes = columns if task is Task.MULTICLASS else 2
-            shapes = [(classes, classes), *([(columns, 2, 2)] if task is Task.MULTILABEL else [])]
-            if self.value.shape not in shapes:
-                raise ValueError(
-                    f"decision has a cost of shape {self.value.shape}; cost[true, predicted] of this {task.value} task has "
-                    f"shape {' or '.join(map(str, shapes))}."
-                )
+            costs.checked(self.value, task, columns, None, "the cost in decision")
         elif self.kind == "threshold":
             shapes = [(columns,)] if task is Task.MULTICLASS else [(), (columns,)]
             if self.value.shape not in shapes:
@@ -201,12 +196,3 @@ def largest(eta: Array, wanted: Array) -> Array:
     for k, many in enumerate(np.broadcast_to(wanted, columns.shape[1]).astype(int)):
         chosen[np.argsort(-columns[:, k], kind="stable")[:many], k] = 1
     return chosen.reshape(eta.shape)
-
-
-def cheapest(task: Task, eta: Array, cost: Array) -> Array:
-    """The codes of the smallest expected cost."""
-    if task is Task.MULTICLASS:
-        return np.asarray(np.argmin(eta @ cost, axis=1))
-    # Predict 1 where its expected cost is smaller than that of predicting 0.
-    above = eta * cost[..., 1, 1] + (1 - eta) * cost[..., 0, 1] < eta * cost[..., 1, 0] + (1 - eta) * cost[..., 0, 0]
-    return np.asarray(above).astype(np.intp)

@@ -15,9 +15,10 @@ _PARAMETERS = """Parameters
         a probability above 1/2; ``class_weight``, if given, multiplies the probabilities. ``"balanced"``: probability
         divided by the class's share in training. ``{"threshold": t}``: label 1 above ``t``, one number or one per label;
         with several classes, the largest probability divided by its threshold. ``{"cost": C}``: the smallest expected cost,
-        ``C[true, predicted]``; of a multi-label task, of shape (2, 2) or (labels, 2, 2). ``"f1"``, ``"balanced_accuracy"``,
-        ``{"recall": r}``: thresholds that held-out folds choose, for the best F1 of the positive class (of several, or of
-        labels, the mean), the best balanced accuracy, or the best precision with at least this recall.
+        ``C[true, predicted]``; of a multi-label task, of shape (2, 2) or (labels, 2, 2); costs of each row go to ``predict``
+        and ``score``. ``"f1"``, ``"balanced_accuracy"``, ``{"recall": r}``: thresholds that held-out folds choose, for the
+        best F1 of the positive class (of several, or of labels, the mean), the best balanced accuracy, or the best precision
+        with at least this recall.
         ``{"precision": p}``, ``{"false_positive_rate": a}``, ``{"alarms": s}``: the most recall with at least this
         precision, at most this share of the negatives as false alarms, at most this share of all rows as alarms. With
         ``"confidence": c`` beside one of the four it holds beyond the held-out rows with this probability.

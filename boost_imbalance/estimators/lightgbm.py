@@ -271,7 +271,10 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         return self
 
     def _advise(self, loss: Any) -> None:
-        advice.of_ignored(self.get_params(deep=False), self.loss, loss)
+        own = self.get_params(deep=False)
+        advice.of_ignored(own, self.loss, loss)
+        if own.get("boost_from_average") is not False:
+            advice.of_absolute_error(loss, "boost_from_average=False")
 
     def _check_splits(self, prepared: Prepared, own: dict[str, Any]) -> None:
         """Warn of a model that predicts the same for every row."""
@@ -309,9 +312,11 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         pred_leaf: bool = False,
         pred_contrib: bool = False,
         validate_features: bool = False,
+        *,
+        cost: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """Decide, by the rule that ``decision`` names.
+        """Decide, by the rule that ``decision`` names, or by what the decisions of these rows cost.
 
         Parameters
         ----------
@@ -322,6 +327,10 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             As in :meth:`lightgbm.LGBMClassifier.predict`.
         validate_features : bool
             Feature names are compared in any case.
+        cost : array_like, optional
+            Decide by the smallest expected cost instead: ``cost[true, predicted]`` of shape (classes, classes), or
+            (n, classes, classes) with that of each row; of a multi-label task, (2, 2), (labels, 2, 2), (n, 1, 2, 2) or
+            (n, labels, 2, 2). Classes are in the order of ``classes_``. :func:`boost_imbalance.cost_matrix` makes them.
 
         Returns
         -------
@@ -331,7 +340,11 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         options: dict[str, Any] = {"start_iteration": start_iteration, "num_iteration": num_iteration}
         if raw_score or pred_leaf or pred_contrib:
             return self._raw(X, raw_score=raw_score, pred_leaf=pred_leaf, pred_contrib=pred_contrib, **options, **kwargs)
-        return self._decide(self.predict_proba(X, **options, **kwargs))
+        if cost is None:
+            return self._decide(self.predict_proba(X, **options, **kwargs))
+        X = collected(X)
+        given = self._costs(cost, X)
+        return self._decide(self.predict_proba(X, **options, **kwargs), given)
 
     def predict_proba(
         self,

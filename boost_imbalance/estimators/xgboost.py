@@ -18,7 +18,7 @@ from xgboost.core import XGBoostError
 from boost_imbalance.estimators import advice, evaluation, internals, portable
 from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords, total_hessian
 from boost_imbalance.estimators.documentation import documented
-from boost_imbalance.estimators.targets import weights_of
+from boost_imbalance.estimators.targets import collected, weights_of
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.start import SMALLEST_PRIOR, clip_prior
 
@@ -165,6 +165,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     def _advise(self, loss: Any) -> None:
         advice.of_namesakes(self.get_params(deep=False), self.loss, loss, _NAMESAKES)
+        if self.base_score is None:
+            advice.of_absolute_error(loss, "base_score=0.5")
 
     def _check_splits(self, prepared: Prepared) -> None:
         """Warn of a model that predicts the same for every row."""
@@ -279,8 +281,9 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         validate_features: bool = True,
         base_margin: Any = None,
         iteration_range: tuple[int, int] | None = None,
+        cost: Any = None,
     ) -> Array:
-        """Decide, by the rule that ``decision`` names.
+        """Decide, by the rule that ``decision`` names, or by what the decisions of these rows cost.
 
         Parameters
         ----------
@@ -289,6 +292,10 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             Give the margins instead, as :meth:`decision_function` does.
         validate_features, base_margin, iteration_range
             As in :meth:`xgboost.XGBClassifier.predict`.
+        cost : array_like, optional
+            Decide by the smallest expected cost instead: ``cost[true, predicted]`` of shape (classes, classes), or
+            (n, classes, classes) with that of each row; of a multi-label task, (2, 2), (labels, 2, 2), (n, 1, 2, 2) or
+            (n, labels, 2, 2). Classes are in the order of ``classes_``. :func:`boost_imbalance.cost_matrix` makes them.
 
         Returns
         -------
@@ -297,7 +304,11 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         """
         if output_margin:
             return self._margin(X, validate_features, base_margin, iteration_range)
-        return self._decide(self.predict_proba(X, validate_features, base_margin, iteration_range))
+        if cost is None:
+            return self._decide(self.predict_proba(X, validate_features, base_margin, iteration_range))
+        X = collected(X)
+        given = self._costs(cost, X)
+        return self._decide(self.predict_proba(X, validate_features, base_margin, iteration_range), given)
 
     def predict_proba(
         self,
