@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import joblib
@@ -208,9 +208,11 @@ def compare(
         if candidate.thresholds is None
     ]
     study = Study(problem, candidates, given, store)
+    left = [unit for unit in units if study.missing(unit)]
     try:
-        with interruptible() as check, progress_bar(len(units), progress) as bar:
-            for unit in units:
+        with interruptible() as check, progress_bar(len(units), progress, len(units) - len(left)) as bar:
+            study.told = bar.step
+            for unit in left:
                 check()
                 bar.begin(f"{unit.library.name}, {unit.source.name}")
                 study.run(unit)
@@ -239,14 +241,18 @@ class Study:
         self, problem: Problem, candidates: list[Candidate], params: dict[str, dict[str, Any]], store: Store
     ) -> None:
         self.problem, self.candidates, self.params, self.store = problem, candidates, params, store
+        self.told: Callable[[int, int], None] = lambda number, total: None
+
+    def missing(self, unit: Unit) -> list[Candidate]:
+        """The candidates that decide upon a unit's training and were not measured yet."""
+        name, fold = unit.library.name, unit.fold
+        deciding = [candidate for candidate in self.candidates if candidate.source == unit.source.name]
+        return [c for c in deciding if not self.store.has(name, c.name, fold.repeat, fold.number)]
 
     def run(self, unit: Unit) -> None:
         """Train one candidate on one fold, and measure all that decide upon it."""
         library, source, fold = unit
-        deciding = [candidate for candidate in self.candidates if candidate.source == source.name]
-        missing = [c for c in deciding if not self.store.has(library.name, c.name, fold.repeat, fold.number)]
-        if not missing:
-            return
+        missing = self.missing(unit)
         common = {"library": library.name, "repeat": fold.repeat, "fold": fold.number}
         common |= {"n_train": len(fold.train), "n_test": len(fold.test)}
         fit, stop, test = (self.problem.part(rows) for rows in (fold.fit, fold.stop, fold.test))
@@ -301,7 +307,7 @@ class Study:
         params, trials = {**self.params[library.name], **source.params}, self.store.settings["tune"]
         if not trials or source.train is not None:
             return params
-        return tuned(library, source, self.problem, rows, params, trials, self.store.settings["tune_for"], seed)
+        return tuned(library, source, self.problem, rows, params, trials, self.store.settings["tune_for"], seed, self.told)
 
     def _measured(
         self, candidate: Candidate, stop: Part, held_out: Predicted, test: Part, tested: Predicted
