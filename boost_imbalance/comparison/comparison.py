@@ -85,6 +85,7 @@ class Comparison(Results):
         table = self.table().to_dict(orient="records")
         return {
             "settings": self.settings,
+            **self.columns,
             "complete": self.complete,
             "conclusion": {library: self.conclusion(library) for library in self.libraries},
             "recommended": {library: self.recommended(library) for library in self.libraries},

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.candidates import Candidate, chosen
+from boost_imbalance.comparison.columns import Given, described
 from boost_imbalance.comparison.comparison import Comparison
 from boost_imbalance.comparison.fitting import LIBRARIES, Library, Predicted, predict, seconds_to_predict, train
 from boost_imbalance.comparison.interrupt import interruptible
@@ -75,6 +76,7 @@ def compare(
     params: Mapping[str, Any] | None = None,
     pos_label: Any = None,
     groups: Any = None,
+    time: Any = None,
     seed: int = 0,
     n_jobs: int | None = None,
     output: Any = None,
@@ -129,6 +131,9 @@ def compare(
         Which of two classes is the positive one. Default: the rarer.
     groups : array_like, shape (n,), optional
         Rows of one group are never on both sides of a split.
+    time : array_like, shape (n,), optional
+        When each row was, as numbers or dates. Folds then go forward (scikit-learn's ``TimeSeriesSplit``): each is trained
+        on what was before and measured on what came next. They are not repeated, so ``repeats`` has to be 1.
     seed : int
     n_jobs : int, optional
         Threads of a training. Default: the library's.
@@ -151,6 +156,13 @@ def compare(
     ValueError, TypeError
         If an argument makes no sense, before anything is trained.
 
+    Warns
+    -----
+    UserWarning
+        Of columns that are likely to spoil a model or its measurement (identifiers, dates and free text as categories,
+        words among numbers, a column that gives the target away), of labels that differ only by case or blanks, and of
+        rows that occur more than once, each with the line to write. ``Comparison.columns`` keeps them.
+
     Examples
     --------
     >>> from sklearn.datasets import make_classification
@@ -160,9 +172,13 @@ def compare(
     >>> found.table()["candidate"].tolist()
     ['built-in', 'focal']
     """
-    problem = Problem.of(X, y, name, pos_label, groups)
+    problem = X.problem if isinstance(X, Given) else Problem.of(X, y, name, pos_label, groups, time)
     _check_numbers(folds, repeats, tune, seed, precision, confidence)
     folds, repeats, tune, seed = int(folds), int(repeats), int(tune), int(seed)
+    if problem.time is not None and repeats > 1:
+        raise ValueError(
+            f"repeats is {repeats}, but folds that go forward in time can be cut in one way only; give repeats=1."
+        )
     problem.check(folds, INNER_FOLDS if tune else 0)
     if tune_for not in _TUNABLE:
         raise ValueError(f"tune_for is {tune_for!r}; give {', '.join(map(repr, _TUNABLE))}.")
@@ -182,7 +198,7 @@ def compare(
         "unlabelled": problem.unlabelled,
         "preparation": list(problem.preparation),
         "features": int(problem.X.shape[1]),
-        "data": joblib.hash((problem.X, problem.label, problem.groups)),
+        "data": joblib.hash((problem.X, problem.label, problem.groups, *(() if problem.time is None else (problem.time,)))),
         "libraries": [found.name for found in libraries],
         "versions": {
             name: importlib.import_module(name).__version__ for name in ("boost_imbalance", *(one.name for one in libraries))
@@ -199,7 +215,15 @@ def compare(
         "confidence": float(confidence),
         "seed": seed,
     }
+    if problem.time is not None:
+        settings["forward"] = True
     store = Store.open(settings, problem.label, output, restart)
+    summary = described(problem)
+    store.describe(summary.to_json())
+    if isinstance(X, Given):
+        X.tell(summary)
+    else:
+        summary.warn(stacklevel=2)
     units = [
         Unit(found, candidate, fold)
         for fold in problem.folds(folds, repeats, seed)

@@ -62,6 +62,11 @@ class Results:
         return list(found.values())
 
     @property
+    def columns(self) -> dict[str, Any]:
+        """The features' ``columns`` (name, type, missing, distinct, example), and ``findings`` with their remedies."""
+        return self._store.columns
+
+    @property
     def task(self) -> Task:
         """The task: binary, multi-class or multi-label."""
         return Task(self.settings["task"])
