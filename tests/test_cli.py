@@ -317,8 +317,10 @@ def test_every_option_has_help(run):
 
     for command in get_command(app).commands.values():
         for parameter in command.params:
-            assert parameter.help, f"{command.name}: {parameter.name}"
-    assert "Column of times" in run("compare", "--help").output
+            assert parameter.param_type_name == "argument" or parameter.help, f"{command.name}: {parameter.name}"
+    shown = run("compare", "--help").output
+    assert "A CSV or Parquet file" in shown
+    assert "Column of times" in shown
 
 
 def test_losses_are_completed():
@@ -364,3 +366,11 @@ def test_something_moves_within_a_second(messy, tmp_path):
         process.wait()
         os.close(parent)
         os.close(child)
+
+
+def test_the_package_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "boost_imbalance", "--help"], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "compare" in done.stdout
