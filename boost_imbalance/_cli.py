@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 INTERRUPTED = 130
+_GOALS = (
+    "What the model is for: f1, balanced_accuracy, recall=0.9, precision=0.5, false_positive_rate=0.01, alarms=0.02, "
+    "top=100, cost:fn=500,fp=10 or cost=FILE.csv."
+)
 
 _RENAMED = {"pos_label": "positive", "n_jobs": "jobs", "losses": "loss", "baselines": "baseline", "groups": "group"}
 """Parameters of ``compare`` whose options have another name."""
@@ -31,7 +35,7 @@ _PARAMETERS = "|".join(
     [
         *_RENAMED,
         *("target", "drop", "group", "time", "positive", "merge_labels", "library", "loss", "folds", "repeats"),
-        *("tune", "tune_for", "precision", "confidence", "seed", "output", "restart", "sep", "encoding", "decimal"),
+        *("goal", "tune", "tune_for", "precision", "confidence", "seed", "output", "restart", "sep", "encoding", "decimal"),
     ]
 )
 
@@ -120,6 +124,7 @@ def compare(
         list[str] | None,
         typer.Option(help="Beside built-in; 'none': no other. Default: all.", autocompletion=_known_baselines),
     ] = None,
+    goal: Annotated[str, typer.Option(help=_GOALS)] = "f1",
     folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-validation.")] = 5,
     repeats: Annotated[
         int | None, typer.Option(min=1, help="How often it is done. Default: 2, or with --time once.")
@@ -140,6 +145,9 @@ def compare(
     ] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away what is in the folder.")] = False,
     report: Annotated[bool, typer.Option(help="Write report.html.")] = True,
+    save: Annotated[
+        pathlib.Path | None, typer.Option(help="Folder to write the recommended classifier to, fitted to all rows.")
+    ] = None,
     form: Annotated[Form, typer.Option("--format", help="What to print.")] = Form.table,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
@@ -167,6 +175,7 @@ def compare(
             losses=_losses(loss),
             baselines=None if baseline is None else [name for name in baseline if name != "none"],
             library=None if library is None else library.value,
+            goal=goal,
             folds=folds,
             repeats=repeats if repeats is not None else 1 if time else 2,
             tune=tune,
@@ -183,6 +192,10 @@ def compare(
     with _complaints():
         _write(result, folder, report)
     _print(result, form, folder, report)
+    if save is not None:
+        with _complaints():
+            written = result.save(save, found.X, labels)
+        Console().print(f"Saved: {', '.join(map(str, written))}", markup=False, highlight=False)
     said = [str(warning.message) for warning in caught if str(warning.message).startswith(("stopped after", "tuning "))]
     for message in said:
         Console(stderr=True).print(message, style="yellow", markup=False, highlight=False)
@@ -193,6 +206,7 @@ def compare(
 @app.command()
 def report(
     folder: Annotated[pathlib.Path, typer.Argument(help="Folder of results.")],
+    goal: Annotated[str | None, typer.Option(help=f"Another goal: {_GOALS}")] = None,
     form: Annotated[Form, typer.Option("--format", help="What to print.")] = Form.table,
 ) -> None:
     """Print and write again what a comparison has left in its folder."""
@@ -200,6 +214,8 @@ def report(
 
     with _complaints():
         result = Comparison.read(folder)
+        if goal is not None:
+            result = result.for_goal(goal)
         _write(result, folder, True)
     _print(result, form, folder, True)
 

@@ -374,3 +374,18 @@ def test_the_package_is_the_command():
     )
     assert done.returncode == 0, done.stderr
     assert "compare" in done.stdout
+
+
+def test_the_first_line_is_what_to_deploy(run, table, tmp_path):
+    done = run("compare", table, "--target", "y", "--loss", "focal", "--goal", "recall=0.8", "--save", "model", *QUICK)
+    assert done.exit_code == 0, done.output
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
+    assert lines[0].startswith("Deploy ")
+    assert "tuned for recall=0.8" in " ".join(lines[:2])
+    assert "Saved: model/classifier.joblib" in done.output
+    assert sorted(path.name for path in (tmp_path / "model").iterdir())[:2] == ["classifier.joblib", "classifier.py"]
+    again = run("report", "claims-comparison", "--goal", "cost:fn=20,fp=1")
+    assert again.exit_code == 0, again.output
+    assert "smallest expected cost" in again.output
+    wrong = run("report", "claims-comparison", "--goal", "profit")
+    assert (wrong.exit_code, wrong.output.startswith("error: --goal is 'profit'; give f1")) == (2, True)

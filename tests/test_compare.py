@@ -21,7 +21,7 @@ from sklearn import metrics as sk
 from sklearn.datasets import make_classification
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
-from boost_imbalance.comparison import candidates, experiment, fitting, metrics, sources
+from boost_imbalance.comparison import candidates, experiment, fitting, metrics, sources, store
 from boost_imbalance.comparison.problem import Problem
 from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.tuning import tuned
@@ -601,7 +601,9 @@ def test_a_folder_of_an_older_version(small, tmp_path):
     compared(*small, **SMALL, output=tmp_path)
     for name in ("settings.json", "records.jsonl"):
         path = tmp_path / name
-        path.write_text(path.read_text().replace("candidate", "contestant").replace('"version": 2', '"version": 1'))
+        path.write_text(
+            path.read_text().replace("candidate", "contestant").replace(f'"version": {store.VERSION}', '"version": 1')
+        )
     with pytest.raises(ValueError, match="an older version wrote; run it again with restart=True"):
         bi.Comparison.read(tmp_path)
     with pytest.raises(ValueError, match="an older version wrote"):
@@ -612,7 +614,7 @@ def test_a_folder_of_an_older_version(small, tmp_path):
 def test_a_folder_of_a_later_version(small, tmp_path):
     compared(*small, **SMALL, output=tmp_path)
     path = tmp_path / "settings.json"
-    path.write_text(path.read_text().replace('"version": 2', '"version": 3'))
+    path.write_text(path.read_text().replace(f'"version": {store.VERSION}', f'"version": {store.VERSION + 1}'))
     for read in (lambda: bi.Comparison.read(tmp_path), lambda: compared(*small, **SMALL, output=tmp_path)):
         with pytest.raises(ValueError, match="holds a comparison that a later version wrote; upgrade boost-imbalance"):
             read()

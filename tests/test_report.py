@@ -131,7 +131,7 @@ def invented(task, label, classes, probability, folds=3, **changes):
         "candidates": [c.name for c in candidates], "about": {},
         "losses": {c.name: portable.loss_parameters(c.loss) for c in candidates if c.loss is not None},
         "folds": folds, "repeats": 1, "tune": 0, "tune_for": "average_precision", "precision": 0.5, "confidence": 0.95,
-        "seed": 0, **changes,
+        "seed": 0, "goal": {"decision": "f1", "text": "f1"}, **changes,
     }  # fmt: skip
     store = Store(settings, label)
     for candidate in candidates:
@@ -158,7 +158,7 @@ def without(comparison, left_out, settings=None):
     for record in comparison._store.records:
         if not left_out(record):
             parts = comparison._store.predictions.get((record["library"], record["candidate"]), {})
-            store.add(record, None if record["repeat"] else parts.get(record["fold"]))
+            store.add(record, parts.get((record["repeat"], record["fold"])))
     return Comparison(store)
 
 
@@ -194,20 +194,20 @@ def test_figures_take_the_colours_of_the_page(pages, task):
         assert "var(--ink)" in figure
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", ["goal", "found", "false_alarms", *METRICS])
 def test_every_number_is_there(found, pages, task, metric):
     comparison = found[task]
     (table,) = Page(pages[task]).of_class("metrics")
-    column = list(METRICS).index(metric) + 1
-    assert table[0][column]["text"].split("\n")[0].strip().startswith(METRICS[metric].title)
+    column = list(comparison.metrics).index(metric) + 1
+    assert table[0][column]["text"].split("\n")[0].strip().startswith(comparison.metrics[metric].title)
     assert [row[0]["text"].strip() for row in table[1:]] == comparison.candidates
-    digits = METRICS[metric].digits
+    digits = comparison.metrics[metric].digits
     for name, row in zip(comparison.candidates, table[1:], strict=True):
         cell = row[column]["text"].replace("\N{MINUS SIGN}", "-")
         mean = f"{comparison.mean(name, metric):.{digits}f}"
         assert cell.startswith(mean)
         difference = comparison.difference(name, metric)
-        verdict = difference.verdict(METRICS[metric].larger_is_better)
+        verdict = difference.verdict(comparison.metrics[metric].larger_is_better)
         if name == "built-in":
             assert "±" not in cell
             continue
@@ -232,11 +232,14 @@ def test_confusions_and_recalls(found, pages):
     comparison = found["multiclass"]
     page = Page(pages["multiclass"])
     matrices = page.of_class("confusion")
-    assert len(matrices) == len(comparison.candidates)
+    assert len(matrices) == len(comparison.candidates) + 1  # the built-in objective by its own rule as well
     names = [str(one) for one in comparison.settings["classes"]]
-    expected = {}
+    plain = comparison.out_of_fold("built-in")
+    truth = comparison.label[plain["rows"]]
+    own_rule = "built-in, its own rule"
+    expected = {own_rule: (confusion_matrix(truth, plain["decided"]), recall_score(truth, plain["decided"], average=None))}
     for name in comparison.candidates:
-        one = comparison.out_of_fold(name)
+        one = comparison.decided(name)
         truth = comparison.label[one["rows"]]
         expected[name] = confusion_matrix(truth, one["decided"]), recall_score(truth, one["decided"], average=None)
     counted = [
@@ -244,7 +247,7 @@ def test_confusions_and_recalls(found, pages):
     ]
     assert sorted(counted) == sorted(matrix.tolist() for matrix, _ in expected.values())
     (recalls,) = page.of_class("recalls")
-    assert [cell["text"] for cell in recalls[0][2:]] == comparison.candidates
+    assert [cell["text"] for cell in recalls[0][2:]] == [own_rule, *comparison.candidates]
     for row in recalls[1:]:
         k = names.index(row[0]["text"])
         for cell, (_, recall) in zip(row[2:], expected.values(), strict=True):
@@ -273,7 +276,7 @@ def test_text_of_the_user_is_text(pages, task):
 
 def test_it_says_what_was_found(found, pages, task):
     comparison, page = found[task], Page(pages[task])
-    for sentence in comparison.conclusion():
+    for sentence in (comparison.deployment(), *comparison.conclusion()):
         assert sentence in page.plain
     assert comparison.code() in "".join(page.text)
     assert "Nadeau and Bengio" in page.plain
@@ -307,7 +310,7 @@ def test_a_baseline_that_failed(found):
     page = Page(html(comparison))
     assert "Nothing can be said yet" in page.plain
     (table,) = page.of_class("metrics")
-    assert table[-1][1]["text"] == f"{comparison.mean('focal', 'average_precision'):.4f}"
+    assert table[-1][1]["text"] == f"{comparison.mean('focal', 'goal'):.4f}"
     assert not page.of_class("forest")
 
 
@@ -422,8 +425,8 @@ const facts = (view) => {
   const page = view.document, root = page.documentElement;
   const table = page.querySelector("table.metrics"), box = table.parentElement;
   const names = () => [...table.tBodies[0].rows].map(row => row.cells[0].textContent.trim());
-  const numbers = () => [...table.tBodies[0].rows].map(row => Number(row.cells[2].dataset.value));
-  const head = table.tHead.rows[0].cells[2], button = head.querySelector("button");
+  const numbers = () => [...table.tBodies[0].rows].map(row => Number(row.cells[5].dataset.value));
+  const head = table.tHead.rows[0].cells[5], button = head.querySelector("button");
   const before = names();
   button.click();
   const ascending = [head.getAttribute("aria-sort"), numbers()];

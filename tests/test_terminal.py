@@ -34,6 +34,7 @@ def found():
         "preparation": [], "unlabelled": 0, "libraries": ["xgboost"], "versions": {"xgboost": "3"},
         "params": {"xgboost": {}}, "candidates": names, "about": {}, "losses": {name: {} for name in names[6:]},
         "folds": 5, "repeats": 2, "tune": 0, "tune_for": "average_precision", "precision": 0.5, "confidence": 0.95,
+        "goal": {"decision": "f1", "text": "f1"},
     }  # fmt: skip
     store = Store(settings, np.zeros(100, np.int64))
     for name in names:

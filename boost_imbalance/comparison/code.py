@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any, NamedTuple
 
+import joblib
 import numpy as np
 
 from boost_imbalance.comparison.candidates import BASELINES, built_in
 from boost_imbalance.comparison.fitting import LIBRARIES, Library
+from boost_imbalance.comparison.problem import Problem
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
 from boost_imbalance.losses.base import Loss as Objective
@@ -20,10 +23,8 @@ class Recipe(NamedTuple):
     """Parts of a candidate's classifier: library, loss, parameters and sampler."""
 
     library: Library
-    loss: Objective | None
+    loss: Objective
     params: dict[str, Any]
-    own: bool
-    """True for a classifier of this package, False for the library's."""
     sampler: str | None
 
 
@@ -36,23 +37,18 @@ def recipe(results: Results, name: str, library: str) -> Recipe:
         raise ValueError(f"candidate is {name!r}, of which nothing was trained with {library}; run the comparison first.")
     params = {**records[0]["params"], "n_estimators": max(1, round(float(np.mean([r["rounds"] for r in records]))))}
     changes = {key.removeprefix("loss__"): params.pop(key) for key in list(params) if key.startswith("loss__")}
-    state = results.settings["losses"].get(name)
-    loss = None if state is None else portable.loss_from(state).replace(**changes)
-    own, sampler = loss is not None or results.task is Task.MULTILABEL, None
-    if name in BASELINES:
-        baseline = BASELINES[name]
-        own = own or baseline.balance == "weights" or baseline.thresholds is not None
-        params |= {"class_weight": "balanced"} if baseline.balance == "weights" else {}
-        params |= {} if baseline.thresholds is None else {"decision": baseline.thresholds}
-        sampler = baseline.balance if baseline.balance in _SAMPLERS else None
-        loss = built_in() if own else None
-    return Recipe(LIBRARIES[library], loss, params, own, sampler)
+    state, baseline = results.settings["losses"].get(name), BASELINES.get(name)
+    loss = built_in() if state is None else portable.loss_from(state).replace(**changes)
+    balance = None if baseline is None else baseline.balance
+    params |= {"class_weight": "balanced"} if balance == "weights" else {}
+    params["decision"] = results.decision(name, library)
+    return Recipe(LIBRARIES[library], loss, params, balance if balance in _SAMPLERS else None)
 
 
 def estimator(results: Results, name: str, library: str) -> Any:
     """A candidate's classifier, not fitted; one that samples rows is a pipeline."""
     made = recipe(results, name, library)
-    model = made.library.classifier_of(made.own)(**({} if made.loss is None else {"loss": made.loss}), **made.params)
+    model = made.library.classifier_of(True)(loss=made.loss, **made.params)
     if made.sampler is None:
         return model
     import importlib
@@ -63,43 +59,65 @@ def estimator(results: Results, name: str, library: str) -> Any:
     return make_pipeline(getattr(importlib.import_module(f"imblearn.{module}"), sampler)(random_state=0), model)
 
 
+def save(results: Results, name: str, library: str, folder: pathlib.Path, X: Any, y: Any) -> list[pathlib.Path]:
+    """Write a candidate's classifier, fitted to these rows, as joblib does and as its library does, and its code."""
+    classes = results.settings["classes"]
+    problem = Problem.of(X, y, pos_label=classes[1] if results.task is Task.BINARY else None)
+    if problem.X.shape[1] != results.settings["features"] or not np.array_equal(
+        problem.label, results.label, equal_nan=True
+    ):
+        raise ValueError(
+            f"X and y have {problem.rows} rows and {problem.X.shape[1]} columns, which are not the "
+            f"{results.settings['rows']} rows and {results.settings['features']} columns that were compared; give those."
+        )
+    label = np.asarray(classes)[problem.label] if results.task is Task.MULTICLASS else problem.label
+    model = estimator(results, name, library).fit(problem.X, label)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / file for file in ("classifier.joblib", LIBRARIES[library].file, "classifier.py")]
+    joblib.dump(model, written[0])
+    last = model[-1] if hasattr(model, "steps") else model
+    last.save_model(written[1])
+    written[2].write_text(code(results, name, library), encoding="utf-8")
+    return written
+
+
 def code(results: Results, name: str, library: str) -> str:
     """Python lines to copy: imports, features and labels as they were compared, and the model."""
     made = recipe(results, name, library)
-    shown = made.library.classifier if made.own else made.library.built_in
-    names = [shown] + ([made.loss.public_name] if made.loss is not None and made.loss.public_name else [])
-    lines = [f"from {'boost_imbalance' if made.own else library} import {', '.join(names)}"]
-    if made.loss is not None and not made.loss.public_name:
+    names = [made.library.classifier] + ([made.loss.public_name] if made.loss.public_name else [])
+    lines = [f"from boost_imbalance import {', '.join(names)}"]
+    if not made.loss.public_name:
         lines.append(_import_of(type(made.loss)))
-    lines += _rows(results, _labels(results, made))
-    arguments = ([f"loss={made.loss!r}"] if made.loss is not None else []) + [
-        f"{key}={_shown(value)}" for key, value in made.params.items()
-    ]
+    lines += _rows(results, _labels(results))
+    arguments = [f"loss={made.loss!r}", *(f"{key}={_shown(value)}" for key, value in made.params.items())]
     body = "".join(f"    {argument},\n" for argument in arguments)
-    text = f"{shown}(\n{body})"
+    text = f"{made.library.classifier}(\n{body})"
     if made.sampler is not None:
         module, sampler = _SAMPLERS[made.sampler]
         lines = ["from imblearn.pipeline import make_pipeline", f"from imblearn.{module} import {sampler}", *lines]
         text = f"make_pipeline({sampler}(random_state=0), {text})"
-    return "\n".join([*lines, "", *_notes(made), f"model = {text}", "model.fit(X, y)", ""])
+    return "\n".join([*lines, "", *_notes(results, made), f"model = {text}", "model.fit(X, y)", ""])
 
 
-def _notes(made: Recipe) -> list[str]:
-    """Comments on how the classifier predicts otherwise than it did in the comparison."""
+def _notes(results: Results, made: Recipe) -> list[str]:
+    """Comments on where the rule of decision comes from, and on what differs from the comparison."""
+    notes = []
     if "class_weight" in made.params:
-        return ["# The same trees, but its probabilities are calibrated; the library's own, which were measured, are not."]
-    if made.loss is not None and "decision" not in made.params:
-        return ["# predict takes the largest calibrated probability; decision='f1' or 'balanced_accuracy' tunes thresholds."]
-    return []
+        notes.append(
+            "# The same trees, but its probabilities are calibrated; the library's own, which were measured, are not."
+        )
+    if "threshold" in made.params["decision"]:
+        notes.append(f"# decision: chosen for {results.goal.text} on the comparison's held-out rows.")
+        if made.sampler is None:
+            notes.append(f"# To have it chosen anew in each fit, write decision={results.goal.decision!r}.")
+    return notes
 
 
-def _labels(results: Results, made: Recipe) -> list[str]:
+def _labels(results: Results) -> list[str]:
     """Lines that turn ``y``, an array, into the codes that the losses saw, the positive class as 1."""
     task, classes = results.task, results.settings["classes"]
     if task is Task.BINARY and (classes != [0, 1] or results.settings["unlabelled"]):
         return [f"y = (y == {classes[1]!r}).astype(int)"]
-    if task is Task.MULTICLASS and classes != list(range(len(classes))) and not made.own and made.library.name == "xgboost":
-        return ["y = np.unique(y, return_inverse=True)[1]"]
     return []
 
 
@@ -116,8 +134,8 @@ def _rows(results: Results, labels: list[str]) -> list[str]:
     imports = [line for line in preparation if line.startswith("import")]
     lines = [line for line in preparation if line not in imports]
     if unlabelled and results.task is not Task.MULTILABEL:
-        imports += ["import pandas", "from sklearn.utils import _safe_indexing"]
-        lines += ["known = pandas.notna(np.ravel(y))", "X, y = _safe_indexing(X, np.flatnonzero(known)), np.ravel(y)[known]"]
+        imports += ["import pandas"]
+        lines += ["known = pandas.notna(np.ravel(y))", "X, y = X[known], np.ravel(y)[known]"]
     elif labels:
         lines.append("y = np.ravel(y)")
     if labels or unlabelled:

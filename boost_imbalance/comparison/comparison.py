@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from boost_imbalance.comparison.code import code, estimator
-from boost_imbalance.comparison.metrics import METRICS
+from boost_imbalance.comparison.code import code, estimator, save
+from boost_imbalance.comparison.goals import Goal
 from boost_imbalance.comparison.report import html
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.comparison.store import Store
@@ -53,12 +53,25 @@ class Comparison(Results):
         """
         return cls(Store.read(folder))
 
+    def for_goal(self, goal: Any) -> Comparison:
+        """The same trainings, decided and recommended for another goal.
+
+        Parameters
+        ----------
+        goal : str or dict
+            As in :func:`boost_imbalance.compare`.
+        """
+        classes, rows = self.settings["classes"], self.settings["rows"]
+        return Comparison(self._store, Goal.of(goal, self.task, classes, rows))
+
     def to_html(self, path: Any) -> None:
         """Write a report: one file that needs no network."""
         pathlib.Path(path).write_text(html(self), encoding="utf-8")
 
     def estimator(self, candidate: str | None = None, library: str | None = None) -> Any:
         """A classifier to train on all rows: the parameters compared, and as many rounds as the folds needed.
+
+        It decides as the candidate was decided for the goal, by thresholds from all held-out rows (:meth:`decision`).
 
         Parameters
         ----------
@@ -68,17 +81,52 @@ class Comparison(Results):
 
         Returns
         -------
-        ImbalancedXGBClassifier, ImbalancedLGBMClassifier or the library's own
-            Not fitted.
+        ImbalancedXGBClassifier or ImbalancedLGBMClassifier
+            Not fitted; of a baseline that samples rows, the last step of a pipeline.
         """
-        return estimator(self, self._candidate(candidate or self.recommended(library)), self._library(library))
+        library = self._chosen(candidate, library)
+        return estimator(self, self._candidate(candidate or self.recommended(library)), library)
+
+    def save(
+        self, folder: Any, X: Any, y: Any, candidate: str | None = None, library: str | None = None
+    ) -> list[pathlib.Path]:
+        """Fit :meth:`estimator` to all rows and write it, with its library's model file and the code that makes it.
+
+        Parameters
+        ----------
+        folder : path
+            Made if there is none.
+        X, y
+            As they were given to :func:`boost_imbalance.compare`; of two classes, the classifier that is written predicts 1
+            for the positive one.
+        candidate, library : str, optional
+            As for :meth:`estimator`.
+
+        Returns
+        -------
+        list of Path
+            ``classifier.joblib``, the classifier; ``model.json`` (XGBoost) or ``model.txt`` (LightGBM), which predicts
+            anywhere; ``classifier.py``, the code.
+
+        Raises
+        ------
+        ValueError
+            If the rows are not those that were compared.
+        """
+        library = self._chosen(candidate, library)
+        return save(self, self._candidate(candidate or self.recommended(library)), library, pathlib.Path(folder), X, y)
 
     def code(self, candidate: str | None = None, library: str | None = None) -> str:
         """Python that makes :meth:`estimator`, to copy.
 
         Where there are two classes, it writes the labels as 0 and 1, as the losses saw them.
         """
-        return code(self, self._candidate(candidate or self.recommended(library)), self._library(library))
+        library = self._chosen(candidate, library)
+        return code(self, self._candidate(candidate or self.recommended(library)), library)
+
+    def _chosen(self, candidate: str | None, library: str | None) -> str:
+        """The library that was asked for; of the recommended candidate, that which serves the goal best."""
+        return self.best_library if candidate is library is None else self._library(library)
 
     def to_dict(self) -> dict[str, Any]:
         """Settings, table and records, as JSON can hold them."""
@@ -87,6 +135,7 @@ class Comparison(Results):
             "settings": self.settings,
             **self.columns,
             "complete": self.complete,
+            "deployment": {library: self.deployment(library) for library in self.libraries},
             "conclusion": {library: self.conclusion(library) for library in self.libraries},
             "recommended": {library: self.recommended(library) for library in self.libraries},
             "table": _json(table),
@@ -106,9 +155,8 @@ class Comparison(Results):
         return str(self._shown().to_html(index=False))
 
     def __repr__(self) -> str:
-        return f"{self._shown().to_string(index=False)}\n" + "\n".join(
-            sentence for library in self.libraries for sentence in self.conclusion(library)
-        )
+        said = [sentence for library in self.libraries for sentence in self.conclusion(library)]
+        return "\n".join([self.deployment(), self._shown().to_string(index=False), *said])
 
     def _shown(self) -> pandas.DataFrame:
         """Means with their differences, as text."""
@@ -119,10 +167,10 @@ class Comparison(Results):
             for candidate in self.candidates:
                 row = {"library": library} if len(self.libraries) > 1 else {}
                 row["candidate"] = candidate
-                for name, metric in METRICS.items():
+                for name, metric in self.metrics.items():
                     mean, found = self.mean(candidate, name, library), self.difference(candidate, name, library)
                     mark = {"better": " +", "worse": " -", "tie": ""}[found.verdict(metric.larger_is_better)]
-                    row[metric.title] = f"{mean:.4f}{mark}"
+                    row[metric.title] = f"{mean:.{metric.digits}f}{mark}"
                 rows.append(row)
         return pandas.DataFrame(rows)
 

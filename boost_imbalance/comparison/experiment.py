@@ -16,7 +16,17 @@ from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.candidates import Candidate, chosen
 from boost_imbalance.comparison.columns import Given, described
 from boost_imbalance.comparison.comparison import Comparison
-from boost_imbalance.comparison.fitting import LIBRARIES, Library, Predicted, predict, seconds_to_predict, train
+from boost_imbalance.comparison.fitting import (
+    LIBRARIES,
+    Library,
+    Predicted,
+    compile_loss,
+    predict,
+    seconds_to_predict,
+    train,
+)
+from boost_imbalance.comparison.goals import DEFAULT, Goal
+from boost_imbalance.comparison.goals import tuned as tuned_for
 from boost_imbalance.comparison.interrupt import interruptible
 from boost_imbalance.comparison.problem import Fold, Part, Problem
 from boost_imbalance.comparison.progress import progress_bar
@@ -25,7 +35,6 @@ from boost_imbalance.comparison.store import VERSION, Store
 from boost_imbalance.comparison.tuning import INNER_FOLDS, tuned
 from boost_imbalance.estimators import portable
 from boost_imbalance.estimators.decisions import Decision, decide
-from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
 
@@ -67,6 +76,7 @@ def compare(
     baselines: Any = None,
     others: Mapping[str, Any] | None = None,
     library: Any = None,
+    goal: Any = DEFAULT,
     folds: int = 5,
     repeats: int = 2,
     tune: int = 0,
@@ -88,8 +98,9 @@ def compare(
 
     Every loss, and every remedy against imbalance that the library has without it, is trained on each fold of a repeated
     cross-validation, with the same trees (but for two at a higher learning rate), and measured on the fold's test part.
-    Training stops early on a fifth of the other rows; thresholds are tuned there as well. The result holds the means, and
-    the paired differences to the library's own objective with their intervals.
+    Training stops early on a fifth of the other rows. The result begins with what to deploy: a model and its rule of
+    decision, with what it finds and how many alarms it raises. It holds the means, and the paired differences to the
+    library's own objective with their intervals.
 
     Parameters
     ----------
@@ -112,6 +123,13 @@ def compare(
         losses are fitted on, labels 0, 1, ... (the positive class 1), and are not tuned.
     library : {"xgboost", "lightgbm", "both"}, optional
         Default: XGBoost, or LightGBM where XGBoost is not installed.
+    goal : str or dict
+        What the model is for: ``"f1"`` (of two classes, the positive one's), ``"balanced_accuracy"``, ``{"recall": r}``,
+        ``{"precision": p}``, ``{"false_positive_rate": a}`` and ``{"alarms": s}`` with or without a ``"confidence"``,
+        ``{"top": k}`` of as many rows as are given here, or ``{"cost": C}``, as ``decision=`` of a classifier takes them; or
+        their text on the command line, such as ``"recall=0.9"`` and ``"cost:fn=500,fp=10"``. Every candidate is decided for
+        it, by thresholds that come from the predictions of the other folds' rows, and one is recommended by it. It may be
+        changed later: :meth:`Comparison.for_goal`.
     folds, repeats : int
     tune : int
         Trials of an Optuna study in each fold, for each candidate alike, over the loss's own parameters and those of the
@@ -185,6 +203,7 @@ def compare(
     libraries = _libraries(library)
     candidates = chosen(problem.task, losses, baselines, others)
     _require(candidates, tune, progress)
+    chosen_goal = Goal.of(goal, problem.task, problem.classes, problem.rows)
     given = _params(libraries, params, n_jobs)
     if problem.has_categories and "xgboost" in given:
         given["xgboost"] = {"enable_categorical": True, **given["xgboost"]}
@@ -214,6 +233,7 @@ def compare(
         "precision": float(precision),
         "confidence": float(confidence),
         "seed": seed,
+        "goal": chosen_goal._asdict(),
     }
     if problem.time is not None:
         settings["forward"] = True
@@ -265,6 +285,7 @@ class Study:
         self, problem: Problem, candidates: list[Candidate], params: dict[str, dict[str, Any]], store: Store
     ) -> None:
         self.problem, self.candidates, self.params, self.store = problem, candidates, params, store
+        self._compiled: set[tuple[str, str]] = set()
         self.told: Callable[[int, int], None] = lambda number, total: None
 
     def missing(self, unit: Unit) -> list[Candidate]:
@@ -282,6 +303,9 @@ class Study:
         fit, stop, test = (self.problem.part(rows) for rows in (fold.fit, fold.stop, fold.test))
         try:
             params = self._tuned(library, source, fold.train, fold.seed)
+            if (library.name, source.name) not in self._compiled:
+                compile_loss(library, source, self.problem, fit, stop, params)
+                self._compiled.add((library.name, source.name))
             trained = train(library, source, self.problem, fit, stop, params, fold.seed)
             held_out = predict(trained, source, self.problem.task, stop.X)
             tested = predict(trained, source, self.problem.task, test.X)
@@ -296,7 +320,7 @@ class Study:
         for candidate, found in measured:
             decided = found.pop("decided")
             kept = {"rows": fold.test, "probability": tested.probability.astype(np.float32), "decided": decided}
-            self.store.add({**common, "candidate": candidate.name, **found}, None if fold.repeat else kept)
+            self.store.add({**common, "candidate": candidate.name, **found}, kept)
 
     def finish(self, library: Library) -> None:
         """Tune the candidate to recommend on all rows."""
@@ -338,7 +362,7 @@ class Study:
     ) -> dict[str, Any]:
         task = self.problem.task
         by_rule = {
-            rule: decide(task, tested.probability, _thresholds(rule, task, held_out.probability, stop.label))
+            rule: decide(task, tested.probability, tuned_for(Decision.of(rule), task, held_out.probability, stop.label))
             for rule in ("f1", "balanced_accuracy")
         }
         decided = by_rule[candidate.thresholds] if candidate.thresholds else tested.decided
@@ -349,13 +373,6 @@ class Study:
         }
         by_recall = metrics.of_decisions(task, test.label, by_rule["balanced_accuracy"])
         return {**found, "balanced_accuracy_tuned": by_recall["balanced_accuracy"], "decided": decided.astype(np.int16)}
-
-
-def _thresholds(rule: str, task: Task, probability: Array, label: Array) -> Array:
-    if task is not Task.MULTILABEL:
-        return Decision.of(rule).tune(task, probability, label, None)
-    known = np.isfinite(label)
-    return Decision.of(rule).tune(task, probability, np.where(known, label, 0.0), known.astype(np.float64))
 
 
 def _libraries(wanted: Any) -> list[Library]:

@@ -34,6 +34,8 @@ class Library(NamedTuple):
     defaults: dict[str, Any]
     rounds: str
     """Name of the attribute in which a fitted model keeps its best round."""
+    file: str
+    """Usual name of a model file."""
 
     def classifier_of(self, own: bool) -> Any:
         """The library's class of classifiers, or for ``own`` that of this package."""
@@ -50,7 +52,12 @@ LIBRARIES = {
     library.name: library
     for library in (
         Library(
-            "xgboost", "XGBClassifier", "ImbalancedXGBClassifier", {"learning_rate": 0.1, "max_depth": 4}, "best_iteration"
+            "xgboost",
+            "XGBClassifier",
+            "ImbalancedXGBClassifier",
+            {"learning_rate": 0.1, "max_depth": 4},
+            "best_iteration",
+            "model.json",
         ),
         Library(
             "lightgbm",
@@ -59,6 +66,7 @@ LIBRARIES = {
             # LightGBM would leave out features that are rare in a small set, which matters more there than any loss.
             {"learning_rate": 0.05, "num_leaves": 15, "feature_pre_filter": False, "verbosity": -1},
             "best_iteration_",
+            "model.txt",
         ),
     )
 }
@@ -131,6 +139,14 @@ def train(
     # LightGBM knows of no best round where it does not stop early, which DART does not allow.
     rounds = best + 1 if library.name == "xgboost" else best or model.booster_.current_iteration()
     return Trained(model, rounds, seconds)
+
+
+def compile_loss(
+    library: Library, candidate: Candidate, problem: Problem, fit: Part, stop: Part, params: dict[str, Any]
+) -> None:
+    """Train one round, so that the first training that is timed finds its loss compiled."""
+    if loss_of(candidate, problem.task) is not None:
+        train(library, candidate, problem, fit, stop, {**params, "n_estimators": 1}, 0)
 
 
 def predict(trained: Trained, candidate: Candidate, task: Task, X: Any) -> Predicted:

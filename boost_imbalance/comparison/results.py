@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from boost_imbalance.comparison.candidates import BASELINE
-from boost_imbalance.comparison.metrics import METRICS
+from boost_imbalance.comparison.candidates import BASELINE, BASELINES
+from boost_imbalance.comparison.goals import Goal
+from boost_imbalance.comparison.metrics import METRICS, Metric
 from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.losses.labels import Task
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     import pandas
 
 Array = npt.NDArray[Any]
+
+_FEW = 20
+"""Rows of a class below which nothing that is measured of it can be relied on."""
+
+_FEW_ALARMS = 20
+"""Alarms of 1000 rows below which they are given to a tenth."""
+
+_SAME_ORDER = 0.999
+"""Spearman's correlation with the built-in objective's predictions above which a loss is called no other ranking."""
 
 ALL_ROWS = -1
 """Stands in a record for the number of a repeat where a candidate was tuned on all rows."""
@@ -29,11 +39,15 @@ class Results:
     ----------
     settings : dict
         Data, candidates, folds and parameters that were compared.
+    goal : Goal
+        What candidates are decided and recommended for.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, goal: Goal | None = None) -> None:
         self._store = store
-        self.settings = store.settings
+        self.goal = Goal(**store.settings["goal"]) if goal is None else goal
+        self.settings = {**store.settings, "goal": self.goal._asdict()}
+        self._found_for_goal: dict[tuple[str, str, bool], dict[str, Array]] = {}
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -93,6 +107,11 @@ class Results:
         return int(len(s["libraries"]) * len(s["candidates"]) * s["repeats"] * s["folds"])
 
     @property
+    def metrics(self) -> dict[str, Metric]:
+        """What was measured: of the decisions for the goal, then what no goal changes."""
+        return {**self.goal.metrics, **METRICS}
+
+    @property
     def complete(self) -> bool:
         """True if every candidate was trained on every fold."""
         return len(self.records) + sum("error" in r for r in self._store.records) >= self.planned
@@ -115,12 +134,83 @@ class Results:
 
     def values(self, candidate: str, metric: str, library: str | None = None) -> Array:
         """A metric on each fold of each repeat, float64 of shape (repeats * folds,); NaN where it is not known."""
-        if metric not in METRICS:
-            raise ValueError(f"metric is {metric!r}; give one of {', '.join(map(repr, METRICS))}.")
+        if metric not in self.metrics:
+            raise ValueError(f"metric is {metric!r}; give one of {', '.join(map(repr, self.metrics))}.")
+        if metric in self.goal.metrics:
+            return self._for_goal(self._candidate(candidate), self._library(library))[metric]
         found = np.full((self.settings["repeats"], self.settings["folds"]), np.nan)
         for r in self.records_of(self._candidate(candidate), library):
             found[r["repeat"], r["fold"]] = r[metric]
         return found.ravel()
+
+    def decided(self, candidate: str, library: str | None = None) -> dict[str, Array]:
+        """What is decided for the goal of each row by the model of the first repeat that had not seen it.
+
+        Returns
+        -------
+        dict of ndarray
+            ``rows`` (row numbers, among those with a label) and ``decided`` (codes).
+        """
+        parts = self._decided_in_folds(self._candidate(candidate), self._library(library), 0)
+        if not parts:
+            return {"rows": np.empty(0, np.int64)}
+        rows, codes = (np.concatenate([part[name] for part in parts.values()]) for name in ("rows", "decided"))
+        order = np.argsort(rows)
+        return {"rows": rows[order], "decided": codes[order]}
+
+    def decision(self, candidate: str, library: str | None = None) -> Any:
+        """``decision=`` of the classifier to deploy: the thresholds that serve the goal best on all held-out rows.
+
+        Each row counts with the probability that the model of the first repeat gave it which had not seen it. Without any
+        such predictions it is the goal itself, for which ``fit`` then tunes.
+        """
+        parts = self._store.parts(self._library(library), self._candidate(candidate), 0)
+        if not parts:
+            return self.goal.decision
+        return self.goal.delivered(self.task, self._tuned_on(parts, candidate))
+
+    def _decided_in_folds(self, candidate: str, library: str, repeat: int) -> dict[int, dict[str, Array]]:
+        """Rows, probabilities and decisions of each fold, by thresholds that the other folds' rows have chosen."""
+        parts, found = self._store.parts(library, candidate, repeat), {}
+        for fold, part in parts.items():
+            others = {one: other for one, other in parts.items() if one != fold}
+            if others or self.goal.rule.kind == "cost":
+                p = self._calibrated(candidate, part["probability"])
+                decided = self.goal.decide(self.task, p, self._tuned_on(others, candidate))
+                found[fold] = {"rows": part["rows"], "probability": p, "decided": decided}
+        return found
+
+    def _tuned_on(self, parts: dict[int, dict[str, Array]], candidate: str) -> Array | None:
+        if not parts:
+            return None
+        rows, p = (np.concatenate([part[name] for part in parts.values()]) for name in ("rows", "probability"))
+        return self.goal.thresholds(self.task, self._calibrated(candidate, p), self.label[rows])
+
+    def _calibrated(self, candidate: str, probability: Array) -> Array:
+        """Probabilities as the classifier to deploy has them: of class weights it takes the effect out again."""
+        p = probability.astype(np.float64)
+        if candidate not in BASELINES or BASELINES[candidate].balance != "weights":
+            return p
+        share = np.asarray(self.settings["counts"]) / self.settings["rows"]
+        if self.task is Task.BINARY:
+            return np.asarray(p * share[1] / (p * share[1] + (1.0 - p) * share[0]))
+        return np.asarray(p * share / (p * share).sum(axis=1, keepdims=True))
+
+    def _for_goal(self, candidate: str, library: str, plain: bool = False) -> dict[str, Array]:
+        """The goal's metrics on each fold; for ``plain`` as the candidate decides by itself."""
+        key = library, candidate, plain
+        if key not in self._found_for_goal:
+            rare = 1 if self.task is Task.BINARY else int(np.argmin(self.settings["counts"]))
+            shape = self.settings["repeats"], self.settings["folds"]
+            found = {metric: np.full(shape, np.nan) for metric in (*self.goal.metrics, "alarms")}
+            for repeat in range(self.settings["repeats"]):
+                own = self._store.parts(library, candidate, repeat)
+                for fold, part in (own if plain else self._decided_in_folds(candidate, library, repeat)).items():
+                    label, p, decided = self.label[part["rows"]], part["probability"], part["decided"]
+                    for name, value in self.goal.measured(self.task, label, p, decided, rare).items():
+                        found[name][repeat, fold] = value
+            self._found_for_goal[key] = {name: values.ravel() for name, values in found.items()}
+        return self._found_for_goal[key]
 
     def mean(self, candidate: str, metric: str, library: str | None = None) -> float:
         """The mean of a metric over the folds that were measured; NaN if none was."""
@@ -144,7 +234,7 @@ class Results:
             It has ``mean``, ``half``, ``low``, ``high`` and ``verdict``.
         """
         own, base = self.values(candidate, metric, library), self.values(baseline, metric, library)
-        return paired(own, base, self._test_share, self.settings["confidence"], max(1, len(self.candidates) - 1))
+        return paired(own, base, self._test_share, self._confidence, self._compared)
 
     def table(self, baseline: str = BASELINE) -> pandas.DataFrame:
         """Means and differences as a data frame, one row for each library and candidate.
@@ -166,7 +256,7 @@ class Results:
         for library in self.libraries:
             for candidate in self.candidates:
                 row: dict[str, Any] = {"library": library, "candidate": candidate}
-                for name, metric in METRICS.items():
+                for name, metric in self.metrics.items():
                     row[name] = self.mean(candidate, name, library)
                     difference = self.difference(candidate, name, library, baseline)
                     row |= {f"{name}_difference": difference.mean, f"{name}_low": difference.low}
@@ -177,14 +267,100 @@ class Results:
 
     def wins(self, metric: str, library: str | None = None, baseline: str = BASELINE) -> list[str]:
         """The losses that are better than the baseline beyond noise, the best first."""
-        larger = METRICS[metric].larger_is_better
-        won = [name for name in self.losses if self.difference(name, metric, library, baseline).verdict(larger) == "better"]
+        return self._better(self.losses, metric, library, baseline)
+
+    def _better(self, names: list[str], metric: str, library: str | None, baseline: str = BASELINE) -> list[str]:
+        larger = self.metrics[metric].larger_is_better
+        won = [name for name in names if self.difference(name, metric, library, baseline).verdict(larger) == "better"]
         return sorted(won, key=lambda name: self.difference(name, metric, library, baseline).mean, reverse=larger)
 
     def recommended(self, library: str | None = None) -> str:
-        """The best by ``tune_for`` of the losses that beat the built-in objective beyond noise; if none does, that one."""
-        won = self.wins(self.settings["tune_for"], library)
+        """The best for the goal of the candidates that beat the built-in objective beyond noise; if none does, that one.
+
+        The built-in objective's decisions are made for the goal as well. Models of your own are not recommended.
+        """
+        won = self._better([name for name in self.candidates if self._is_ours(name)], "goal", library)
         return won[0] if won else BASELINE
+
+    def _is_ours(self, candidate: str) -> bool:
+        return candidate in BASELINES or candidate in self.losses
+
+    @property
+    def best_library(self) -> str:
+        """The library whose recommended candidate serves the goal best on average."""
+        sign = 1.0 if self.metrics["goal"].larger_is_better else -1.0
+        means = {library: sign * self.mean(self.recommended(library), "goal", library) for library in self.libraries}
+        return max(self.libraries, key=lambda library: np.nan_to_num(means[library], nan=-np.inf))
+
+    def deployment(self, library: str | None = None) -> str:
+        """What to deploy, what it finds and at which price on rows that it has not seen, beside the built-in at 0.5.
+
+        Parameters
+        ----------
+        library : str, optional
+            Default: that of the two which serves the goal best.
+
+        Returns
+        -------
+        str
+            A few sentences. Each ``±`` is half an interval at the comparison's confidence, for the mean over folds.
+        """
+        library = self.best_library if library is None else self._library(library)
+        name = self.recommended(library)
+        figures = self._for_goal(name, library)
+        if not np.isfinite(figures["goal"]).any():
+            return f"Nothing to deploy yet: {name}, {library}, was not measured on two folds."
+        usual = "By its largest probability" if self.task is Task.MULTICLASS else "At 0.5"
+        plain = self._in_words(self._for_goal(BASELINE, library, plain=True), not self.goal.is_ranking)
+        found = f"of 1000 rows that it has not seen, it {self._in_words(figures)}"
+        said = f"Deploy {name}, {library}, with {self._rule_in_words(name, library)}: {found}. {usual}, built-in {plain}."
+        return f"{said}{self._beside(library)}"
+
+    def _in_words(self, figures: dict[str, Array], judged: bool = True) -> str:
+        """What is found and at which price, and if ``judged`` how well that serves the goal."""
+
+        def mean(metric: str, scale: float = 1.0, digits: int = 0, unit: str = "") -> str:
+            found = paired(scale * figures[metric], np.zeros(len(figures[metric])), self._test_share, self._confidence)
+            half = "" if np.isnan(found.half) else f" ± {found.half:.{digits}f}{unit}"
+            return f"{found.mean:.{digits}f}{unit}{half}"
+
+        classes, goal = self.settings["classes"], self.metrics["goal"]
+        about = {
+            Task.BINARY: f"of {classes[-1]!r}",
+            Task.MULTICLASS: f"of {classes[int(np.argmin(self.settings['counts']))]!r}, the rarest class",
+            Task.MULTILABEL: "of the labels",
+        }[self.task]
+        digits = 1 if np.nanmean(figures["alarms"]) < _FEW_ALARMS else 0
+        served = f" ({goal.title} {mean('goal', digits=min(goal.digits, 3))})" if judged else ""
+        return (
+            f"raises {mean('alarms', digits=digits)} alarms, {mean('false_alarms', digits=digits)} of them false, and finds "
+            f"{mean('found', 100.0, unit='%')} {about}{served}"
+        )
+
+    def _rule_in_words(self, name: str, library: str) -> str:
+        found = self.decision(name, library)
+        if "cost" in found:
+            return "the decision of the smallest expected cost"
+        values = np.atleast_1d(found["threshold"])
+        aim = f"tuned for {self.goal.text}"
+        if self.task is Task.BINARY:
+            return f"an alarm above a probability of {values[0]:.3g}, {aim}"
+        if self.task is Task.MULTICLASS:
+            return f"the class of the largest probability over its threshold, {aim}"
+        return f"thresholds from {values.min():.3g} to {values.max():.3g}, {aim}"
+
+    def _beside(self, library: str) -> str:
+        """What the other library does, if it took part."""
+        others = [one for one in self.libraries if one != library]
+        if not others:
+            return ""
+        own, (other,) = self.recommended(library), others
+        base = self._for_goal(self.recommended(other), other)["goal"]
+        found = paired(self._for_goal(own, library)["goal"], base, self._test_share, self._confidence)
+        verdict = found.verdict(self.metrics["goal"].larger_is_better)
+        metric = self.metrics["goal"]
+        said = f" Beside {other}'s {self.recommended(other)} that is {_signed(found, metric.digits)} of {metric.title}"
+        return f"{said}{', a tie' if verdict == 'tie' else ''}."
 
     def conclusion(self, library: str | None = None) -> list[str]:
         """A few sentences on what the differences say.
@@ -196,7 +372,7 @@ class Results:
         library = self._library(library)
         if all(np.isnan(self.difference(name, "log_loss", library).half) for name in self.losses):
             return ["No loss was measured on two folds beside the built-in objective; nothing can be said of the losses."]
-        said = []
+        said = self._doubts(library)
         for metric in ("average_precision", "log_loss"):
             title, won = METRICS[metric].title, self.wins(metric, library)
             if not won:
@@ -205,26 +381,79 @@ class Results:
             difference = self.difference(won[0], metric, library)
             others = f" So do {', '.join(won[1:])}." if len(won) > 1 else ""
             said.append(f"{won[0]} beats the built-in objective in {title}: {_signed(difference)}.{others}")
-        thresholds = [("macro_f1", "macro_f1_tuned"), ("balanced_accuracy", "balanced_accuracy_tuned")]
-        for plain, tuned in thresholds:
-            if all(np.isnan(self.values(BASELINE, tuned, library))):
-                continue
-            gained = self._gain(plain, tuned, library)
-            won = self.wins(tuned, library)
-            moved = f"Moving the built-in objective's threshold changes its {METRICS[plain].title} by {_signed(gained)}"
-            if won:
-                best = self.difference(won[0], tuned, library)
-                said.append(f"{moved}; {won[0]} with a threshold moved likewise adds {_signed(best)}.")
-            else:
-                said.append(f"{moved}; with thresholds moved likewise, no loss adds to that beyond noise.")
+        said.append(self._about_the_goal(library))
+        own = [name for name in self.candidates if not self._is_ours(name)]
+        for name in self._better(own, "goal", library):
+            title = self.metrics["goal"].title
+            said.append(
+                f"Your {name} beats the built-in objective in {title}: {_signed(self.difference(name, 'goal', library))}."
+            )
+        alike = self._ranks_alike(library)
+        if alike:
+            said.append(
+                f"These rank the rows as the built-in objective does, and change at most a threshold: {', '.join(alike)}."
+            )
         if self.task is Task.MULTILABEL:
             said.append("No weighting or sampling of rows is a baseline here: they apply to one label at a time.")
+        return [sentence for sentence in said if sentence]
+
+    def _about_the_goal(self, library: str) -> str:
+        """What the decision gains, and what a loss or a baseline adds to that."""
+        metric, base = self.metrics["goal"], self._for_goal(BASELINE, library)["goal"]
+        plain = self._for_goal(BASELINE, library, plain=True)["goal"]
+        if np.isnan(base - plain).all():
+            return ""
+        won = self._better([name for name in self.candidates if self._is_ours(name)], "goal", library)
+        if won:
+            added = f"{won[0]}, decided likewise, adds {_signed(self.difference(won[0], 'goal', library), metric.digits)}"
+        else:
+            added = "decided likewise, no other candidate adds to that beyond noise"
+        if self.goal.is_ranking:
+            return f"The built-in objective has a {metric.title} of {np.nanmean(base):.{metric.digits}f}; {added}."
+        gained = paired(base, plain, self._test_share, self._confidence, self._compared)
+        gain = _signed(gained, metric.digits)
+        return f"Deciding for the goal changes the built-in objective's {metric.title} by {gain}; {added}."
+
+    def _doubts(self, library: str) -> list[str]:
+        """Where there is too little to learn from, or to tell by."""
+        said, counts = [], np.asarray(self.settings["counts"])
+        fewest = int(counts.min())
+        if fewest < _FEW:
+            name = self.settings["classes"][int(np.argmin(counts))]
+            said.append(f"Only {fewest} rows are {name!r}: figures and thresholds of so few are a matter of luck.")
+        if self.task is Task.BINARY:
+            share = counts[1] / self.settings["rows"]
+            best = max((self.difference(n, "average_precision", library).mean, n) for n in self.candidates)[1]
+            precision = self.values(best, "average_precision", library)
+            above = paired(precision, np.full(len(precision), share), self._test_share, self._confidence)
+            if above.verdict(larger_is_better=True) != "better":
+                said.append("No candidate ranks better than chance beyond noise: nothing here is worth deploying.")
         return said
 
-    def _gain(self, before: str, after: str, library: str) -> Difference:
-        """The built-in objective's difference from one metric to another, such as the same with tuned thresholds."""
-        own, base = self.values(BASELINE, after, library), self.values(BASELINE, before, library)
-        return paired(own, base, self._test_share, self.settings["confidence"])
+    def _ranks_alike(self, library: str) -> list[str]:
+        """The losses whose held-out predictions are in the built-in objective's order, or next to it."""
+        from scipy.stats import spearmanr
+
+        base, found = self.out_of_fold(BASELINE, library), []
+        for name in self.losses:
+            own = self.out_of_fold(name, library)
+            if not np.array_equal(own["rows"], base["rows"]) or not len(own["rows"]):
+                continue
+            columns = zip(*(one["probability"].reshape(len(one["rows"]), -1).T for one in (own, base)), strict=True)
+            with np.errstate(all="ignore"):
+                alike = [spearmanr(p, q).statistic for p, q in columns]
+            if np.nanmin(alike) >= _SAME_ORDER:
+                found.append(name)
+        return found
+
+    @property
+    def _confidence(self) -> float:
+        return float(self.settings["confidence"])
+
+    @property
+    def _compared(self) -> int:
+        """How many differences of a column hold together."""
+        return max(1, len(self.candidates) - 1)
 
     @property
     def _test_share(self) -> float:
@@ -246,5 +475,5 @@ class Results:
         return candidate
 
 
-def _signed(difference: Difference) -> str:
-    return f"{difference.mean:+.4f}" + ("" if np.isnan(difference.half) else f" ± {difference.half:.4f}")
+def _signed(difference: Difference, digits: int = 4) -> str:
+    return f"{difference.mean:+.{digits}f}" + ("" if np.isnan(difference.half) else f" ± {difference.half:.{digits}f}")

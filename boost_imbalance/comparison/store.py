@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-VERSION = 2
+VERSION = 3
 """Format of the folder."""
 
 _SETTINGS, _LABELS, _RECORDS, _PREDICTIONS = "settings.json", "labels.npz", "records.jsonl", "predictions"
@@ -27,7 +27,8 @@ class Store:
         self.settings, self.label, self.folder = settings, label, folder
         self.columns: dict[str, Any] = {"columns": [], "findings": []}
         self.records: list[dict[str, Any]] = []
-        self.predictions: dict[tuple[str, str], dict[int, dict[str, Array]]] = {}
+        self.predictions: dict[tuple[str, str], dict[tuple[int, int], dict[str, Array]]] = {}
+        """By library and candidate, then by repeat and fold."""
 
     @classmethod
     def open(cls, settings: dict[str, Any], label: Array, output: Any, restart: bool) -> Store:
@@ -38,7 +39,7 @@ class Store:
         if (folder / _SETTINGS).exists() and not restart:
             found = cls.read(folder)
             found.records = [record for record in found.records if "error" not in record]  # tried once more
-            changed = [name for name in settings if found.settings.get(name) != settings[name]]
+            changed = [name for name in settings if name != "goal" and found.settings.get(name) != settings[name]]
             if changed:
                 raise ValueError(
                     f"output is {str(folder)!r}, which holds a comparison of other {', '.join(changed)}; give another "
@@ -48,6 +49,8 @@ class Store:
             lines = "".join(_line(record) for record in found.records)
             (folder / f"{_RECORDS}.new").write_text(lines, encoding="utf-8")
             os.replace(folder / f"{_RECORDS}.new", folder / _RECORDS)
+            found.settings = settings  # which may have another goal; that changes no training
+            found._write_settings()
             return found
         made = cls(settings, label, folder)
         made._begin()
@@ -107,7 +110,7 @@ class Store:
 
     def out_of_fold(self, library: str, candidate: str) -> dict[str, Array]:
         """``rows``, ``probability`` and ``decided`` of the first repeat, by row number, from the folds that are done."""
-        parts = self.predictions.get((library, candidate), {})
+        parts = self.parts(library, candidate, 0)
         if not parts:
             return {"rows": np.empty(0, np.int64)}
         joined = {
@@ -116,8 +119,14 @@ class Store:
         order = np.argsort(joined["rows"])
         return {name: values[order] for name, values in joined.items()}
 
+    def parts(self, library: str, candidate: str, repeat: int) -> dict[int, dict[str, Array]]:
+        """``rows``, ``probability`` and ``decided`` of each fold of a repeat that is done."""
+        found = self.predictions.get((library, candidate), {})
+        return {fold: part for (one, fold), part in sorted(found.items(), key=lambda item: item[0]) if one == repeat}
+
     def _keep(self, record: dict[str, Any], prediction: dict[str, Array]) -> None:
-        self.predictions.setdefault((record["library"], record["candidate"]), {})[record["fold"]] = prediction
+        place = record["repeat"], record["fold"]
+        self.predictions.setdefault((record["library"], record["candidate"]), {})[place] = prediction
 
     def _begin(self) -> None:
         assert self.folder is not None
@@ -128,6 +137,10 @@ class Store:
             stale.unlink()
         (self.folder / _RECORDS).write_text("", encoding="utf-8")
         np.savez_compressed(self.folder / _LABELS, label=self.label)
+        self._write_settings()
+
+    def _write_settings(self) -> None:
+        assert self.folder is not None
         (self.folder / _SETTINGS).write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
 
     def _path(self, record: dict[str, Any]) -> pathlib.Path:

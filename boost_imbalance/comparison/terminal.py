@@ -25,7 +25,8 @@ _LISTED = 40
 
 def show(results: Results, console: Any) -> None:
     """Print tables, what follows from them, and what failed."""
-    console.print(heading(results), highlight=False, markup=False)
+    console.print(f"{results.deployment()}\n", style="bold", highlight=False, markup=False)
+    console.print(f"{heading(results)}\n", highlight=False, markup=False)
     for library in results.libraries:
         for table in _tables(results, library, console):
             console.print(table)
@@ -40,7 +41,8 @@ def show(results: Results, console: Any) -> None:
     marks = _marks(console)
     console.print(
         f"± is half the interval of the difference to {BASELINE}; those of a column hold together with {confidence} "
-        f"confidence. {marks['better']} is better, {marks['worse']} worse, the rest a tie.",
+        f"confidence. {marks['better']} is better, {marks['worse']} worse, the rest a tie. The ± of the first sentence "
+        f"are of its figures alone.",
         style="dim",
         highlight=False,
     )
@@ -118,7 +120,7 @@ def _tables(results: Results, library: str, console: Any) -> list[Any]:
     """The metrics in as many tables as the terminal's width takes."""
     cells = {
         metric: [_cell(results, name, metric, library, console) for name in results.candidates]
-        for metric in METRICS.values()
+        for metric in results.metrics.values()
     }
     widths = {metric: max(_headed(metric), *(cell.cell_len for cell in column)) for metric, column in cells.items()}
     first = min(max(map(len, results.candidates)), max(8, console.width - max(widths.values()) - 2 * _GAP))

@@ -31,6 +31,7 @@ class Part(NamedTuple):
     key: str
     title: str
     version: str
+    deployment: str
     sentences: list[str]
     recommended: str
     code: str | None
@@ -56,6 +57,7 @@ def content(results: Results) -> dict[str, Any]:
         "task": s["task"],
         "tasks": {task.name.lower(): task.value for task in Task},
         "settings": s,
+        "goal": results.goal.text,
         "rows": f"{s['rows']:,}",
         "features": f"{s['features']:,}",
         "classes": listed[:_CLASSES_SHOWN],
@@ -70,7 +72,7 @@ def content(results: Results) -> dict[str, Any]:
         "measured": len(results.records),
         "planned": results.planned,
         "errors": results.errors,
-        "metrics": METRICS,
+        "metrics": results.metrics,
         "baseline": BASELINE,
         "about": [(name, _loss(results, name), s["about"].get(name, "")) for name in results.candidates],
         "composition": _composition(results),
@@ -92,7 +94,7 @@ def content(results: Results) -> dict[str, Any]:
 def part(results: Results, library: str) -> Part:
     """A library's section of the report, from its results."""
     decided = tables.decisions(results, library)
-    shown = few(list(decided), ranked(results, "macro_f1", library))
+    shown = [tables.PLAIN, *few(list(decided), ranked(results, "goal", library))]
     matrices = {name: tables.matrix(results, name, *decided[name]) for name in decided}
     recommended = results.recommended(library)
     based = bool(np.isfinite(results.values(BASELINE, "log_loss", library)).any())
@@ -100,6 +102,7 @@ def part(results: Results, library: str) -> Part:
         library,
         TITLES.get(library, library),
         str(results.settings["versions"].get(library, "")),
+        results.deployment(library) if based else "",
         results.conclusion(library) if based else [],
         recommended,
         code(results, recommended, library) if based else None,
@@ -108,7 +111,7 @@ def part(results: Results, library: str) -> Part:
         tables.forests(results, library),
         ", ".join(f"{key}={value!r}" for key, value in results.settings["params"][library].items()),
         curves.curves(results, library),
-        [matrices[name] for name in shown],
+        [matrices[name] for name in shown if name in matrices],
         [one for name, one in matrices.items() if name not in shown],
         tables.recalls(results, decided) if decided else None,
     )
@@ -157,5 +160,5 @@ def _explained(results: Results) -> dict[str, str]:
     precision = f"{results.settings['precision']:g}"
     return {
         name: metric.about.format(precision=precision) + (whole if name in averaged else "")
-        for name, metric in METRICS.items()
+        for name, metric in results.metrics.items()
     }

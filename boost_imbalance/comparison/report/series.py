@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from boost_imbalance.comparison.candidates import BASELINE, BASELINES
-from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.report.figures import COLORS, Series
 from boost_imbalance.comparison.results import Results
 
@@ -36,7 +35,7 @@ def series(results: Results, names: list[str], shown: list[str]) -> list[Series]
 def ranked(results: Results, metric: str, library: str) -> list[str]:
     """The candidates that were measured, the best first."""
     means = {name: results.mean(name, metric, library) for name in results.candidates}
-    sign = -1.0 if METRICS[metric].larger_is_better else 1.0
+    sign = -1.0 if results.metrics[metric].larger_is_better else 1.0
     return sorted((name for name, mean in means.items() if np.isfinite(mean)), key=lambda name: sign * means[name])
 
 

@@ -8,13 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.comparison.candidates import BASELINE
-from boost_imbalance.comparison.metrics import METRICS, Metric
+from boost_imbalance.comparison.metrics import Metric
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
 
-FORESTS = ("average_precision", "log_loss", "macro_f1_tuned")
+FORESTS = ("goal", "average_precision", "log_loss")
+
+PLAIN = f"{BASELINE}, its own rule"
+"""The built-in objective decided as the library does: at 0.5, or by the largest probability."""
+
 _WIDEST = 3.0
 """Intervals that reach further than this many times the median reach are cut, or one outlier would hide the others."""
 
@@ -99,20 +103,20 @@ class Class(NamedTuple):
     percent: float
 
 
-def number(value: float, metric: str) -> str:
+def number(value: float, metric: Metric) -> str:
     """A value with the digits of its metric; a dash where there is none."""
-    return f"{value:.{METRICS[metric].digits}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
+    return f"{value:.{metric.digits}f}".replace("-", MINUS) if np.isfinite(value) else UNKNOWN
 
 
 def difference(results: Results, name: str, metric: str, library: str) -> tuple[str, str]:
     """The difference to the baseline as text, and its verdict."""
-    found = results.difference(name, metric, library)
+    found, known = results.difference(name, metric, library), results.metrics[metric]
     if not np.isfinite(found.mean):
         return "", ""
-    amount = number(abs(found.mean), metric)
+    amount = number(abs(found.mean), known)
     sign = "" if not float(amount) else "+" if found.mean > 0 else MINUS
-    half = f" ± {number(found.half, metric)}" if np.isfinite(found.half) else ""
-    verdict = found.verdict(METRICS[metric].larger_is_better) if half else ""
+    half = f" ± {number(found.half, known)}" if np.isfinite(found.half) else ""
+    verdict = found.verdict(known.larger_is_better) if half else ""
     return f"{sign}{amount}{half}", verdict
 
 
@@ -121,10 +125,10 @@ def rows(results: Results, library: str) -> list[Row]:
     found = []
     for name in results.candidates:
         cells = []
-        for metric in METRICS:
+        for metric, known in results.metrics.items():
             mean = results.mean(name, metric, library)
             text, verdict = ("", "") if name == BASELINE else difference(results, name, metric, library)
-            cells.append(Cell(metric, mean, number(mean, metric), text, verdict))
+            cells.append(Cell(metric, mean, number(mean, known), text, verdict))
         folds = len(results.records_of(name, library))
         found.append(Row(name, name in results.losses, folds, cells))
     return found
@@ -146,7 +150,7 @@ def forests(results: Results, library: str) -> list[Forest]:
             at, start, end = (_place(value, limit) for value in (d.mean, d.low, d.high))
             beyond = "right" if d.mean > limit else "left" if d.mean < -limit else ""
             drawn.append(Interval(name, name in results.losses, text or UNKNOWN, verdict, at, start, end, beyond))
-        found.append(Forest(METRICS[metric], f"{limit:.2g}", drawn))
+        found.append(Forest(results.metrics[metric], f"{limit:.2g}", drawn))
     return found
 
 
@@ -164,10 +168,11 @@ def classes(results: Results) -> list[Class]:
 
 
 def decisions(results: Results, library: str) -> dict[str, tuple[Array, Array]]:
-    """True and decided codes by candidate, for rows that its models had not seen."""
-    found = {}
+    """True and decided codes by candidate, decided for the goal, of rows that its models had not seen."""
+    plain = results.out_of_fold(BASELINE, library)
+    found = {PLAIN: (results.label[plain["rows"]], plain["decided"])} if len(plain["rows"]) else {}
     for name in results.candidates:
-        one = results.out_of_fold(name, library)
+        one = results.decided(name, library)
         if len(one["rows"]):
             found[name] = results.label[one["rows"]], one["decided"]
     return found
