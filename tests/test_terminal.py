@@ -113,7 +113,7 @@ SUMMARY = Summary(
         *(Column(f"c{k}", "number", 0.0001, 3, "1") for k in range(60)),
     ],
     [
-        Finding("identifier", ("c59",), "Column 'c59' is an identifier [so]", "--drop c59", "X = X.drop(columns=['c59'])"),
+        Finding("identifier", ("c59",), "Column 'c59' is an identifier [so]", "`--drop c59`", "X = X.drop(columns=['c59'])"),
         Finding("constant", ("c0",), "Column 'c0' says nothing", "", "", False),
     ],
 )

@@ -61,16 +61,20 @@ class Finding(NamedTuple):
     columns: tuple[str, ...]
     text: str
     command: str
-    """The remedy in the words of the command line; empty if there is nothing to do."""
+    """The remedy in the words of the command line, options between backticks; empty if there is nothing to do."""
     python: str
-    """The remedy in Python."""
+    """The remedy in Python, code between backticks."""
     grave: bool = True
     """False for what costs nothing but room."""
 
     def sentence(self, command: bool = False) -> str:
         """What was found, with its remedy."""
-        remedy = self.command if command else self.python
-        return f"{self.text}{f': {remedy}' if remedy else ''}."
+        return f"{self.text}{self.remedy(command)}."
+
+    def remedy(self, command: bool = False) -> str:
+        """What to write, behind a colon; nothing if there is nothing to do."""
+        found = (self.command if command else self.python).replace("`", "")
+        return f": {found}" if found else ""
 
 
 class Summary(NamedTuple):
@@ -175,8 +179,8 @@ def _of_labels(problem: Problem) -> Iterator[Finding]:
             "labels",
             (),
             f"The labels {shown} differ only by case or blanks, and count as different classes",
-            "--merge-labels makes them one",
-            "y = y.str.strip().str.casefold() makes them one",
+            "`--merge-labels` makes them one",
+            "`y = y.str.strip().str.casefold()` makes them one",
         )
     if problem.unlabelled:
         rows = f"{problem.unlabelled} rows have" if problem.unlabelled > 1 else "1 row has"
@@ -214,7 +218,7 @@ def _of_columns(problem: Problem, columns: list[Column], series: list[Any]) -> I
         yield from _keys(problem, columns)
     if dates := by_type.get("date"):
         it = "it" if len(dates) == 1 else "them"
-        forward = f"--time {shlex.quote(dates[0])}", f"time=X[{dates[0]!r}]"
+        forward = f"`--time {shlex.quote(dates[0])}`", f"`time=X[{dates[0]!r}]`"
         yield Finding(
             "date",
             tuple(dates),
@@ -266,8 +270,8 @@ def _keys(problem: Problem, columns: list[Column]) -> Iterator[Finding]:
                 "key",
                 (column.name,),
                 f"Column {column.name!r} looks like the key of what rows belong to, {each}",
-                f"--group {shlex.quote(column.name)} keeps them on one side of every split and out of the features",
-                f"groups=X[{column.name!r}] keeps them on one side of every split; leave it out of X",
+                f"`--group {shlex.quote(column.name)}` keeps them on one side of every split and out of the features",
+                f"`groups=X[{column.name!r}]` keeps them on one side of every split; leave it out of X",
             )
 
 
@@ -283,13 +287,13 @@ def _of_rows(problem: Problem, columns: list[Column], framed: Any) -> Iterator[F
     hashed = pandas.util.hash_pandas_object(framed.iloc[:, told], index=False)
     copies = int(hashed.duplicated(keep=False).sum())
     if copies >= max(2, _COPIES * problem.rows) and hashed.nunique() > problem.rows / 2:
-        kept = "keep = ~X.duplicated(); X, y = X[keep], y[keep]" if problem.names else "keep one of each"
+        kept = "`keep = ~X.duplicated(); X, y = X[keep], y[keep]`" if problem.names else "keep one of each"
         yield Finding(
             "copies",
             (),
             f"{copies} rows have the same features as another row, so that folds test on what was learnt by heart",
-            "keep one of each, or name with --group the column of what they belong to",
-            f"{kept}, or give groups=",
+            "keep one of each, or name with `--group` the column of what they belong to",
+            f"{kept}, or give `groups=`",
         )
 
 
@@ -361,13 +365,13 @@ def _named(names: Sequence[str], one: str, several: str) -> str:
 
 
 def _dropping(names: Sequence[str]) -> str:
-    return " ".join(f"--drop {shlex.quote(name)}" for name in names)
+    return f"`{' '.join(f'--drop {shlex.quote(name)}' for name in names)}`"
 
 
 def _dropped(problem: Problem, columns: list[Column], names: Sequence[str]) -> str:
     if problem.names:
-        return f"X = X.drop(columns={list(names)!r})"
-    return f"X = np.delete(X, {[k for k, column in enumerate(columns) if column.name in names]}, axis=1)"
+        return f"`X = X.drop(columns={list(names)!r})`"
+    return f"`X = np.delete(X, {[k for k, column in enumerate(columns) if column.name in names]}, axis=1)`"
 
 
 def percent(share: float) -> str:

@@ -75,7 +75,7 @@ def show_columns(summary: Summary, rows: int, console: Any) -> None:
     for finding in summary.findings:
         line = Table.grid(padding=(0, 1))
         text = Text(finding.text, style="" if finding.grave else "dim")
-        text.append(f": {finding.command}." if finding.command else ".", style="bold" if finding.grave else "")
+        text.append(f"{finding.remedy(command=True)}.", style="bold" if finding.grave else "")
         line.add_row(Text("!", style="bold yellow") if finding.grave else "-", text)
         console.print(line)
     if summary.columns or summary.findings:
