@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -193,18 +194,20 @@ def _of_columns(problem: Problem, columns: list[Column], series: list[Any]) -> I
     by_type: dict[str, list[str]] = {}
     for column in columns:
         by_type.setdefault(column.type, []).append(column.name)
-    known = list(_leaks(problem, columns, series))
-    for name, area in known:
+    leaks = dict(_leaks(problem, columns, series))
+    if leaks:
         outcome = repr(problem.classes[1]) if problem.task is Task.BINARY else "the target"
+        several = len(leaks) > 1
         yield Finding(
             "leak",
-            (name,),
-            f"Column {name!r} alone ranks {outcome} almost perfectly (area under the ROC curve {area:.3f}); unless it is "
-            f"known before the outcome is, it gives the target away",
-            _dropping([name]),
-            _dropped(problem, columns, [name]),
+            tuple(leaks),
+            f"{_named(list(leaks), 'alone ranks', 'each alone rank')} {outcome} almost perfectly (area under the ROC curve "
+            f"{'at least ' if several else ''}{min(leaks.values()):.3f}); unless known before the outcome is, "
+            f"{'they give' if several else 'it gives'} the target away",
+            _dropping(list(leaks)),
+            _dropped(problem, columns, list(leaks)),
         )
-    telling = [name for name in by_type.get("identifier", []) if name not in dict(known)]
+    telling = [name for name in by_type.get("identifier", []) if name not in leaks]
     if telling:
         yield Finding(
             "identifier",
@@ -238,15 +241,19 @@ def _of_columns(problem: Problem, columns: list[Column], series: list[Any]) -> I
             _dropping(texts) + numbers,
             _dropped(problem, columns, texts) + numbers,
         )
-    for name, words in problem.words.items():
-        shown = ", ".join(f"{word!r} ({count} rows)" for word, count in list(words.items())[:5])
-        more = f" and {len(words) - 5} others" if len(words) > 5 else ""
+    if problem.words:
+        names, counts = list(problem.words), Counter[str]()
+        for words in problem.words.values():
+            counts.update(words)
+        shown = ", ".join(f"{word!r} ({count})" for word, count in counts.most_common(5))
+        more = f" and {len(counts) - 5} others" if len(counts) > 5 else ""
+        held = _named(names, "holds words among its numbers", "hold words among their numbers")
         yield Finding(
             "words",
-            (name,),
-            f"Column {name!r} holds words among its numbers, which are taken as missing values: {shown}{more}",
+            tuple(names),
+            f"{held}, which are taken as missing values, {shown}{more}",
             "",
-            "",
+            f"`X[{names!r}] = X[{names!r}].apply(pandas.to_numeric, errors='coerce')` does so in your own code",
         )
     if constant := by_type.get("constant"):
         yield Finding(
