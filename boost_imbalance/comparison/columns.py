@@ -29,8 +29,8 @@ _FEW = 50
 
 _LEAST_POSITIVE = 5
 _CELLS, _SAMPLE = 20_000_000, 20_000
-_COPIES = 0.005
-"""Share of rows with a twin from which on it is worth saying."""
+_FEW_COPIES, _COPIES = 10, 0.005
+"""Number and share of rows with a twin from which on it is worth saying."""
 
 _LONG, _WORDY = 25, 4
 """Mean number of characters and of words of free text."""
@@ -293,7 +293,7 @@ def _of_rows(problem: Problem, columns: list[Column], framed: Any) -> Iterator[F
         return
     hashed = pandas.util.hash_pandas_object(framed.iloc[:, told], index=False)
     copies = int(hashed.duplicated(keep=False).sum())
-    if copies >= max(2, _COPIES * problem.rows) and hashed.nunique() > problem.rows / 2:
+    if copies >= max(_FEW_COPIES, _COPIES * problem.rows) and hashed.nunique() > problem.rows / 2:
         kept = "`keep = ~X.duplicated(); X, y = X[keep], y[keep]`" if problem.names else "keep one of each"
         yield Finding(
             "copies",
