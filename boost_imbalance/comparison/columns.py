@@ -130,42 +130,43 @@ def described(problem: Problem) -> Summary:
 
 
 def _column(name: str, values: Any) -> Column:
-    counted = values.value_counts()
-    counted = counted[counted > 0]
     missing = float(values.isna().mean())
-    if not len(counted):
+    if str(values.dtype) == "category":
+        counted = values.value_counts()
+        counted = counted[counted > 0]
+        distinct = len(counted)
+    else:
+        counted, distinct = None, int(values.nunique())
+    if not distinct:
         return Column(name, "constant", missing, 0, "")
-    categories = str(values.dtype) == "category"
-    kind = _text_kind(name, counted) if categories else _number_kind(name, values)
-    if len(counted) == 1 and missing == 0.0:
+    kind = _number_kind(name, values, distinct) if counted is None else _text_kind(counted)
+    if distinct == 1 and missing == 0.0:
         kind = "constant"
-    example = counted.index[0] if categories else values.dropna().iloc[0]
-    return Column(name, kind, missing, len(counted), _shown(example))
+    return Column(name, kind, missing, distinct, _shown(values.dropna().iloc[0] if counted is None else counted.index[0]))
 
 
-def _text_kind(name: str, counted: Any) -> str:
+def _text_kind(counted: Any) -> str:
     """What a column of text is, from how often each value occurs."""
-    rows = int(counted.sum())
-    levels = counted.index.map(str).to_series()
-    some = levels.iloc[:: max(1, len(levels) // 200)]
+    import pandas
+
+    rows, levels = int(counted.sum()), len(counted)
+    some = pandas.Series([str(level) for level in counted.index[:: max(1, levels // 200)]])
     if np.mean([bool(_DATE.fullmatch(text)) for text in some]) >= _NEARLY_ALL:
         return "date"
     long, wordy = some.str.len().mean() >= _LONG, some.str.split().str.len().mean() >= _WORDY
-    if rows >= _FEW and long and wordy and len(levels) >= max(_FEW, 0.1 * rows):
+    if rows >= _FEW and long and wordy and levels >= max(_FEW, 0.1 * rows):
         return "text"
-    if rows >= _FEW and len(levels) >= _NEARLY_ALL * rows:
+    if rows >= _FEW and levels >= _NEARLY_ALL * rows:
         return "identifier"
     return "category"
 
 
-def _number_kind(name: str, values: Any) -> str:
+def _number_kind(name: str, values: Any, distinct: int) -> str:
     """A number, or an identifier: whole numbers, nearly all different, that count up, lie close together or are named so."""
     if values.dtype.kind == "b" or str(values.dtype) == "boolean":
         return "category"
     found = values.dropna().to_numpy(np.float64)
-    if len(found) < _FEW or not np.array_equal(found, np.floor(found)):
-        return "number"
-    if len(np.unique(found)) < _NEARLY_ALL * len(found):
+    if len(found) < _FEW or distinct < _NEARLY_ALL * len(found) or not np.array_equal(found, np.floor(found)):
         return "number"
     steps = np.diff(found)
     counts_up = bool((steps > 0).all() or (steps < 0).all())
