@@ -441,13 +441,30 @@ const facts = (view) => {
   const line = page.querySelector("#xgboost figure .s0"), there = [shown(line)];
   page.querySelector("#xgboost-s0").click();
   there.push(shown(line));
+  const told = box => Object.fromEntries([...box.querySelectorAll("[data-out]")].map(e => [e.dataset.out, e.textContent]));
+  const sliders = [...page.querySelectorAll(".slider")].map(box => {
+    const range = box.querySelector("input[type=range]"), miss = box.querySelector("[data-in=miss]");
+    const press = name => box.querySelector(`[data-go=${name}]`).click();
+    const steps = [told(box)];
+    for (const place of [0, Math.floor(range.max / 2), Number(range.max)]) {
+      range.value = place;
+      range.dispatchEvent(new view.Event("input"));
+      steps.push({...told(box), spoken: range.getAttribute("aria-valuetext"), place});
+    }
+    miss.value = "7.5";
+    miss.dispatchEvent(new view.Event("input"));
+    press("best");
+    const best = told(box), drawn = box.querySelector("svg path").getAttribute("d").split("L").length;
+    press("chosen");
+    return {steps, best, drawn, again: told(box), points: JSON.parse(box.dataset.points), at: Number(box.dataset.at)};
+  });
   const style = view.getComputedStyle(page.body);
   const right = element => element.getBoundingClientRect().right;
   const wide = [...page.querySelectorAll("body *:not(.scroll *, pre *, svg *)")].filter(e => right(e) > view.innerWidth + 1);
   return {
     width: view.innerWidth, scroll: root.scrollWidth, problems: view.problems, wide: wide.map(e => e.outerHTML.slice(0, 80)),
     copies: page.querySelectorAll(".copy").length, codes: page.querySelectorAll("pre.code").length,
-    ascending, descending, restored: String(before) === String(names()), first, seen, there,
+    sliders, ascending, descending, restored: String(before) === String(names()), first, seen, there,
     paper: style.backgroundColor, ink: style.color,
     tick: view.getComputedStyle(page.querySelector("figure svg text")).fill,
   };
@@ -503,3 +520,43 @@ def test_in_a_browser(pages, tmp_path):
     assert {one["width"] for one in light} == {380, 1300}
     assert {one["paper"] for one in light} == {"rgb(253, 253, 252)"}
     assert {one["paper"] for one in dark} == {"rgb(22, 24, 27)"}
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+def test_the_threshold_moves(found, pages, tmp_path):
+    """What the page says after each step, against scikit-learn's figures of the predictions of rows that were held out."""
+    tasks = ["binary", "multilabel", "multiclass"]
+    seen = in_chromium(tmp_path, [pages[task] for task in tasks], dark=False)[::2]
+    assert [len(one["sliders"]) for one in seen] == [1, 3, 0]
+    for task, one in zip(tasks[:2], seen, strict=False):
+        comparison = found[task]
+        held_out = comparison.out_of_fold(comparison.recommended())
+        columns = [0] if task == "binary" else np.argsort(comparison.settings["counts"], kind="stable")[:3]
+        threshold = np.atleast_1d(comparison.decision(comparison.recommended())["threshold"])
+        for k, slider in zip(columns, one["sliders"], strict=True):
+            y, p = (values.reshape(len(values), -1)[:, k] for values in (comparison.label, held_out["probability"]))
+            y = y[held_out["rows"]]
+            y, p = y[np.isfinite(y)], p[np.isfinite(y)].astype(float)
+            assert slider["points"][slider["at"]][0] == pytest.approx(threshold[k], rel=1e-4)
+            assert slider["steps"][0] == {**slider["again"], "cost": slider["steps"][0]["cost"]}
+            assert slider["drawn"] == len(slider["points"])
+            costs = []
+            for cut, hits, wrong in slider["points"]:
+                _, fp, _, tp = confusion_matrix(y, p > cut, labels=[0, 1]).ravel()
+                if np.abs(p - cut).min() > 1e-4 * cut:  # the page has five digits
+                    assert (hits, wrong) == (tp, fp)
+                costs.append(1000.0 * (7.5 * (y.sum() - hits) + wrong) / len(y))
+            assert float(slider["best"]["cost"]) == pytest.approx(min(costs), abs=0.06)
+            for step in slider["steps"][1:]:
+                cut, tp, fp = slider["points"][step["place"]]
+                numbers = {name: float(step[name].replace(",", "").rstrip("%")) for name in step if name in (
+                    "found", "false", "missed", "left", "recall", "alarms")}  # fmt: skip
+                alarms = 1000.0 * (tp + fp) / len(y)
+                assert numbers == pytest.approx(
+                    {"found": tp, "false": fp, "missed": y.sum() - tp, "left": (y == 0).sum() - fp,
+                     "recall": 100.0 * tp / y.sum(), "alarms": alarms}, abs=0.06,
+                )  # fmt: skip
+                precision = f"{100.0 * tp / (tp + fp):.1f}%" if tp + fp else "\N{EN DASH}"
+                assert step["precision"] == precision
+                assert step["spoken"].endswith(f", {numbers['alarms']:.1f} alarms in 1000 rows")
+                assert float(step["threshold"]) == pytest.approx(cut, rel=0.01)

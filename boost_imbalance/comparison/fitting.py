@@ -29,6 +29,7 @@ class Library(NamedTuple):
     """XGBoost or LightGBM, with a configuration in which rare classes do not make training diverge."""
 
     name: str
+    title: str
     built_in: str
     classifier: str
     defaults: dict[str, Any]
@@ -53,6 +54,7 @@ LIBRARIES = {
     for library in (
         Library(
             "xgboost",
+            "XGBoost",
             "XGBClassifier",
             "ImbalancedXGBClassifier",
             {"learning_rate": 0.1, "max_depth": 4},
@@ -61,6 +63,7 @@ LIBRARIES = {
         ),
         Library(
             "lightgbm",
+            "LightGBM",
             "LGBMClassifier",
             "ImbalancedLGBMClassifier",
             # LightGBM would leave out features that are rare in a small set, which matters more there than any loss.

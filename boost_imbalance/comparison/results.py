@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.comparison.candidates import BASELINE, BASELINES
+from boost_imbalance.comparison.fitting import LIBRARIES
 from boost_imbalance.comparison.goals import Goal
 from boost_imbalance.comparison.metrics import METRICS, Metric
 from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.store import Store
+from boost_imbalance.estimators.population import adapted
 from boost_imbalance.losses.labels import Task
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ class Results:
         -------
         dict of ndarray
             ``rows`` (row numbers, among those with a label), ``probability`` (calibrated, float32 of shape (m,),
-            (m, classes) or (m, labels)) and ``decided`` (codes).
+            (m, classes) or (m, labels)), ``decided`` (codes) and ``fold``, the number of the fold that a row was tested in.
         """
         return self._store.out_of_fold(self._library(library), self._candidate(candidate))
 
@@ -169,6 +171,12 @@ class Results:
             return self.goal.decision
         return self.goal.delivered(self.task, self._tuned_on(parts, candidate))
 
+    def decisions_of_folds(self, candidate: str, library: str | None = None) -> list[Any]:
+        """:meth:`decision` of each fold of the first repeat, chosen by the rows of the other folds."""
+        candidate, parts = self._candidate(candidate), self._store.parts(self._library(library), candidate, 0)
+        others = [{one: part for one, part in parts.items() if one != fold} for fold in parts]
+        return [self.goal.delivered(self.task, self._tuned_on(rest, candidate)) for rest in others if rest]
+
     def _decided_in_folds(self, candidate: str, library: str, repeat: int) -> dict[int, dict[str, Array]]:
         """Rows, probabilities and decisions of each fold, by thresholds that the other folds' rows have chosen."""
         parts, found = self._store.parts(library, candidate, repeat), {}
@@ -193,8 +201,8 @@ class Results:
             return p
         share = np.asarray(self.settings["counts"]) / self.settings["rows"]
         if self.task is Task.BINARY:
-            return np.asarray(p * share[1] / (p * share[1] + (1.0 - p) * share[0]))
-        return np.asarray(p * share / (p * share).sum(axis=1, keepdims=True))
+            return np.asarray(adapted(np.column_stack([1.0 - p, p]), share)[:, 1])
+        return np.asarray(adapted(p, share))
 
     def _for_goal(self, candidate: str, library: str, plain: bool = False) -> dict[str, Array]:
         """The goal's metrics on each fold; for ``plain`` as the candidate decides by itself."""
@@ -309,12 +317,17 @@ class Results:
         name = self.recommended(library)
         figures = self._for_goal(name, library)
         if not np.isfinite(figures["goal"]).any():
-            return f"Nothing to deploy yet: {name}, {library}, was not measured on two folds."
+            return f"Nothing to deploy yet: {name} ({LIBRARIES[library].title}) was not measured on two folds."
         usual = "By its largest probability" if self.task is Task.MULTICLASS else "At 0.5"
         plain = self._in_words(self._for_goal(BASELINE, library, plain=True), not self.goal.is_ranking)
         found = f"of 1000 rows that it has not seen, it {self._in_words(figures)}"
-        said = f"Deploy {name}, {library}, with {self._rule_in_words(name, library)}: {found}. {usual}, built-in {plain}."
-        return f"{said}{self._beside(library)}"
+        if self._ranks_at_random(library):
+            return (
+                f"Deploy nothing yet: on rows that it has not seen, no candidate ({LIBRARIES[library].title}) ranks the "
+                f"positive ones above the others more often than chance does."
+            )
+        model = f"{name} ({LIBRARIES[library].title}) with {self._rule_in_words(name, library)}"
+        return f"Deploy {model}: {found}. {usual}, built-in {plain}.{self._beside(library)}"
 
     def _in_words(self, figures: dict[str, Array], judged: bool = True) -> str:
         """What is found and at which price, and if ``judged`` how well that serves the goal."""
@@ -322,6 +335,8 @@ class Results:
         def mean(metric: str, scale: float = 1.0, digits: int = 0, unit: str = "") -> str:
             found = paired(scale * figures[metric], np.zeros(len(figures[metric])), self._test_share, self._confidence)
             half = "" if np.isnan(found.half) else f" ± {found.half:.{digits}f}{unit}"
+            if unit and found.half > scale:
+                half = " ± more than all of them"
             return f"{found.mean:.{digits}f}{unit}{half}"
 
         classes, goal = self.settings["classes"], self.metrics["goal"]
@@ -359,7 +374,8 @@ class Results:
         found = paired(self._for_goal(own, library)["goal"], base, self._test_share, self._confidence)
         verdict = found.verdict(self.metrics["goal"].larger_is_better)
         metric = self.metrics["goal"]
-        said = f" Beside {other}'s {self.recommended(other)} that is {_signed(found, metric.digits)} of {metric.title}"
+        rival = f"{self.recommended(other)} ({LIBRARIES[other].title})"
+        said = f" Beside {rival} that is {_signed(found, metric.digits)} of {metric.title}"
         return f"{said}{', a tie' if verdict == 'tie' else ''}."
 
     def conclusion(self, library: str | None = None) -> list[str]:
@@ -421,14 +437,28 @@ class Results:
         if fewest < _FEW:
             name = self.settings["classes"][int(np.argmin(counts))]
             said.append(f"Only {fewest} rows are {name!r}: figures and thresholds of so few are a matter of luck.")
-        if self.task is Task.BINARY:
-            share = counts[1] / self.settings["rows"]
-            best = max((self.difference(n, "average_precision", library).mean, n) for n in self.candidates)[1]
-            precision = self.values(best, "average_precision", library)
-            above = paired(precision, np.full(len(precision), share), self._test_share, self._confidence)
-            if above.verdict(larger_is_better=True) != "better":
-                said.append("No candidate ranks better than chance beyond noise: nothing here is worth deploying.")
         return said
+
+    def _ranks_at_random(self, library: str) -> bool:
+        """Whether of no class or label any candidate's held-out predictions tell the rows apart beyond noise.
+
+        By the test of Mann and Whitney, at the comparison's confidence for all candidates and classes together.
+        """
+        from scipy.stats import mannwhitneyu
+
+        chances, tried = [], 0
+        for name in self.candidates:
+            one = self.out_of_fold(name, library)
+            if not len(one["rows"]):
+                continue
+            label, p = self.label[one["rows"]], one["probability"].reshape(len(one["rows"]), -1)
+            for k in range(p.shape[1]):
+                truth = label == k if self.task is Task.MULTICLASS else label.reshape(len(label), -1)[:, k]
+                positive, negative = p[truth == 1, k], p[truth == 0, k]
+                if len(positive) and len(negative):
+                    tried += 1
+                    chances.append(float(mannwhitneyu(positive, negative, alternative="greater").pvalue))
+        return bool(chances) and min(chances) * tried > 1.0 - self._confidence
 
     def _ranks_alike(self, library: str) -> list[str]:
         """The losses whose held-out predictions are in the built-in objective's order, or next to it."""

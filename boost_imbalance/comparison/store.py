@@ -109,13 +109,14 @@ class Store:
                 lines.write(_line(record))
 
     def out_of_fold(self, library: str, candidate: str) -> dict[str, Array]:
-        """``rows``, ``probability`` and ``decided`` of the first repeat, by row number, from the folds that are done."""
+        """``rows``, ``fold`` and predictions of the first repeat, by row number, from the folds that are done."""
         parts = self.parts(library, candidate, 0)
         if not parts:
             return {"rows": np.empty(0, np.int64)}
         joined = {
             name: np.concatenate([part[name] for part in parts.values()]) for name in ("rows", "probability", "decided")
         }
+        joined["fold"] = np.repeat(list(parts), [len(part["rows"]) for part in parts.values()])
         order = np.argsort(joined["rows"])
         return {name: values[order] for name, values in joined.items()}
 

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit, check_cv
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from boost_imbalance.estimators import advice, internals
+from boost_imbalance.estimators import advice, internals, population
 from boost_imbalance.estimators.decisions import Decision, cheapest, decide, known, largest, out_of_reach
 from boost_imbalance.estimators.targets import Target, as_array, collected, labelled, weights_of
 from boost_imbalance.losses.base import Loss as Objective
@@ -26,7 +26,7 @@ from boost_imbalance.losses.weighting import balanced, given
 
 Array = npt.NDArray[Any]
 
-OWN = ("loss", "decision", "decision_cv", "classes", "pos_label", "missing_label")
+OWN = ("loss", "decision", "decision_cv", "prevalence", "sampling_rate", "classes", "pos_label", "missing_label")
 """Parameters that the library knows nothing of."""
 SHOWN = (*OWN, "class_weight", "scale_pos_weight")
 
@@ -68,10 +68,14 @@ class ImbalancedClassifier:
 
     _is_fold = False
     """Whether another classifier tunes its decision by this one."""
+    _knows_prior = True
+    """Whether ``class_prior_`` is that of training; a model file without a record does not say it."""
 
     loss: Any
     decision: Any
     decision_cv: Any
+    prevalence: Any
+    sampling_rate: Any
     classes: Any
     pos_label: Any
     missing_label: Any
@@ -79,6 +83,7 @@ class ImbalancedClassifier:
     # Of the library's own class.
     get_params: Any
     predict_proba: Any
+    decision_function: Any
     n_features_in_: Any
 
     def _with_loss_parameters(self, params: dict[str, Any], deep: bool) -> dict[str, Any]:
@@ -162,8 +167,9 @@ class ImbalancedClassifier:
                 f"loss was fitted to {fitted.task.value} labels with {fitted.counts.columns} columns, but y is "
                 f"{target.task.value} with {target.columns}; give a loss that is not fitted."
             )
-        even = _even_thresholds(changes.get("weights"), made)
-        return Prepared(target, made, label, weight, _priors(target, label, weight), even, class_weight)
+        even, prior = _even_thresholds(changes.get("weights"), made), _priors(target, label, weight)
+        self._shares(target, prior)  # says early what is wrong with it
+        return Prepared(target, made, label, weight, prior, even, class_weight)
 
     def _advise(self, loss: Objective) -> None:
         """Warn of parameters that are likely to be meant as the loss's."""
@@ -171,8 +177,58 @@ class ImbalancedClassifier:
 
     def _finish(self, prepared: Prepared, tuned: Array | None) -> None:
         self._target, self.loss_ = prepared.target, prepared.loss
-        self.class_prior_, self._even = prepared.prior, prepared.even
-        self._tuned = None if tuned is None else (*self._rule(prepared.target), tuned)
+        self.class_prior_, self._even, self._knows_prior = prepared.prior, prepared.even, True
+        self._tuned = None if tuned is None else (*self._rule(prepared.target), tuned, self._population)
+
+    def _shares(self, target: Target, prior: Array) -> Array | None:
+        """What ``prevalence`` and ``sampling_rate`` say, in the form of ``prior``, that of training; None if nothing."""
+        return population.shares_of(self.prevalence, self.sampling_rate, target, self.pos_label, prior)
+
+    @property
+    def _other_shares(self) -> Array | None:
+        """Those that ``prevalence`` and ``sampling_rate`` say now of a model that is fitted."""
+        if self.prevalence is not None and not self._knows_prior:
+            raise ValueError(
+                f"prevalence is {self.prevalence!r}, but the model file did not say which shares the classes had in "
+                f"training; give sampling_rate, or load a file that save_model of this classifier wrote."
+            )
+        return self._shares(self._target, self.class_prior_)
+
+    @property
+    def _population(self) -> Array:
+        """Shares of the population that is predicted for, in the form of ``class_prior_``."""
+        shares = self._other_shares
+        return np.asarray(self.class_prior_ if shares is None else shares)
+
+    @property
+    def _ratio(self) -> Array | None:
+        """How much more each class counts than in training; None if nothing is said of another population."""
+        shares = self._other_shares
+        return None if shares is None else population.ratios(self._target.task, self.class_prior_, shares)
+
+    @property
+    def _file_shift(self) -> Array | None:
+        """What makes the plain link of the margins what ``predict_proba`` gives; None if no constant does."""
+        shift, ratio = self.loss_.fitted.calibrating_shift, self._ratio
+        return shift if shift is None or ratio is None else shift + population.margin_shift(self._target.task, ratio)
+
+    def _reweighted(self, target: Target, label: Array, weight: Array | None, shares: Array | None) -> Array | None:
+        """Weights with which held-out rows have the shares of the population that is predicted for."""
+        if shares is None:
+            return weight
+        counted = weight
+        if weight is not None and weight.ndim == 2:  # of a label that is not known anywhere, nothing is tuned
+            counted = np.where(weight.any(axis=0), weight, 1.0)
+        ratio = population.ratios(target.task, _priors(target, label, counted), shares)
+        decision = Decision.of(self.decision)
+        if decision.confidence is not None and decision.kind in ("precision", "alarms") and not np.allclose(ratio, 1.0):
+            given = "prevalence" if self.sampling_rate is None else "sampling_rate"
+            raise ValueError(
+                f"decision={self.decision!r} has a confidence, which takes rows that count alike, but with "
+                f"{given}={getattr(self, given)!r} those of one class count more than those of the other; leave the "
+                f"confidence out."
+            )
+        return population.row_weights(label, weight, ratio)
 
     def _rule(self, target: Target) -> tuple[Decision, int]:
         """What ``decision`` and ``pos_label`` say now; the latter as the code of the positive one of two classes."""
@@ -209,6 +265,8 @@ class ImbalancedClassifier:
                     f"set it and call tune_decision(X, y) with held-out rows."
                 )
         target, label, weight = prepared.target, prepared.label, prepared.weight
+        shares = self._shares(target, prepared.prior)
+        self._reweighted(target, label, weight, shares)  # says early what it cannot do
         strata = label
         if target.task is not Task.MULTILABEL and weight is not None:
             strata = np.where(weight > 0, label, -1)
@@ -216,7 +274,8 @@ class ImbalancedClassifier:
         eta = np.full(label.shape if target.task is not Task.MULTICLASS else (len(label), target.columns), np.nan)
         counts = None if weight is None else weight.copy()
         model: Any = clone(self)
-        model.set_params(decision="posterior", classes=None if multilabel else target.classes)
+        model.set_params(decision="posterior", prevalence=None, sampling_rate=None)
+        model.set_params(classes=None if multilabel else target.classes)
         if multilabel:
             model.set_params(class_weight=prepared.class_weight)
         X, y = _indexable(X), as_array(y)
@@ -234,11 +293,17 @@ class ImbalancedClassifier:
             fold._is_fold = True
             with internals.without_autologging():
                 fold.fit(take_rows(X, train), fold_y, sample_weight=row_weight, **others)
-            eta[test] = _deciding(target, fold.predict_proba(take_rows(X, test)), fold.class_prior_, positive)
+            probability = fold.predict_proba(take_rows(X, test))
+            if shares is not None:
+                probability = population.adapted(probability, population.ratios(target.task, fold.class_prior_, shares))
+            eta[test] = _deciding(target, probability, fold.class_prior_, positive)
+            if shares is not None:
+                eta[test] = known(target.task, eta[test], _of(positive, shares))
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
         counts = None if counts is None else counts[held_out]
+        counts = self._reweighted(target, label[held_out], counts, shares)
         found = decision.tune(target.task, eta[held_out], _of(positive, label[held_out]), counts)
-        return out_of_reach(target.task, found, _of(positive, prepared.prior))
+        return out_of_reach(target.task, found, _of(positive, prepared.prior if shares is None else shares))
 
     def _folds(self, strata: Array, multilabel: bool, rows: Rows) -> list[tuple[Array, Array]]:
         try:
@@ -265,7 +330,9 @@ class ImbalancedClassifier:
     def tune_decision(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Choose the thresholds of ``decision`` anew, on rows that the model has not been trained on.
 
-        For a model that is fitted already; ``fit`` does it by itself, on held-out folds of its training rows.
+        For a model that is fitted already; ``fit`` does it by itself, on held-out folds of its training rows. With
+        ``prevalence`` or ``sampling_rate``, the rows are weighted so that their classes have the shares of that population,
+        whichever shares they have here.
 
         Parameters
         ----------
@@ -285,11 +352,67 @@ class ImbalancedClassifier:
             )
         label, observed = self._target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
-        task = self._target.task
-        eta = _deciding(self._target, self.predict_proba(X), self.class_prior_, positive)
+        task, shares = self._target.task, self._population
+        weight = self._reweighted(self._target, label, weight, self._other_shares)
+        eta = _deciding(self._target, self.predict_proba(X), shares, positive)
         found = decision.tune(task, eta, _of(positive, label), weight)
-        self._tuned = decision, positive, out_of_reach(task, found, _of(positive, self.class_prior_))
+        self._tuned = decision, positive, out_of_reach(task, found, _of(positive, shares)), shares
         return self
+
+    def estimate_prevalence(self, X: Any) -> Any:
+        """Shares of the classes among rows without labels, where only the shares differ from those of training.
+
+        The most likely shares given the calibrated probabilities. It does not depend on ``prevalence`` and
+        ``sampling_rate``, and changes nothing: ``model.set_params(prevalence=model.estimate_prevalence(X))`` does.
+
+        Parameters
+        ----------
+        X : array_like, sparse matrix or data frame, shape (n, features)
+            Rows that are drawn at random from the population, and that the model was not trained on.
+
+        Returns
+        -------
+        dict or ndarray of float64
+            As ``prevalence=`` takes it: the share of each class by its name, or that of 1 in each label, shape (labels,).
+
+        Notes
+        -----
+        It assumes label shift: rows of a class look as they did in training, and all rows are of known classes. Where the
+        features of a class have changed too, or a new kind of row has come, the result is wrong, and nothing here shows it.
+        It also takes the probabilities for calibrated: those of a model that overfits lead it astray, and so do training
+        rows as ``X``. So try it on held-out rows of the training's population, where it should give ``class_prior_``. Its
+        error is that of a count of as many rows at best, and the larger, the less the model tells the classes apart; a model
+        that gives all rows the same probability answers ``class_prior_``. A class without a row in training gets 0.
+
+        References
+        ----------
+        Saerens, Latinne, Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities", Neural
+        Computation 14 (2002), https://doi.org/10.1162/089976602753284446.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from boost_imbalance import ImbalancedXGBClassifier
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.random(4000) < 0.1
+        >>> model = ImbalancedXGBClassifier(n_estimators=20, max_depth=2, n_jobs=1).fit(rng.normal(2.0 * y)[:, None], y)
+        >>> elsewhere = rng.normal(2.0 * (rng.random(4000) < 0.4))[:, None]
+        >>> {name: round(share, 1) for name, share in model.estimate_prevalence(elsewhere).items()}
+        {False: 0.6, True: 0.4}
+        """
+        check_is_fitted(self)
+        if not self._knows_prior:
+            raise ValueError(
+                "the model file did not say which shares the classes had in training, without which others cannot be "
+                "estimated; load a file that save_model of this classifier wrote."
+            )
+        margin = self.decision_function(X)
+        if len(margin) == 0:
+            raise ValueError("X has no rows; give some of the population whose shares are wanted.")
+        shares = population.estimated(self._target.task, self._calibrated(margin), self.class_prior_)
+        if self._target.task is Task.MULTILABEL:
+            return shares
+        return dict(zip(self.classes_.tolist(), population.by_class(self._target.task, shares).tolist(), strict=True))
 
     @property
     def classes_(self) -> Array:
@@ -305,12 +428,18 @@ class ImbalancedClassifier:
         if decision.kind in ("cost", "top"):
             return None
         if not decision.is_tuned:
-            prior, even = _of(positive, self.class_prior_), _of(positive, self._even)
+            prior, even = _of(positive, self._population), _of(positive, self._even)
             return decision.thresholds(self._target.task, prior, even)
         if self._tuned is None or not _same_rule(self._tuned, decision, positive):
             raise ValueError(
                 f"decision is {self.decision!r}, but no thresholds were tuned for it; call fit again, or tune_decision(X, "
                 f"y)."
+            )
+        if not np.allclose(self._tuned[3], self._population, rtol=1e-9, atol=0.0):
+            raise ValueError(
+                f"decision is {self.decision!r}, whose thresholds were tuned for a population of other shares than "
+                f"prevalence={self.prevalence!r} and sampling_rate={self.sampling_rate!r} say; call fit again, or "
+                f"tune_decision(X, y)."
             )
         return np.asarray(self._tuned[2])
 
@@ -326,16 +455,17 @@ class ImbalancedClassifier:
         -------
         onnx.ModelProto
             Input ``X``, float32 of shape (n, features), NaN, or XGBoost's ``missing=``, where a feature is missing. Outputs
-            ``margin`` and ``probability``, which is what ``predict_proba`` gives.
+            ``margin``, that of ``decision_function``, which knows of no other population, and ``probability``, which is
+            what ``predict_proba`` gives, under ``prevalence`` or ``sampling_rate`` as they are now.
 
         See Also
         --------
         boost_imbalance.to_onnx : The same for a booster of ``xgboost.train`` or ``lightgbm.train``.
         """
-        from boost_imbalance.estimators.onnx import to_onnx
+        from boost_imbalance.estimators.onnx import exported
 
         check_is_fitted(self)
-        return to_onnx(self._exported(), self.loss_, path, missing=self._missing)
+        return exported(self._exported(), self.loss_, path, missing=self._missing, ratio=self._ratio)
 
     @property
     def _missing(self) -> float:
@@ -347,26 +477,31 @@ class ImbalancedClassifier:
         raise NotImplementedError
 
     def _probability(self, margin: Array, calibrated: bool) -> Array:
-        margin = np.asarray(margin, dtype=np.float64)
-        multiclass = self._target.task is Task.MULTICLASS
         if len(margin) == 0:
             return np.empty((0, len(self._target.classes)))
-        if calibrated:
-            eta = self.loss_._probability(margin)
-        else:
-            eta = softmax(margin, axis=1) if multiclass else expit(margin)
+        if not calibrated:
+            margin = np.asarray(margin, dtype=np.float64)
+            return self._columns(softmax(margin, axis=1) if self._target.task is Task.MULTICLASS else expit(margin))
+        probability, ratio = self._calibrated(margin), self._ratio
+        return probability if ratio is None else np.asarray(population.adapted(probability, ratio))
+
+    def _calibrated(self, margin: Array) -> Array:
+        """Probabilities in the population of training."""
+        return self._columns(self.loss_._probability(np.asarray(margin, dtype=np.float64)))
+
+    def _columns(self, eta: Any) -> Array:
         return np.column_stack([1.0 - eta, eta]) if self._target.task is Task.BINARY else np.asarray(eta)
 
     def _decide(self, probability: Array) -> Array:
         target, thresholds = self._target, self.thresholds_
-        decision, positive = self._rule(target)
+        (decision, positive), shares = self._rule(target), self._population
         if decision.kind == "top":
-            eta = _deciding(target, probability, self.class_prior_, positive)
+            eta = _deciding(target, probability, shares, positive)
             return target.decode(_of(positive, largest(eta, decision.value)))
         if thresholds is None:
-            eta = _deciding(target, probability, self.class_prior_, 1)
+            eta = _deciding(target, probability, shares, 1)
             return target.decode(cheapest(target.task, eta, decision.value))
-        eta, prior = _deciding(target, probability, self.class_prior_, positive), _of(positive, self.class_prior_)
+        eta, prior = _deciding(target, probability, shares, positive), _of(positive, shares)
         code = decide(target.task, eta, thresholds, prior, decision.is_by_share(self._even))
         return target.decode(_of(positive, code))
 
@@ -556,7 +691,7 @@ def _priors(target: Target, label: Array, weight: Array | None) -> Array:
 
 
 def _same_rule(tuned: Any, decision: Decision, positive: int) -> bool:
-    known, code, _ = tuned
+    known, code, *_ = tuned
     same_kind = (known.kind, known.confidence, code) == (decision.kind, decision.confidence, positive)
     return same_kind and np.array_equal(known.value, decision.value)
 

@@ -140,7 +140,9 @@ class Decision:
     def _promised(self, eta: Array, label: Array, weight: Array | None, goal: float) -> float:
         if not len(eta):  # a label of which no held-out row is known
             return 0.5
-        if self.confidence is not None and weight is not None and not (weight == weight[0]).all():
+        # A recall looks at the positives alone, a false-positive rate at the negatives.
+        counted = {"recall": label == 1, "false_positive_rate": label == 0}.get(self.kind, np.ones(len(label), bool))
+        if self.confidence is not None and weight is not None and not np.allclose(weight[counted], weight[counted][:1]):
             raise ValueError(
                 "decision has a confidence, which takes rows that count alike, but the held-out rows have unequal weights; "
                 "leave the confidence out, or the weights."

@@ -25,6 +25,18 @@ _PARAMETERS = """Parameters
         counts as impossible.
     decision_cv : int or splitter
         Folds for rules that are tuned. Each trains a model more.
+    prevalence : float, dict or list, optional
+        Shares of the classes in the population that is predicted for, where they differ from those of training and the
+        rows of each class look the same. Of two classes the share of the positive one, or a dict by class; of several a
+        dict, or a list in the order of ``classes_``; of a multi-label task a list, the share of 1 in each label.
+        ``predict_proba`` gives the probabilities of that population, ``predict`` decides by them, and tuned rules are tuned
+        for it, on held-out rows that are weighted so as to stand for it. Margins, and probabilities that are not calibrated,
+        stay as they are. May be changed after ``fit``; a tuned rule must then be tuned anew. ``estimate_prevalence`` finds
+        it from rows without labels. Default: the shares of training.
+    sampling_rate : dict, optional
+        Instead of ``prevalence``, where the training rows were drawn by class: the share of each class's rows that was kept,
+        such as ``{0: 0.1}`` for a tenth of the negatives; 1 for a class that is not named, above 1 for copies. The
+        population is then the one before they were drawn. Leave it out where ``sample_weight`` has weighted them back.
     classes : array_like, optional
         All classes, where the training labels may lack some. They get columns, and a probability close to 0.
     pos_label : optional
@@ -40,7 +52,7 @@ _ATTRIBUTES = """Attributes
     classes_ : ndarray
         The classes in order; of a multi-label task, the label indices.
     class_prior_ : ndarray
-        Weighted share of each class (binary: of the second), or of each label, in training.
+        Weighted share of each class (binary: of the second), or of each label, in training, whatever ``prevalence`` says.
     thresholds_ : ndarray or None
         What ``predict`` compares with."""
 

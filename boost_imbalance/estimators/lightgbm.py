@@ -107,6 +107,8 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         loss: Any = None,
         decision: Any = "posterior",
         decision_cv: Any = 5,
+        prevalence: Any = None,
+        sampling_rate: Any = None,
         classes: Any = None,
         pos_label: Any = None,
         missing_label: Any = np.nan,
@@ -117,6 +119,8 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         self.loss = loss
         self.decision = decision
         self.decision_cv = decision_cv
+        self.prevalence = prevalence
+        self.sampling_rate = sampling_rate
         self.classes = classes
         self.pos_label = pos_label
         self.missing_label = missing_label
@@ -351,7 +355,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             As in :meth:`predict`.
         calibrated : bool
             False: the ``sigmoid`` or ``softmax`` of the margin, which is what SHAP takes for the probability, and what the
-            model file of a loss without a constant calibration predicts.
+            model file of a loss without a constant calibration predicts. It knows of no other population.
 
         Returns
         -------
@@ -421,8 +425,9 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
     def save_model(self, fname: str | os.PathLike[str]) -> None:
         """Write a model file that LightGBM reads anywhere and predicts probabilities from.
 
-        They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy: it is folded into the
-        first tree. For other losses they are the link's; :meth:`to_onnx` writes a file with the calibration in it.
+        They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy, and are those of the
+        population that ``prevalence`` or ``sampling_rate`` names: both are folded into the first tree. For other losses they
+        are the link's, in the population of training; :meth:`to_onnx` writes a file with all of it.
 
         Parameters
         ----------
@@ -430,7 +435,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         """
         check_is_fitted(self)
         booster = self.booster_
-        shift = self.loss_.fitted.calibrating_shift
+        shift = self._file_shift
         if shift is not None and shift.any() and "\nis_linear=1" in booster.model_to_string(num_iteration=1):
             portable.warn_of_link("leaves with a slope cannot take up the calibrating shift", "use predict_proba")
             shift = None
@@ -441,7 +446,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         pathlib.Path(fname).write_text(f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{rest}", encoding="utf-8")
 
     def load_model(self, fname: str | os.PathLike[str]) -> None:
-        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes and tuned thresholds.
+        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes, decision and population.
 
         Any other model is taken for one of LightGBM's own cross-entropy, with classes 0, 1, ...
         """
@@ -450,7 +455,8 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         if record is not None:
             shift = portable.restore(self, record)
             if shift is not None and shift.any():
-                booster = with_link(booster, self._target.task is Task.MULTILABEL, calibrated=False)
+                calibrated = self.loss_.fitted.link_is_calibrated
+                booster = with_link(booster, self._target.task is Task.MULTILABEL, calibrated)
                 _add_to_first_trees(booster, -shift)
         else:
             objective = header.partition("\nobjective=")[2].partition("\n")[0]

@@ -8,10 +8,12 @@ import pathlib
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from boost_imbalance.estimators.internals import RECORD
 from boost_imbalance.estimators.onnx_graph import Value, apply, cast, constant, model, total, traced, where
 from boost_imbalance.estimators.onnx_trees import ensemble
+from boost_imbalance.estimators.population import adapted
 from boost_imbalance.estimators.portable import shift_in
 from boost_imbalance.kernels.cache import inlined
 from boost_imbalance.kernels.pointwise import bindings_of
@@ -20,6 +22,8 @@ from boost_imbalance.libraries.lightgbm import trained_by_lightgbm
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
+
+Array = npt.NDArray[Any]
 
 
 def to_onnx(
@@ -80,6 +84,19 @@ def to_onnx(
     >>> [output.name for output in model.graph.output]
     ['margin', 'probability']
     """
+    return exported(booster, objective, path, iterations=iterations, missing=missing)
+
+
+def exported(
+    booster: Any,
+    objective: Any,
+    path: str | os.PathLike[str] | None,
+    *,
+    iterations: int | None = None,
+    missing: float | None = None,
+    ratio: Array | None = None,
+) -> Any:
+    """As :func:`to_onnx`; ``ratio`` is that of the classes' shares in another population than that of training."""
     try:
         import onnx  # noqa: F401
     except ImportError:
@@ -106,7 +123,8 @@ def to_onnx(
     if missing is not None and not np.isnan(missing):
         x = where(apply("Equal", x, np.float32(missing)), np.float32(np.nan), x)
     margin = trees.margin(x)
-    probability = cast(_probability(fitted, cast(margin, np.float64)), np.float32)
+    eta = _probability(fitted, cast(margin, np.float64))
+    probability = cast(eta if ratio is None else adapted(eta, ratio, total), np.float32)
     width = 2 if fitted.task is Task.BINARY else trees.columns
     outputs = {"margin": (margin, trees.columns), "probability": (probability, width)}
     made = model("X", trees.features, outputs, description=repr(objective))

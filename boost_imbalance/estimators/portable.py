@@ -88,7 +88,11 @@ def record(model: Any, shift: Array | None) -> str:
         "even": _plain(model._even),
         "pos_label": _plain(model.pos_label),
         "decision": _decision_state(model.decision),
-        "tuned": None if tuned is None else _tuned_state(*tuned),
+        "tuned": None if tuned is None else _tuned_state(*tuned[:3]),
+        "tuned_for": None if tuned is None else _plain(tuned[3]),
+        "prevalence": _population_state(model.prevalence, target.task),
+        "sampling_rate": _population_state(model.sampling_rate, target.task),
+        "knows_prior": model._knows_prior,
         "shift": _plain(shift),
         "missing": model._missing,
     }
@@ -105,11 +109,13 @@ def restore(model: Any, text: str) -> Array | None:
     model._target, model.loss_ = target, _loss_of(state["loss"])
     model.class_prior_, model._even = (np.asarray(state[name], dtype=np.float64) for name in ("prior", "even"))
     model.decision, model.pos_label = state["decision"], state["pos_label"]
-    model._tuned = None
+    model.prevalence, model.sampling_rate = (_from_plain(state.get(name)) for name in ("prevalence", "sampling_rate"))
+    model._tuned, model._knows_prior = None, state.get("knows_prior", True)
     if state["tuned"] is not None:
         kind, value, positive, thresholds, *confidence = state["tuned"]
         rule = Decision(kind, None if value is None else np.asarray(value, dtype=np.float64), *confidence)
-        model._tuned = rule, positive, np.asarray(thresholds, dtype=np.float64)
+        shares = state["prior"] if state.get("tuned_for") is None else state["tuned_for"]
+        model._tuned = rule, positive, np.asarray(thresholds, np.float64), np.asarray(shares, np.float64)
     if "missing" in state and hasattr(model, "missing"):
         model.missing = state["missing"]
     return None if state["shift"] is None else np.asarray(state["shift"], dtype=np.float64)
@@ -147,7 +153,7 @@ def assume_built_in(model: Any, task: Task, columns: int) -> None:
     multilabel = task is Task.MULTILABEL
     target = Target(task, np.arange(columns), np.dtype(np.intp), model.missing_label)
     counts = np.ones(columns if multilabel or task is Task.MULTICLASS else 1)
-    model._target, model._tuned = target, None
+    model._target, model._tuned, model._knows_prior = target, None, False
     loss = constructors.weighted_objective(weights=None, hessian="exact")
     model.loss_ = loss.fit_counts(Counts(task, counts, counts, 2, 2.0 * counts))
     model.class_prior_ = np.full(len(counts), 0.5 if len(counts) == 1 or multilabel else 1.0 / columns)
@@ -161,6 +167,12 @@ def _tuned_state(rule: Decision, positive: int, thresholds: Array) -> list[Any]:
 
 def _decision_state(decision: Any) -> Any:
     return {key: _plain(value) for key, value in decision.items()} if isinstance(decision, Mapping) else decision
+
+
+def _population_state(given: Any, task: Task) -> Any:
+    if hasattr(given, "items") and task is not Task.MULTILABEL:  # a dict, or a Series of pandas
+        return _plain(dict(given.items()))
+    return None if given is None else np.asarray(given).tolist()
 
 
 def loss_parameters(loss: Objective) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         loss: Any = None,
         decision: Any = "posterior",
         decision_cv: Any = 5,
+        prevalence: Any = None,
+        sampling_rate: Any = None,
         classes: Any = None,
         pos_label: Any = None,
         missing_label: Any = np.nan,
@@ -70,6 +72,8 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         self.loss = loss
         self.decision = decision
         self.decision_cv = decision_cv
+        self.prevalence = prevalence
+        self.sampling_rate = sampling_rate
         self.classes = classes
         self.pos_label = pos_label
         self.missing_label = missing_label
@@ -313,7 +317,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             As in :meth:`xgboost.XGBClassifier.predict_proba`.
         calibrated : bool
             False: the ``sigmoid`` or ``softmax`` of the margin, which is what SHAP takes for the probability, and what the
-            model file of a loss without a constant calibration predicts.
+            model file of a loss without a constant calibration predicts. It knows of no other population.
 
         Returns
         -------
@@ -340,8 +344,9 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
     def save_model(self, fname: str | os.PathLike[str]) -> None:
         """Write a model file that XGBoost reads anywhere and predicts probabilities from.
 
-        They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy: it is folded into
-        ``base_score``. For other losses they are the link's; :meth:`to_onnx` writes a file with the calibration in it.
+        They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy, and are those of the
+        population that ``prevalence`` or ``sampling_rate`` names: both are folded into ``base_score``. For other losses they
+        are the link's, in the population of training; :meth:`to_onnx` writes a file with all of it.
         Rounds after the best iteration of an early-stopped training are left out.
 
         Parameters
@@ -350,7 +355,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             Ending in ``.json`` or ``.ubj``.
         """
         check_is_fitted(self)
-        shift = self.loss_.fitted.calibrating_shift
+        shift = self._file_shift
         booster = self._exported()
         if shift is not None and shift.any():
             shifted = _shifted(booster, shift, self._target.task)
@@ -364,7 +369,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         booster.save_model(fname)
 
     def load_model(self, fname: Any) -> None:
-        """Read a model file; one that :meth:`save_model` wrote brings its loss, classes, tuned thresholds and ``missing``.
+        """Read a model file; one that :meth:`save_model` wrote brings loss, classes, decision, population and ``missing``.
 
         Any other model is taken for one of XGBoost's own cross-entropy, with classes 0, 1, ...
         """

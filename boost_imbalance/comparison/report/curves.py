@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
+from sklearn.metrics import roc_curve
 
 from boost_imbalance import plots
 from boost_imbalance.comparison.candidates import BASELINE, built_in
@@ -45,6 +46,8 @@ class Judged(NamedTuple):
     rows: int
     positives: int
     precision_recall: Markup
+    roc: Markup
+    gain: Markup
     reliability: Markup
     logarithmic: bool
 
@@ -174,7 +177,8 @@ def _rarest(results: Results, rows: Array) -> list[int]:
 def _judged(shown: _Shown) -> Judged:
     logarithmic = bool(shown.target.mean() < _RARE)
     reliability = _reliability(shown, "log" if logarithmic else "linear")
-    return Judged(shown.name, len(shown.target), int(shown.target.sum()), _precision_recall(shown), reliability, logarithmic)
+    figures = _precision_recall(shown), _roc(shown), _gain(shown, logarithmic), reliability
+    return Judged(shown.name, len(shown.target), int(shown.target.sum()), *figures, logarithmic)
 
 
 def _precision_recall(shown: _Shown) -> Markup:
@@ -188,6 +192,46 @@ def _precision_recall(shown: _Shown) -> Markup:
         return figures.svg(drawn, f"{shown.key}-pr", f"Precision-recall curves of {shown.name}", shown.lines)
 
 
+def _roc(shown: _Shown) -> Markup:
+    with figures.figure() as drawn:
+        ax = drawn.subplots()
+        for line in shown.lines:
+            false_alarm, found, _ = roc_curve(shown.target, shown.scores[line.name])
+            ax.plot(false_alarm, found, color=line.color)
+            _thin(ax.lines[-1])
+        ax.plot([0.0, 1.0], [0.0, 1.0], color="gray", linestyle=":", linewidth=1)
+        ax.set(xlabel="share of the others that are false alarms", ylabel="recall", xlim=(0.0, 1.0), ylim=(0.0, 1.02))
+        return figures.svg(drawn, f"{shown.key}-roc", f"ROC curves of {shown.name}", shown.lines)
+
+
+def _gain(shown: _Shown, logarithmic: bool) -> Markup:
+    """Recall against the share of rows that are looked at, the most probable first."""
+    rows, positives = len(shown.target), int(shown.target.sum())
+    with figures.figure() as drawn:
+        ax = drawn.subplots()
+        alarms = np.unique(np.geomspace(1, rows, _POINTS).round().astype(int))
+        for line in shown.lines:
+            # Rows of equal probability come one after another, as likely in any order.
+            p = shown.scores[line.name]
+            ends, hits = _hits(p, shown.target)
+            ax.plot(alarms / rows, np.interp(alarms, ends, hits) / positives, color=line.color)
+        share = alarms / rows
+        ax.plot(share, share, color="gray", linestyle=":", linewidth=1)
+        ax.plot(share, np.minimum(1.0, alarms / positives), color="gray", linestyle="--", linewidth=1)
+        ax.set(xlabel="share of rows looked at, the most probable first", ylabel="recall", ylim=(0.0, 1.02))
+        if logarithmic:
+            ax.set_xscale("log")
+            _plain(ax.xaxis)
+        return figures.svg(drawn, f"{shown.key}-gain", f"Gain curves of {shown.name}", shown.lines)
+
+
+def _hits(p: Array, target: Array) -> tuple[Array, Array]:
+    """Numbers of rows, the most probable first and equal ones together, and of the positive ones among them."""
+    order = np.argsort(-p, kind="stable")
+    ends = np.flatnonzero(np.append(p[order][1:] < p[order][:-1], True)) + 1
+    return np.append(0, ends), np.append(0, np.cumsum(target[order])[ends - 1])
+
+
 def _highest(artist: Any) -> float:
     """The largest precision of a drawn curve, early spikes left aside."""
     recall, precision = (np.asarray(values) for values in artist.get_data())
@@ -195,13 +239,13 @@ def _highest(artist: Any) -> float:
 
 
 def _thin(artist: Any) -> None:
-    """Thin out a drawn curve to points whose recalls are evenly spread, which looks the same."""
-    recall, precision = artist.get_data()
-    if len(recall) <= _POINTS:
+    """Thin out a drawn curve to points that are evenly spread from left to right, which looks the same."""
+    x, y = artist.get_data()
+    if len(x) <= _POINTS:
         return
-    wanted = np.linspace(recall[0], recall[-1], _POINTS)
-    kept = np.unique(np.searchsorted(-recall, -wanted)).clip(0, len(recall) - 1)
-    artist.set_data(recall[kept], precision[kept])
+    sign = -1.0 if x[0] > x[-1] else 1.0
+    kept = np.unique(np.searchsorted(sign * x, sign * np.linspace(x[0], x[-1], _POINTS))).clip(0, len(x) - 1)
+    artist.set_data(x[kept], y[kept])
 
 
 def _reliability(shown: _Shown, scale: Any) -> Markup:

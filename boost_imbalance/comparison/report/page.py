@@ -10,14 +10,14 @@ from boost_imbalance import __version__
 from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.code import code
 from boost_imbalance.comparison.columns import percent
+from boost_imbalance.comparison.fitting import LIBRARIES
 from boost_imbalance.comparison.metrics import METRICS
-from boost_imbalance.comparison.report import curves, tables
+from boost_imbalance.comparison.report import curves, tables, threshold
 from boost_imbalance.comparison.report.series import DASHES, few, ranked
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
 from boost_imbalance.losses.labels import Task
 
-TITLES = {"xgboost": "XGBoost", "lightgbm": "LightGBM"}
 _CLASSES_SHOWN = 12
 _COLUMNS_SHOWN, _COLUMNS_LISTED = 40, 400
 
@@ -34,6 +34,7 @@ class Part(NamedTuple):
     deployment: str
     sentences: list[str]
     recommended: str
+    sliders: list[threshold.Slider]
     code: str | None
     measured: bool
     """True if any candidate was measured with this library."""
@@ -77,7 +78,7 @@ def content(results: Results) -> dict[str, Any]:
         "about": [(name, _loss(results, name), s["about"].get(name, "")) for name in results.candidates],
         "composition": _composition(results),
         "tuning": _tuning(results),
-        "versions": [f"{TITLES.get(name, name)} {s['versions'].get(name, '')}" for name in results.libraries],
+        "versions": [f"{LIBRARIES[name].title} {s['versions'].get(name, '')}" for name in results.libraries],
         "explained": _explained(results),
         "confidence": f"{100 * s['confidence']:g}%",
         "tuned_for": METRICS[s["tune_for"]].title,
@@ -100,11 +101,12 @@ def part(results: Results, library: str) -> Part:
     based = bool(np.isfinite(results.values(BASELINE, "log_loss", library)).any())
     return Part(
         library,
-        TITLES.get(library, library),
+        LIBRARIES[library].title,
         str(results.settings["versions"].get(library, "")),
         results.deployment(library) if based else "",
         results.conclusion(library) if based else [],
         recommended,
+        threshold.sliders(results, library) if based else [],
         code(results, recommended, library) if based else None,
         any(r["library"] == library for r in results.records),
         tables.rows(results, library),

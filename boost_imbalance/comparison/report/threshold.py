@@ -1,0 +1,116 @@
+"""What a moved threshold does: counts at a few hundred thresholds, for the page to move over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from boost_imbalance.comparison.report.curves import CLASSES
+from boost_imbalance.comparison.results import Results
+from boost_imbalance.losses.labels import Task
+
+Array = npt.NDArray[Any]
+
+_POINTS = 240
+
+
+class Slider(NamedTuple):
+    """Thresholds of one class or label, from few alarms to many the other way round, and what each does."""
+
+    key: str
+    name: str
+    candidate: str
+    rows: int
+    positives: int
+    points: str
+    """JSON: for each threshold, in rising order, itself, the positive rows above it and the others above it."""
+    at: int
+    """The position of the threshold that was chosen."""
+    low: int
+    high: int
+    """Positions of the lowest and the highest threshold that the folds have chosen."""
+    miss: float
+    alarm: float
+    """Costs to begin with, of a positive row that is missed and of a false alarm."""
+
+    @property
+    def last(self) -> int:
+        """The last position."""
+        return len(json.loads(self.points)) - 1
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What the chosen threshold does: counts, and what follows from them."""
+        threshold, found, false = json.loads(self.points)[self.at]
+        return {"threshold": threshold, "found": found, "false": false, "missed": self.positives - found}
+
+
+def sliders(results: Results, library: str) -> list[Slider]:
+    """Those of the recommended candidate: of two classes one, of several labels the rarest few; none for more classes."""
+    candidate = results.recommended(library)
+    held_out = results.out_of_fold(candidate, library)
+    if results.task is Task.MULTICLASS or not len(held_out["rows"]):
+        return []
+    label, p = (values.reshape(len(values), -1) for values in (results.label[held_out["rows"]], held_out["probability"]))
+    chosen = [_thresholds(results, decision, p.shape[1]) for decision in results.decisions_of_folds(candidate, library)]
+    own = _thresholds(results, results.decision(candidate, library), p.shape[1])
+    columns = (
+        [0] if results.task is Task.BINARY else np.argsort(results.settings["counts"], kind="stable")[:CLASSES].tolist()
+    )
+    found = []
+    for k in columns:
+        known = np.isfinite(label[:, k].astype(np.float64))
+        truth, column = label[known, k] == 1, p[known, k].astype(np.float64)
+        if 0 < truth.sum() < len(truth):
+            name = str(results.settings["classes"][-1 if results.task is Task.BINARY else k])
+            folds = [one[k] for one in chosen] or [own[k]]
+            costs = _costs(results, k, truth)
+            found.append(_slider(f"{library}-{k}", name, candidate, truth, column, float(own[k]), folds, costs))
+    return found
+
+
+def _thresholds(results: Results, decision: Any, columns: int) -> Array:
+    """The threshold of each column; the one at which costs are even, where the goal is one of costs."""
+    if "threshold" in decision:
+        return np.broadcast_to(decision["threshold"], columns)
+    cost = np.broadcast_to(np.asarray(decision["cost"], np.float64), (columns, 2, 2))
+    alarm, miss = cost[:, 0, 1] - cost[:, 0, 0], cost[:, 1, 0] - cost[:, 1, 1]
+    return np.asarray(alarm / (alarm + miss))
+
+
+def _costs(results: Results, k: int, truth: Array) -> tuple[float, float]:
+    """Those of the goal; else such that both classes weigh the same."""
+    decision = results.goal.decision
+    if isinstance(decision, dict) and "cost" in decision:
+        cost = np.asarray(decision["cost"], np.float64)
+        cost = cost[k] if cost.ndim == 3 else cost
+        return float(cost[1, 0] - cost[1, 1]), float(cost[0, 1] - cost[0, 0])
+    return float(max(1, round((~truth).sum() / truth.sum()))), 1.0
+
+
+def _slider(
+    key: str, name: str, candidate: str, truth: Array, p: Array, own: float, folds: list[Any], costs: tuple[float, float]
+) -> Slider:
+    order = np.argsort(-p, kind="stable")
+    sorted_p, hits = p[order], np.cumsum(truth[order])
+    ends = np.flatnonzero(np.append(sorted_p[1:] < sorted_p[:-1], True)) + 1  # alarms, where ties are not torn apart
+    wanted = np.geomspace(1, len(p), _POINTS)
+    many = {int(ends[min(np.searchsorted(ends, one), len(ends) - 1)]) for one in wanted}
+    many |= {int((p > one).sum()) for one in (own, *folds)}
+    counts = np.array(sorted(many, reverse=True))
+    below = np.append(sorted_p[1:], 0.0)
+    at = np.maximum(counts, 1) - 1
+    thresholds = np.where(counts == 0, 1.0, np.where(counts == len(p), 0.0, (sorted_p[at] + below[at]) / 2))
+    found = np.where(counts == 0, 0, hits[at])
+    position = {int(count): place for place, count in enumerate(counts)}
+    places = [position[int((p > one).sum())] for one in folds]
+    chosen = position[int((p > own).sum())]
+    thresholds[chosen] = own
+    points = [[float(f"{t:.5g}"), int(hit), int(n - hit)] for t, hit, n in zip(thresholds, found, counts, strict=True)]
+    return Slider(
+        key, name, candidate, len(p), int(truth.sum()), json.dumps(points, separators=(",", ":")), chosen,
+        min(places), max(places), *costs,
+    )  # fmt: skip
