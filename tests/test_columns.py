@@ -431,6 +431,33 @@ def test_a_comparison_in_time(table):
         bi.compare(X, y, time=(y == "yes").to_numpy(), **QUICK)
 
 
+def test_only_the_past_decides(table):
+    """In folds that go forward, the rows of later folds change no decision."""
+    X, y = table
+    X, y = X[["amount", "age"]], (merged(y) == "yes").to_numpy()
+    options = {**QUICK, "folds": 3, "losses": ["focal"], "library": LIBRARY, "time": np.arange(1500)}
+    whole = bi.compare(X, y, **options)
+    last = np.sort(whole.out_of_fold("focal")["rows"])[-375:]
+    changed = y.copy()
+    changed[last] = changed[last][::-1]
+    other = bi.compare(X, changed, **options)
+    found, again = whole.decided("focal"), other.decided("focal")
+    assert found["rows"].tolist() == again["rows"].tolist() == list(range(750, 1500))  # the first part has no past
+    assert np.array_equal(found["decided"][:375], again["decided"][:375])
+    thresholds = whole.goal.thresholds(whole.task, *_of_rows(whole, y, range(375, 750)))
+    part = whole.out_of_fold("focal")
+    inside = (part["rows"] >= 750) & (part["rows"] < 1125)
+    expected = whole.goal.decide(whole.task, part["probability"][inside].astype(np.float64), thresholds)
+    assert np.array_equal(found["decided"][:375], expected)
+    assert "Deploy" in whole.deployment()
+
+
+def _of_rows(found, y, rows):
+    part = found.out_of_fold("focal")
+    inside = np.isin(part["rows"], rows)
+    return part["probability"][inside].astype(np.float64), y[part["rows"][inside]].astype(np.int64)
+
+
 def test_dates_are_refused_all_at_once():
     days = pd.date_range("2024-01-01", periods=10)
     with pytest.raises(ValueError, match=r"columns 'from', 'to' hold dates .*leave them out"):
