@@ -315,9 +315,7 @@ def test_every_option_has_help(run):
     for command in get_command(app).commands.values():
         for parameter in command.params:
             assert parameter.param_type_name == "argument" or parameter.help, f"{command.name}: {parameter.name}"
-    shown = run("compare", "--help").output
-    assert "A CSV or Parquet file" in shown
-    assert "Column of times" in shown
+    assert "Column of times" in run("compare", "--help").output
 
 
 def test_losses_are_completed():
