@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import pathlib
+import re
 import warnings
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,13 +18,25 @@ except ModuleNotFoundError:
     raise SystemExit("The command needs typer and rich; install them with pip install 'boost-imbalance[compare]'.") from None
 
 if TYPE_CHECKING:
+    from boost_imbalance.comparison.columns import Summary
     from boost_imbalance.comparison.comparison import Comparison
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 INTERRUPTED = 130
 _GOALS = (
     "What the model is for: f1, balanced_accuracy, recall=0.9, precision=0.5, false_positive_rate=0.01, alarms=0.02, "
     "top=100, cost:fn=500,fp=10 or cost=FILE.csv."
+)
+
+_RENAMED = {"pos_label": "positive", "n_jobs": "jobs", "losses": "loss", "baselines": "baseline", "groups": "group"}
+"""Parameters of ``compare`` whose options have another name."""
+
+_PARAMETERS = "|".join(
+    [
+        *_RENAMED,
+        *("target", "drop", "group", "time", "positive", "merge_labels", "library", "loss", "folds", "repeats"),
+        *("goal", "tune", "tune_for", "precision", "confidence", "seed", "output", "restart", "sep", "encoding", "decimal"),
+    ]
 )
 
 
@@ -49,8 +64,37 @@ class Form(str, Enum):
     csv = "csv"
 
 
+def _versions(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        import boost_imbalance
+
+        print(f"boost-imbalance {boost_imbalance.__version__}")
+        for library in ("xgboost", "lightgbm"):
+            with contextlib.suppress(PackageNotFoundError):
+                print(f"{library} {version(library)}")
+        raise typer.Exit
+
+
+def _known_losses(begun: str) -> list[str]:
+    from boost_imbalance.comparison.candidates import losses
+
+    return [name for name in losses() if name.startswith(begun)]
+
+
+def _known_baselines(begun: str) -> list[str]:
+    from boost_imbalance.comparison.candidates import BASELINES
+
+    return [name for name in (*BASELINES, "none") if name.startswith(begun)]
+
+
 @app.callback()
-def _about() -> None:
+def _about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_versions, is_eager=True, help="Print the versions, and end.")
+    ] = False,
+) -> None:
     """Losses for imbalanced data, compared."""
 
 
@@ -60,23 +104,42 @@ def compare(
     target: Annotated[
         list[str] | None, typer.Option("--target", "-y", help="Column of labels; several: multi-label.")
     ] = None,
-    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out.")] = None,
-    group: Annotated[str | None, typer.Option(help="Column whose rows stay on one side of a split.")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="Column to leave out; can be given several times.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column whose rows stay on one side of a split; it is no feature.")
+    ] = None,
+    time: Annotated[str | None, typer.Option(help="Column of times, for folds that go forward; it is no feature.")] = None,
     positive: Annotated[str | None, typer.Option(help="The positive one of two classes; else the rarer.")] = None,
+    merge_labels: Annotated[
+        bool, typer.Option("--merge-labels", help="Labels that differ by case or blanks are one: 'Yes ' is 'yes'.")
+    ] = False,
     library: Annotated[Choice | None, typer.Option(help="Default: XGBoost where it is installed.")] = None,
     loss: Annotated[
-        list[str] | None, typer.Option(help="A loss by name, as 'focal' or 'focal:gamma=1,tau=0.5'. Default: all.")
+        list[str] | None,
+        typer.Option(
+            help="A loss by name, as 'focal' or 'focal:gamma=1,tau=0.5'. Default: all.", autocompletion=_known_losses
+        ),
     ] = None,
-    baseline: Annotated[list[str] | None, typer.Option(help="Beside built-in; 'none': no other. Default: all.")] = None,
+    baseline: Annotated[
+        list[str] | None,
+        typer.Option(help="Beside built-in; 'none': no other. Default: all.", autocompletion=_known_baselines),
+    ] = None,
     goal: Annotated[str, typer.Option(help=_GOALS)] = "f1",
-    folds: Annotated[int, typer.Option(min=2)] = 5,
-    repeats: Annotated[int, typer.Option(min=1)] = 2,
+    folds: Annotated[int, typer.Option(min=2, help="Parts of the cross-validation.")] = 5,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="How often it is done. Default: 2, or with --time once.")
+    ] = None,
     tune: Annotated[int, typer.Option(min=0, help="Trials of a study for each candidate in each fold.")] = 0,
     tune_for: Annotated[Goal, typer.Option(help="The metric that a study optimises.")] = Goal.average_precision,
     precision: Annotated[float, typer.Option(help="The precision that 'recall at precision' asks for.")] = 0.5,
     confidence: Annotated[float, typer.Option(help="Confidence of the intervals.")] = 0.95,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the folds and of all that is drawn at random.")] = 0,
     jobs: Annotated[int | None, typer.Option(help="Threads. Default: the library's.")] = None,
+    sep: Annotated[str | None, typer.Option(help="What parts the columns of a CSV file. Default: found by itself.")] = None,
+    encoding: Annotated[
+        str | None, typer.Option(help="Encoding of a CSV file, as 'cp1252'. Default: found by itself.")
+    ] = None,
+    decimal: Annotated[str | None, typer.Option(help="Decimal point of a CSV file. Default: found by itself.")] = None,
     output: Annotated[
         pathlib.Path | None, typer.Option(help="Folder of results. Default: <data>-comparison. Run again to go on.")
     ] = None,
@@ -89,40 +152,49 @@ def compare(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
 ) -> None:
     """Every loss beside honest baselines on your data, by repeated cross-validation."""
-    import boost_imbalance
-    from boost_imbalance.comparison import sources
-
-    found = _or_exit(sources.read, data, target or (), [*(drop or ()), *([group] if group else [])])
-    groups = None if group is None else _or_exit(sources.column, data, group)
-    folder = pathlib.Path(f"{found.name}-comparison") if output is None else output
-    wanted = {
-        "losses": _or_exit(_losses, loss),
-        "baselines": None if baseline is None else [name for name in baseline if name != "none"],
-        "library": None if library is None else library.value,
-        "pos_label": None if positive is None else _or_exit(_class_named, found.y, positive),
-        "groups": groups,
-        "goal": goal,
-        "tune_for": tune_for.value,
-        "n_jobs": jobs,
-        "progress": not quiet,
-    }
-    numbers = {
-        "folds": folds,
-        "repeats": repeats,
-        "tune": tune,
-        "precision": precision,
-        "confidence": confidence,
-        "seed": seed,
-    }
-    with warnings.catch_warnings(record=True) as caught:
+    with _complaints(), _busy(f"reading {data}", quiet) as rest, warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", message="stopped after")
-        result = _or_exit(
-            boost_imbalance.compare, found.X, found.y, name=found.name, output=folder, restart=restart, **wanted, **numbers
+        import boost_imbalance
+        from boost_imbalance.comparison import sources
+        from boost_imbalance.comparison.columns import Given
+        from boost_imbalance.comparison.problem import Problem, merged
+
+        found = sources.read(data, target or (), drop or (), group, time, _separator(sep), encoding, decimal)
+        labels = merged(found.y) if merge_labels else found.y
+        pos_label = None if positive is None else _class_named(labels, positive)
+        problem = Problem.of(found.X, found.y, found.name, pos_label, found.groups, found.time, merge_labels)
+
+        def tell(summary: Summary) -> None:
+            rest()
+            _tell(found.remarks, summary, problem.rows)
+
+        folder = pathlib.Path(f"{found.name}-comparison") if output is None else output
+        result = boost_imbalance.compare(
+            Given(problem, tell),
+            None,
+            losses=_losses(loss),
+            baselines=None if baseline is None else [name for name in baseline if name != "none"],
+            library=None if library is None else library.value,
+            goal=goal,
+            folds=folds,
+            repeats=repeats if repeats is not None else 1 if time else 2,
+            tune=tune,
+            tune_for=tune_for.value,
+            precision=precision,
+            confidence=confidence,
+            seed=seed,
+            n_jobs=jobs,
+            output=folder,
+            restart=restart,
+            progress=not quiet,
+            name=found.name,
         )
-    _or_exit(_write, result, folder, report)
+    with _complaints():
+        _write(result, folder, report)
     _print(result, form, folder, report)
     if save is not None:
-        written = _or_exit(result.save, save, found.X, found.y)
+        with _complaints():
+            written = result.save(save, found.X, labels)
         Console().print(f"Saved: {', '.join(map(str, written))}", markup=False, highlight=False)
     said = [str(warning.message) for warning in caught if str(warning.message).startswith(("stopped after", "tuning "))]
     for message in said:
@@ -140,10 +212,11 @@ def report(
     """Print and write again what a comparison has left in its folder."""
     from boost_imbalance.comparison.comparison import Comparison
 
-    result = _or_exit(Comparison.read, folder)
-    if goal is not None:
-        result = _or_exit(result.for_goal, goal)
-    _or_exit(_write, result, folder, True)
+    with _complaints():
+        result = Comparison.read(folder)
+        if goal is not None:
+            result = result.for_goal(goal)
+        _write(result, folder, True)
     _print(result, form, folder, True)
 
 
@@ -155,6 +228,48 @@ def datasets() -> None:
     console = Console()
     for package, names in sources.names().items():
         console.print(f"[bold]{package}[/]: {', '.join(names)}", highlight=False)
+
+
+def _tell(remarks: tuple[str, ...], summary: Summary, rows: int) -> None:
+    from boost_imbalance.comparison import terminal
+
+    console = Console(stderr=True)
+    for remark in remarks:
+        console.print(_in_options(remark), style="yellow", markup=False, highlight=False)
+    terminal.show_columns(summary, rows, console)
+
+
+@contextlib.contextmanager
+def _busy(what: str, quiet: bool) -> Iterator[Callable[[], None]]:
+    """Something that moves on the terminal until the block ends, or the function that it gives is called."""
+    from rich.markup import escape
+
+    status = Console(stderr=True).status(escape(what))
+    if not quiet:
+        status.start()
+    try:
+        yield status.stop
+    finally:
+        status.stop()
+
+
+def _separator(text: str | None) -> str | None:
+    """A separator as a shell lets it be written."""
+    return {r"\t": "\t", "tab": "\t"}.get(text, text) if text is not None else None
+
+
+def _in_options(message: str) -> str:
+    """A sentence about parameters of Python in the words of the command line."""
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found["name"], found.groupdict().get("value") or ""
+        value = "" if value == "True" else f" {value}" if value else ""
+        return f"--{_RENAMED.get(name, name).replace('_', '-')}{value}"
+
+    message = re.sub(rf"^(?P<name>{_PARAMETERS})(?= (?:is|are|holds|needs|and)\b)", option, message)
+    message = re.sub(rf"\b(?P<name>{_PARAMETERS})=(?P<value>\w*)", option, message)
+    message = message.replace("y = y.str.strip().str.casefold()", "--merge-labels")
+    return re.sub(r"^(columns? .*)\bleave (it|them) out\b", r"\1leave \2 out with --drop", message)
 
 
 def _write(result: Comparison, folder: pathlib.Path, report: bool) -> None:
@@ -227,12 +342,13 @@ def _class_named(y: Any, text: str) -> Any:
     raise ValueError(f"positive is {text!r}; the classes are {', '.join(sorted(map(str, values))[:20])}.")
 
 
-def _or_exit(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call a function; its complaint about an argument ends the command without a traceback."""
+@contextlib.contextmanager
+def _complaints() -> Iterator[None]:
+    """A block whose complaint about an argument ends the command without a traceback."""
     try:
-        return function(*args, **kwargs)
+        yield
     except (ValueError, TypeError, ImportError, OSError, RuntimeError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(f"error: {_in_options(str(error))}", style="red", markup=False, highlight=False)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped before anything more was trained; call again to go on", style="yellow")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -134,18 +136,29 @@ def test_a_report_of_what_has_hardly_begun(run, table, tmp_path, monkeypatch):
     [
         (["--target", "why"], "target is 'why', which is no column"),
         ([], "target is missing"),
-        (["-y", "y", "--loss", "focus"], "losses holds 'focus'"),
+        (["-y", "y", "--loss", "focus"], "--loss holds 'focus'"),
         (["-y", "y", "--loss", "focus:gamma=1"], "loss is 'focus'"),
         (["-y", "y", "--loss", "focal:gamma"], "write parameters as in"),
         (["-y", "y", "--loss", "fewer-trees:gamma=1"], "fewer-trees takes no parameters"),
         (["-y", "y", "--loss", "focal:delta=1"], "'delta' is not a parameter of focal_objective"),
         (["-y", "y", "--loss", "focal:gamma=-1"], "gamma"),
         (["-y", "y", "--positive", "maybe"], "positive is 'maybe'; the classes are fraud, ok"),
-        (["-y", "y", "--baseline", "smote"], "baselines holds 'smote'"),
+        (["-y", "y", "--baseline", "smote"], "--baseline holds 'smote'"),
         (["-y", "y", "--precision", "2"], "precision is 2.0"),
         (["-y", "[/y]"], "target is '[/y]', which is no column"),
         (["-y", "y", "--output", "claims.csv"], "claims.csv"),
         (["-y", "a"], "y"),
+        (["-y", "Y"], "--target is 'Y', which is no column of"),
+        (["-y", "Y"], "did you mean 'y'?"),
+        (["-y", "y", "--drop", "othr"], "--drop is 'othr', which is no column"),
+        (["-y", "y", "--folds", "100"], "--folds is 100, but the class 'fraud' has"),
+        (["-y", "y", "--positive", "maybe"], "--positive is 'maybe'"),
+        (["-y", "y", "--seed", "-1"], "--seed is -1; give at least 0"),
+        (["-y", "y", "--confidence", "1"], "--confidence is 1.0"),
+        (["-y", "y", "--encoding", "utf-16"], "--encoding is 'utf-16'"),
+        (["-y", "y", "--group", "y", "--time", "a"], "--group and time are given"),
+        (["-y", "y", "--time", "a", "--repeats", "2"], "--repeats is 2, but folds that go forward"),
+        (["-y", "one", "--merge-labels"], "--merge-labels is True, but y holds other than text"),
     ],
 )
 def test_mistakes_end_with_a_sentence(run, table, arguments, message):
@@ -222,10 +235,146 @@ def test_ctrl_c_in_a_real_process(table, tmp_path):
     assert len(bi.Comparison.read(tmp_path / "claims-comparison").records) >= 3
 
 
+@pytest.fixture(scope="module")
+def messy(tmp_path_factory):
+    """A file as people have them: a rare class written in two ways, an identifier, dates, words among numbers, a leak."""
+    rng = np.random.default_rng(0)
+    n = 1200
+    slope = rng.normal(size=n)
+    y = slope + rng.normal(size=n) > 2.2
+    income = np.round(np.exp(10 + slope), 2).astype(str).astype(object)
+    income[rng.random(n) < 0.03] = "unknown"
+    frame = pd.DataFrame(
+        {
+            "Kennung [nr]": np.arange(n),
+            "geöffnet": (pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 500, n), "D")).strftime("%d.%m.%Y"),
+            "income": income,
+            "ratio": rng.normal(size=n).round(3),
+            "settled": np.where(y, "by us", rng.choice(["paid", "open"], n)),
+            "fraud": np.where(y, np.where(rng.random(n) < 0.3, "Yes ", "yes"), "no"),
+        }
+    )
+    path = tmp_path_factory.mktemp("messy") / "claims.csv"
+    frame.to_csv(path, index=False, sep=";", encoding="cp1252")
+    return path, frame
+
+
+def test_a_messy_file_is_read_and_told_of(run, messy, tmp_path):
+    path, frame = messy
+    arguments = ["compare", path, "-y", "fraud", "--loss", "focal", *QUICK]
+    done = run(*arguments, "--merge-labels", "--drop", "Kennung [nr]", "--drop", "settled", "--time", "geöffnet")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stderr.split())
+    assert "claims.csv is not UTF-8 and was read as cp1252; if letters are wrong, give --encoding." in said
+    rows = (frame["income"] == "unknown").sum()
+    assert f"! Column 'income' holds words among its numbers, which are taken as missing values, 'unknown' ({rows})." in said
+    assert not re.search("settled|Kennung|differ only", said)
+    assert "holds words" not in done.stdout  # which is for results
+    assert "3 folds that go forward in time" in done.stdout
+    found = bi.Comparison.read(tmp_path / "claims-comparison")
+    assert found.settings["classes"] == ["no", "yes"]
+    assert [column["name"] for column in found.columns["columns"]] == ["income", "ratio"]
+    assert "taken as missing values" in (tmp_path / "claims-comparison" / "report.html").read_text(encoding="utf-8")
+    again = run("report", "claims-comparison", "--format", "json")
+    assert json.loads(again.stdout)["findings"] == found.columns["findings"]
+
+
+def test_remedies_are_options(run, messy):
+    """What is said of a file, written behind the command as it stands there, leaves nothing more to say of it."""
+    path, _ = messy
+    arguments = ["compare", path, "-y", "fraud", "--loss", "focal", *QUICK, "--no-report"]
+    done = run(*arguments, "--output", "before")
+    said = " ".join(done.stderr.split())
+    options = re.findall(r"--drop (?:'[^']*'|\w+)|--merge-labels", said)
+    assert sorted(set(options)) == ["--drop 'Kennung [nr]'", "--drop 'geöffnet'", "--drop settled", "--merge-labels"]
+    done = run(*arguments, "--output", "after", *shlex.split(" ".join(options)))
+    assert done.exit_code == 0, done.output
+    assert re.findall(r"^!.*Column '(\w+)'", done.stderr, re.MULTILINE) == ["income"]
+
+
+def test_dates_of_a_file_that_knows_them(run, table, tmp_path):
+    pytest.importorskip("pyarrow")
+    frame = pd.read_csv(table).assign(day=pd.date_range("2024-01-01", periods=400))
+    frame.to_parquet(tmp_path / "claims.parquet")
+    done = run("compare", "claims.parquet", "-y", "y")
+    assert done.exit_code == 2
+    assert "leave it out with --drop. --time takes one" in done.output.replace("\n", " ")
+
+
+def test_versions(run):
+    import boost_imbalance
+
+    done = run("--version")
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"boost-imbalance {boost_imbalance.__version__}\n")
+
+
+def test_every_option_has_help(run):
+    from typer.main import get_command
+
+    for command in get_command(app).commands.values():
+        for parameter in command.params:
+            assert parameter.param_type_name == "argument" or parameter.help, f"{command.name}: {parameter.name}"
+    assert "Column of times" in run("compare", "--help").output
+
+
+def test_losses_are_completed():
+    from boost_imbalance._cli import _known_baselines, _known_losses
+
+    assert _known_losses("fo") == ["focal"]
+    assert _known_baselines("n") == ["none"]
+    assert _known_baselines("over") == ["over-sampling"]
+
+
+def test_arguments_of_python_are_never_spoken_of():
+    """In what the command says, a parameter is the option."""
+    from boost_imbalance._cli import _in_options
+
+    for message, expected in (
+        ("pos_label is 3, but y has 3 classes; it is for two.", "--positive is 3, but y has 3 classes; it is for two."),
+        ("folds is 3, but groups holds 2 groups; give", "--folds is 3, but groups holds 2 groups; give"),
+        ("tune_for is 'x'; give", "--tune-for is 'x'; give"),
+        ("rows; give tune=0, or leave", "rows; give --tune 0, or leave"),
+        ("other data; give another folder, or restart=True to", "other data; give another folder, or --restart to"),
+        ("the targets is it", "the targets is it"),
+    ):
+        assert _in_options(message) == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a terminal as Unix has them")
+def test_something_moves_within_a_second(messy, tmp_path):
+    """In a real terminal, from the start of the process."""
+    import pty
+
+    path, _ = messy
+    parent, child = pty.openpty()
+    command = [sys.executable, "-m", "boost_imbalance._cli", "compare", str(path), "-y", "fraud", "--no-report"]
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=child, env={**os.environ, "TERM": "xterm"}
+    )
+    try:
+        os.read(parent, 1)
+        assert time.monotonic() - begun < 10  # a busy machine; about 0.6 seconds on one that is not
+    finally:
+        process.kill()
+        process.wait()
+        os.close(parent)
+        os.close(child)
+
+
+def test_the_package_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "boost_imbalance", "--help"], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "compare" in done.stdout
+
+
 def test_the_first_line_is_what_to_deploy(run, table, tmp_path):
     done = run("compare", table, "--target", "y", "--loss", "focal", "--goal", "recall=0.8", "--save", "model", *QUICK)
     assert done.exit_code == 0, done.output
-    lines = [line for line in done.output.splitlines() if line.strip()]
+    lines = [line for line in done.stdout.splitlines() if line.strip()]
     assert lines[0].startswith("Deploy ")
     assert "tuned for recall=0.8" in " ".join(lines[:2])
     assert "Saved: model/classifier.joblib" in done.output
@@ -234,4 +383,4 @@ def test_the_first_line_is_what_to_deploy(run, table, tmp_path):
     assert again.exit_code == 0, again.output
     assert "smallest expected cost" in again.output
     wrong = run("report", "claims-comparison", "--goal", "profit")
-    assert (wrong.exit_code, wrong.output.startswith("error: goal is 'profit'; give f1")) == (2, True)
+    assert (wrong.exit_code, wrong.output.startswith("error: --goal is 'profit'; give f1")) == (2, True)

@@ -133,6 +133,7 @@ class Comparison(Results):
         table = self.table().to_dict(orient="records")
         return {
             "settings": self.settings,
+            **self.columns,
             "complete": self.complete,
             "deployment": {library: self.deployment(library) for library in self.libraries},
             "conclusion": {library: self.conclusion(library) for library in self.libraries},

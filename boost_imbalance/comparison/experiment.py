@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import joblib
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.candidates import Candidate, chosen
+from boost_imbalance.comparison.columns import Given, described
 from boost_imbalance.comparison.comparison import Comparison
 from boost_imbalance.comparison.fitting import (
     LIBRARIES,
@@ -85,6 +86,7 @@ def compare(
     params: Mapping[str, Any] | None = None,
     pos_label: Any = None,
     groups: Any = None,
+    time: Any = None,
     seed: int = 0,
     n_jobs: int | None = None,
     output: Any = None,
@@ -147,6 +149,9 @@ def compare(
         Which of two classes is the positive one. Default: the rarer.
     groups : array_like, shape (n,), optional
         Rows of one group are never on both sides of a split.
+    time : array_like, shape (n,), optional
+        When each row was, as numbers or dates. Folds then go forward (scikit-learn's ``TimeSeriesSplit``): each is trained
+        on what was before and measured on what came next. They are not repeated, so ``repeats`` has to be 1.
     seed : int
     n_jobs : int, optional
         Threads of a training. Default: the library's.
@@ -169,6 +174,13 @@ def compare(
     ValueError, TypeError
         If an argument makes no sense, before anything is trained.
 
+    Warns
+    -----
+    UserWarning
+        Of columns that are likely to spoil a model or its measurement (identifiers, dates and free text as categories,
+        words among numbers, a column that gives the target away), of labels that differ only by case or blanks, and of
+        rows that occur more than once, each with the line to write. ``Comparison.columns`` keeps them.
+
     Examples
     --------
     >>> from sklearn.datasets import make_classification
@@ -178,9 +190,13 @@ def compare(
     >>> found.table()["candidate"].tolist()
     ['built-in', 'focal']
     """
-    problem = Problem.of(X, y, name, pos_label, groups)
+    problem = X.problem if isinstance(X, Given) else Problem.of(X, y, name, pos_label, groups, time)
     _check_numbers(folds, repeats, tune, seed, precision, confidence)
     folds, repeats, tune, seed = int(folds), int(repeats), int(tune), int(seed)
+    if problem.time is not None and repeats > 1:
+        raise ValueError(
+            f"repeats is {repeats}, but folds that go forward in time can be cut in one way only; give repeats=1."
+        )
     problem.check(folds, INNER_FOLDS if tune else 0)
     if tune_for not in _TUNABLE:
         raise ValueError(f"tune_for is {tune_for!r}; give {', '.join(map(repr, _TUNABLE))}.")
@@ -201,7 +217,7 @@ def compare(
         "unlabelled": problem.unlabelled,
         "preparation": list(problem.preparation),
         "features": int(problem.X.shape[1]),
-        "data": joblib.hash((problem.X, problem.label, problem.groups)),
+        "data": joblib.hash((problem.X, problem.label, problem.groups, *(() if problem.time is None else (problem.time,)))),
         "libraries": [found.name for found in libraries],
         "versions": {
             name: importlib.import_module(name).__version__ for name in ("boost_imbalance", *(one.name for one in libraries))
@@ -219,7 +235,15 @@ def compare(
         "seed": seed,
         "goal": chosen_goal._asdict(),
     }
+    if problem.time is not None:
+        settings["forward"] = True
     store = Store.open(settings, problem.label, output, restart)
+    summary = described(problem)
+    store.describe(summary.to_json())
+    if isinstance(X, Given):
+        X.tell(summary)
+    else:
+        summary.warn(stacklevel=2)
     units = [
         Unit(found, candidate, fold)
         for fold in problem.folds(folds, repeats, seed)
@@ -228,9 +252,11 @@ def compare(
         if candidate.thresholds is None
     ]
     study = Study(problem, candidates, given, store)
+    left = [unit for unit in units if study.missing(unit)]
     try:
-        with interruptible() as check, progress_bar(len(units), progress) as bar:
-            for unit in units:
+        with interruptible() as check, progress_bar(len(units), progress, len(units) - len(left)) as bar:
+            study.told = bar.step
+            for unit in left:
                 check()
                 bar.begin(f"{unit.library.name}, {unit.source.name}")
                 study.run(unit)
@@ -260,14 +286,18 @@ class Study:
     ) -> None:
         self.problem, self.candidates, self.params, self.store = problem, candidates, params, store
         self._compiled: set[tuple[str, str]] = set()
+        self.told: Callable[[int, int], None] = lambda number, total: None
+
+    def missing(self, unit: Unit) -> list[Candidate]:
+        """The candidates that decide upon a unit's training and were not measured yet."""
+        name, fold = unit.library.name, unit.fold
+        deciding = [candidate for candidate in self.candidates if candidate.source == unit.source.name]
+        return [c for c in deciding if not self.store.has(name, c.name, fold.repeat, fold.number)]
 
     def run(self, unit: Unit) -> None:
         """Train one candidate on one fold, and measure all that decide upon it."""
         library, source, fold = unit
-        deciding = [candidate for candidate in self.candidates if candidate.source == source.name]
-        missing = [c for c in deciding if not self.store.has(library.name, c.name, fold.repeat, fold.number)]
-        if not missing:
-            return
+        missing = self.missing(unit)
         common = {"library": library.name, "repeat": fold.repeat, "fold": fold.number}
         common |= {"n_train": len(fold.train), "n_test": len(fold.test)}
         fit, stop, test = (self.problem.part(rows) for rows in (fold.fit, fold.stop, fold.test))
@@ -325,7 +355,7 @@ class Study:
         params, trials = {**self.params[library.name], **source.params}, self.store.settings["tune"]
         if not trials or source.train is not None:
             return params
-        return tuned(library, source, self.problem, rows, params, trials, self.store.settings["tune_for"], seed)
+        return tuned(library, source, self.problem, rows, params, trials, self.store.settings["tune_for"], seed, self.told)
 
     def _measured(
         self, candidate: Candidate, stop: Part, held_out: Predicted, test: Part, tested: Predicted

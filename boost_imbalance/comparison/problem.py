@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn.model_selection import (
     KFold,
     StratifiedGroupKFold,
     StratifiedKFold,
+    TimeSeriesSplit,
     train_test_split,
 )
 from sklearn.utils import _safe_indexing
@@ -73,22 +74,47 @@ class Problem:
     """Lines of Python that bring the features into this form."""
     unlabelled: int = 0
     """How many rows were left out because they have no label."""
+    names: tuple[str, ...] = ()
+    """Names of the features as they were given; none of an array."""
+    words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Words that stood among the numbers of a column, by column, with how often each did."""
+    time: Array | None = None
+    """When each row was, float64 of shape (n,), for folds that go forward."""
 
     @classmethod
-    def of(cls, X: Any, y: Any, name: str = "data", pos_label: Any = None, groups: Any = None) -> Problem:
-        """Read what a user gave; rows without a label are left out."""
-        X, lines = features.prepared(X)
+    def of(
+        cls,
+        X: Any,
+        y: Any,
+        name: str = "data",
+        pos_label: Any = None,
+        groups: Any = None,
+        time: Any = None,
+        merge_labels: bool = False,
+    ) -> Problem:
+        """Read what a user gave; rows without a label are left out.
+
+        ``merge_labels`` takes labels that differ only by case or blanks as one.
+        """
+        if groups is not None and time is not None:
+            raise ValueError("groups and time are given; folds that go forward keep no groups together, so leave one out.")
+        X, lines, given_names, words = features.prepared(X)
         if type(y).__module__.startswith("pyarrow"):
             y = y.to_pandas()
         names = [str(column) for column in getattr(y, "columns", ())]
-        check_consistent_length(X, y, groups)
+        check_consistent_length(X, y, groups, time)
         groups = None if groups is None else _group_codes(groups)
+        time = None if time is None else instants(time)
+        if merge_labels:
+            y = merged(y)
+            lines += ("import pandas", "import numpy as np", MERGING)
         if len(np.shape(y)) == 2 and np.shape(y)[1] == 1:
             y = np.asarray(y)[:, 0]
         known, given = labelled(y, np.nan), X.shape[0]
         if known is not None:
             X, y = _safe_indexing(X, known), _safe_indexing(y, known)
             groups = None if groups is None else groups[known]
+            time = None if time is None else time[known]
         target = Target.of(y, None, np.nan)
         code, observed = target.encode(y, "y")
         if target.task is Task.MULTILABEL:
@@ -98,7 +124,8 @@ class Problem:
             if observed is not None:
                 label[~observed] = np.nan
             names = names or [f"label {k}" for k in range(label.shape[1])]
-            return cls(name, X, label, target.task, names, groups, lines, given - len(label))
+            left_out = given - len(label)
+            return cls(name, X, label, target.task, names, groups, lines, left_out, given_names, words, time)
         label, classes = code.astype(np.int64), target.classes.tolist()
         if target.task is Task.BINARY:
             positive = (
@@ -108,7 +135,7 @@ class Problem:
                 label, classes = 1 - label, classes[::-1]
         elif pos_label is not None:
             raise ValueError(f"pos_label is {pos_label!r}, but y has {len(classes)} classes; it is for two.")
-        return cls(name, X, label, target.task, classes, groups, lines, given - len(label))
+        return cls(name, X, label, target.task, classes, groups, lines, given - len(label), given_names, words, time)
 
     @property
     def rows(self) -> int:
@@ -119,6 +146,16 @@ class Problem:
     def columns(self) -> int:
         """Number of classes or labels."""
         return len(self.classes)
+
+    def spellings(self) -> list[dict[Any, int]]:
+        """Classes that differ only by case or blanks, those of one together, with their numbers of rows."""
+        if self.task is Task.MULTILABEL:
+            return []
+        alike: dict[str, dict[Any, int]] = {}
+        for one, count in zip(self.classes, self.counts.tolist(), strict=True):
+            if isinstance(one, str):
+                alike.setdefault(one.strip().casefold(), {})[one] = count
+        return [several for several in alike.values() if len(several) > 1]
 
     @property
     def has_categories(self) -> bool:
@@ -137,21 +174,26 @@ class Problem:
         return Part(_safe_indexing(self.X, rows), self.label[rows])
 
     def folds(self, folds: int, repeats: int, seed: int) -> Iterator[Fold]:
-        """Repeated k-fold: by class unless multi-label, groups kept together."""
+        """Repeated k-fold: by class unless multi-label, groups kept together; or, with times, folds that go forward."""
         for repeat in range(repeats):
             state = seed + repeat
-            for number, (train, test) in enumerate(self._splitter(folds, state).split(self.X, self._strata, self.groups)):
+            for number, (train, test) in enumerate(self._splits(np.arange(self.rows), folds, state)):
                 fit, stop = self.split(train, state)
                 for k, few in enumerate(self.classes if self._strata is not None else ()):
                     if k not in self.label[fit]:
+                        remedy = "more folds or smaller groups" if self.time is None else "fewer folds, or no time"
                         raise ValueError(
-                            f"folds is {folds}, which leaves a fold no row of the class {few!r} to train on; give more "
-                            f"folds or smaller groups, or leave the class out."
+                            f"folds is {folds}, which leaves a fold no row of the class {few!r} to train on; give "
+                            f"{remedy}, or leave the class out."
                         )
                 yield Fold(repeat, number, fit, stop, test)
 
     def split(self, rows: Array, seed: int) -> tuple[Array, Array]:
-        """Most of the rows to fit on, and the rest to stop on."""
+        """Most of the rows to fit on, and the rest to stop on; with times, the last."""
+        if self.time is not None:
+            rows = rows[np.argsort(self.time[rows], kind="stable")]
+            last = int(np.ceil(STOP_SIZE * len(rows)))
+            return rows[:-last], rows[-last:]
         if self.groups is not None:
             splitter = GroupShuffleSplit(20, test_size=STOP_SIZE, random_state=seed)
             splits = [(rows[fit], rows[stop]) for fit, stop in splitter.split(rows, groups=self.groups[rows])]
@@ -168,10 +210,7 @@ class Problem:
 
     def inner(self, rows: Array, folds: int, seed: int) -> Iterator[tuple[Array, Array]]:
         """Folds of some of the rows, each to fit on and to be scored on."""
-        strata = None if self._strata is None else self._strata[rows]
-        groups = None if self.groups is None else self.groups[rows]
-        for fit, score in self._splitter(folds, seed).split(rows, strata, groups):
-            yield rows[fit], rows[score]
+        return self._splits(rows, folds, seed)
 
     def check(self, folds: int, inner: int = 0) -> None:
         """Refuse what would leave a fold, or one of the inner folds within it, without a class."""
@@ -185,6 +224,12 @@ class Problem:
         counts = self.counts
         if counts.min() < folds:
             few = self.classes[int(np.argmin(counts))]
+            alike = next((several for several in self.spellings() if few in several), None)
+            if alike is not None:
+                raise ValueError(
+                    f"y holds {', '.join(map(repr, alike))}, which differ only by case or blanks, and of {few!r} there are "
+                    f"too few rows ({counts.min()}) to be a class; make them one: y = y.str.strip().str.casefold()."
+                )
             raise ValueError(
                 f"folds is {folds}, but the class {few!r} has {counts.min()} rows; give fewer folds, or leave the class out."
             )
@@ -199,12 +244,81 @@ class Problem:
     def _strata(self) -> Array | None:
         return None if self.task is Task.MULTILABEL else self.label
 
+    def _splits(self, rows: Array, folds: int, seed: int) -> Iterator[tuple[Array, Array]]:
+        """Rows to learn from and rows to be measured on, of some of the rows."""
+        if self.time is not None:
+            rows = rows[np.argsort(self.time[rows], kind="stable")]
+            strata, groups = None, None
+        else:
+            strata = None if self._strata is None else self._strata[rows]
+            groups = None if self.groups is None else self.groups[rows]
+        for train, test in self._splitter(folds, seed).split(rows, strata, groups):
+            yield rows[train], rows[test]
+
     def _splitter(self, folds: int, seed: int) -> Any:
+        if self.time is not None:
+            return TimeSeriesSplit(folds)
         if self.groups is None:
             made = KFold if self._strata is None else StratifiedKFold
         else:
             made = GroupKFold if self._strata is None else StratifiedGroupKFold
         return made(folds, shuffle=True, random_state=seed)
+
+
+MERGING = "y = pandas.Series(np.ravel(y)).str.strip().str.casefold()  # labels that differ by case or blanks"
+"""The line of Python that does what :func:`merged` does."""
+
+
+def merged(y: Any) -> Any:
+    """Labels without blanks at their ends and without capitals; numbers as they are."""
+    import pandas
+
+    values = pandas.Series(np.ravel(y))
+    if not values.map(lambda value: isinstance(value, str) or pandas.isna(value)).all():
+        raise ValueError(
+            "merge_labels is True, but y holds other than text, which has neither case nor blanks; leave it out."
+        )
+    return values.str.strip().str.casefold()
+
+
+def instants(time: Any) -> Array:
+    """When each row was, as numbers that grow: numbers as they are, dates and text as the seconds that they stand for."""
+    import pandas
+
+    values = pandas.Series(np.asarray(time).reshape(-1)).infer_objects()
+    if values.isna().any():
+        raise ValueError(f"time is missing in row {int(np.argmax(values.isna()))}; give every row one, or leave time out.")
+    if values.dtype.kind in "biuf":
+        return np.asarray(values, dtype=np.float64)
+    if hasattr(values.dtype, "freq"):
+        values = values.dt.to_timestamp()
+    if values.dtype.kind != "M" and not hasattr(values.dtype, "tz"):
+        year_first = values.map(str).str.match(r"\s*\d{4}").all()
+        readings = [
+            found for first in ((False,) if year_first else (False, True)) if (found := _dates(values, first)) is not None
+        ]
+        if not readings:
+            raise ValueError(f"time holds {values.iloc[0]!r}, and not all can be read as dates; write them as 2024-12-31.")
+        if not readings[0].equals(readings[-1]):
+            raise ValueError(
+                f"time holds {values.iloc[0]!r}, which may be month first or day first; write dates as 2024-12-31."
+            )
+        values = readings[0]
+    seconds: Array = (values - values.min()).dt.total_seconds().to_numpy(np.float64)
+    return seconds
+
+
+def _dates(values: Any, day_first: bool) -> Any:
+    import warnings
+
+    import pandas
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that day_first does not fit
+        try:
+            return pandas.to_datetime(values, dayfirst=day_first)
+        except (ValueError, TypeError, OverflowError):
+            return None
 
 
 def _group_codes(groups: Any) -> Array:

@@ -78,6 +78,11 @@ class Results:
         return list(found.values())
 
     @property
+    def columns(self) -> dict[str, Any]:
+        """The features' ``columns`` (name, type, missing, distinct, example), and ``findings`` with their remedies."""
+        return self._store.columns
+
+    @property
     def task(self) -> Task:
         """The task: binary, multi-class or multi-label."""
         return Task(self.settings["task"])
@@ -176,7 +181,7 @@ class Results:
         """Rows, probabilities and decisions of each fold, by thresholds that the other folds' rows have chosen."""
         parts, found = self._store.parts(library, candidate, repeat), {}
         for fold, part in parts.items():
-            others = {one: other for one, other in parts.items() if one != fold}
+            others = {one: other for one, other in parts.items() if (one < fold if self._forward else one != fold)}
             if others or self.goal.rule.kind == "cost":
                 p = self._calibrated(candidate, part["probability"])
                 decided = self.goal.decide(self.task, p, self._tuned_on(others, candidate))
@@ -208,7 +213,10 @@ class Results:
             found = {metric: np.full(shape, np.nan) for metric in (*self.goal.metrics, "alarms")}
             for repeat in range(self.settings["repeats"]):
                 own = self._store.parts(library, candidate, repeat)
-                for fold, part in (own if plain else self._decided_in_folds(candidate, library, repeat)).items():
+                measured = own if plain and not self._forward else self._decided_in_folds(candidate, library, repeat)
+                if plain and self._forward:  # on the folds that have earlier rows to decide by
+                    measured = {fold: own[fold] for fold in measured}
+                for fold, part in measured.items():
                     label, p, decided = self.label[part["rows"]], part["probability"], part["decided"]
                     for name, value in self.goal.measured(self.task, label, p, decided, rare).items():
                         found[name][repeat, fold] = value
@@ -479,6 +487,11 @@ class Results:
     def _compared(self) -> int:
         """How many differences of a column hold together."""
         return max(1, len(self.candidates) - 1)
+
+    @property
+    def _forward(self) -> bool:
+        """True if folds go forward in time, so that only the folds before may decide how a fold is decided."""
+        return bool(self.settings.get("forward"))
 
     @property
     def _test_share(self) -> float:

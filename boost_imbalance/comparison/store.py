@@ -17,6 +17,7 @@ VERSION = 3
 """Format of the folder."""
 
 _SETTINGS, _LABELS, _RECORDS, _PREDICTIONS = "settings.json", "labels.npz", "records.jsonl", "predictions"
+_COLUMNS = "columns.json"
 
 
 class Store:
@@ -24,6 +25,7 @@ class Store:
 
     def __init__(self, settings: dict[str, Any], label: Array, folder: pathlib.Path | None = None) -> None:
         self.settings, self.label, self.folder = settings, label, folder
+        self.columns: dict[str, Any] = {"columns": [], "findings": []}
         self.records: list[dict[str, Any]] = []
         self.predictions: dict[tuple[str, str], dict[tuple[int, int], dict[str, Array]]] = {}
         """By library and candidate, then by repeat and fold."""
@@ -73,6 +75,8 @@ class Store:
             )
         with np.load(folder / _LABELS) as arrays:
             found = cls(settings, arrays["label"], folder)
+        if (folder / _COLUMNS).exists():
+            found.columns = json.loads((folder / _COLUMNS).read_text(encoding="utf-8"))
         # Of two runs in one folder, both may have trained the same.
         found.records = list({_key(record): record for record in _whole_lines(folder / _RECORDS)}.values())
         for record in found.records:
@@ -81,6 +85,12 @@ class Store:
                 with np.load(path) as arrays:
                     found._keep(record, dict(arrays))
         return found
+
+    def describe(self, columns: dict[str, Any]) -> None:
+        """Keep what the columns are; no setting, since what is said of them may change while the data stay."""
+        self.columns = columns
+        if self.folder is not None:
+            (self.folder / _COLUMNS).write_text(json.dumps(columns, indent=1) + "\n", encoding="utf-8")
 
     def has(self, library: str, candidate: str, repeat: int, fold: int) -> bool:
         """True if a candidate was already measured on a fold, or tuned on all rows."""
@@ -123,6 +133,7 @@ class Store:
         assert self.folder is not None
         (self.folder / _PREDICTIONS).mkdir(parents=True, exist_ok=True)
         (self.folder / _SETTINGS).unlink(missing_ok=True)
+        (self.folder / _COLUMNS).unlink(missing_ok=True)
         for stale in (self.folder / _PREDICTIONS).glob("*.npz"):
             stale.unlink()
         (self.folder / _RECORDS).write_text("", encoding="utf-8")

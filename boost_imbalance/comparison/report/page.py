@@ -9,6 +9,7 @@ import numpy as np
 from boost_imbalance import __version__
 from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.code import code
+from boost_imbalance.comparison.columns import percent
 from boost_imbalance.comparison.fitting import LIBRARIES
 from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.report import curves, tables, threshold
@@ -18,6 +19,7 @@ from boost_imbalance.estimators import portable
 from boost_imbalance.losses.labels import Task
 
 _CLASSES_SHOWN = 12
+_COLUMNS_SHOWN, _COLUMNS_LISTED = 40, 400
 
 _PER_CLASS = ("average_precision", "recall_at_precision")
 _PER_LABEL = (*_PER_CLASS, "balanced_accuracy", "macro_f1", "mcc", "balanced_accuracy_tuned", "macro_f1_tuned")
@@ -50,6 +52,7 @@ def content(results: Results) -> dict[str, Any]:
     s = results.settings
     lines, figures = curves.losses(results) if results.losses else ([], [])
     listed = tables.classes(results)
+    columns = _columns(results)
     return {
         "name": str(s["name"]),
         "task": s["task"],
@@ -61,6 +64,10 @@ def content(results: Results) -> dict[str, Any]:
         "classes": listed[:_CLASSES_SHOWN],
         "more_classes": listed[_CLASSES_SHOWN : tables.LISTED],
         "n_classes": len(listed),
+        "columns": columns[:_COLUMNS_SHOWN],
+        "more_columns": columns[_COLUMNS_SHOWN:_COLUMNS_LISTED],
+        "left_out_columns": max(0, len(columns) - _COLUMNS_LISTED),
+        "findings": results.columns["findings"],
         "folds": s["folds"] * s["repeats"],
         "complete": results.complete,
         "measured": len(results.records),
@@ -110,6 +117,16 @@ def part(results: Results, library: str) -> Part:
         [one for name, one in matrices.items() if name not in shown],
         tables.recalls(results, decided) if decided else None,
     )
+
+
+def _columns(results: Results) -> list[dict[str, Any]]:
+    """Columns as the table shows them, those to look at first where there are too many."""
+    told = {name for finding in results.columns["findings"] if finding["grave"] for name in finding["columns"]}
+    columns = [
+        {**column, "missing": percent(column["missing"]), "told": column["name"] in told}
+        for column in results.columns["columns"]
+    ]
+    return sorted(columns, key=lambda column: not column["told"]) if len(columns) > _COLUMNS_SHOWN else columns
 
 
 def _loss(results: Results, name: str) -> str:
