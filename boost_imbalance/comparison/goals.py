@@ -14,7 +14,7 @@ from sklearn.metrics import f1_score, precision_recall_curve, roc_curve
 from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.metrics import Metric
 from boost_imbalance.estimators.decisions import Decision, decide
-from boost_imbalance.losses.costs import cheapest
+from boost_imbalance.losses.costs import cheapest, realised
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
@@ -89,7 +89,7 @@ class Goal(NamedTuple):
                 True,
                 "Balanced accuracy, with thresholds tuned for it on rows that were held out.",
             ),
-            "cost": ("cost of 1000", False, "What 1000 rows cost, each decided at the smallest expected cost."),
+            "cost": ("cost of 1000", False, "What 1000 decisions cost, each at the smallest expected cost."),
             "recall": (f"prec. at recall {amount}", True, f"The largest precision at a recall of at least {amount}."),
             "precision": (f"recall at prec. {amount}", True, f"The largest recall at a precision of at least {amount}."),
             "false_positive_rate": (
@@ -149,7 +149,7 @@ class Goal(NamedTuple):
             found = metrics.of_decisions(task, label, decided)
             return found["macro_f1" if rule.kind == "f1" else "balanced_accuracy"]
         if rule.kind == "cost":
-            return 1000.0 * _cost(task, label, decided, rule.value)
+            return 1000.0 * _cost(label, decided, rule.value)
         truth, p = label.reshape(len(label), -1).astype(np.float64), probability.reshape(len(label), -1)
         goals = np.broadcast_to(rule.value, truth.shape[1])
         found_by_column = []
@@ -170,14 +170,11 @@ def tuned(rule: Decision, task: Task, probability: Array, label: Array) -> Array
         return rule.tune(task, probability, np.where(known, label, 0.0), known.astype(np.float64))
 
 
-def _cost(task: Task, label: Array, decided: Array, cost: Array) -> float:
-    """The mean cost of a row."""
-    if task is not Task.MULTILABEL:
-        return float(cost[label, decided].mean())
-    known = np.isfinite(label)
-    truth = np.where(known, label, 0).astype(np.intp)
-    by_label = np.broadcast_to(cost, (label.shape[1], 2, 2))[np.arange(label.shape[1]), truth, decided.astype(np.intp)]
-    return float((by_label * known).sum() / len(label))
+def _cost(label: Array, decided: Array, cost: Array) -> float:
+    """The mean cost of a decision; labels that are NaN are left aside."""
+    known = np.isfinite(label.astype(np.float64))
+    codes = np.where(known, label, 0).astype(np.intp)
+    return realised(codes, decided.astype(np.intp), cost, known.astype(np.float64))[0]
 
 
 def _precision_at_recall(truth: Array, p: Array, recall: float) -> float:
