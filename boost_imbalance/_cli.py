@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import pathlib
 import re
 import warnings
@@ -163,6 +164,7 @@ def compare(
         labels = merged(found.y) if merge_labels else found.y
         pos_label = None if positive is None else _class_named(labels, positive)
         problem = Problem.of(found.X, found.y, found.name, pos_label, found.groups, found.time, merge_labels)
+        problem = dataclasses.replace(problem, reading=found.lines)
 
         def tell(summary: Summary) -> None:
             rest()

@@ -84,7 +84,7 @@ def test_several_labels_groups_and_both_forms(run, table, tmp_path):
     assert not (tmp_path / "out" / "report.html").exists()
     again = run("report", "out", "--format", "csv")
     assert again.exit_code == 0, again.output
-    assert again.stdout.startswith("library,candidate,average_precision")
+    assert again.stdout.startswith("library,candidate,goal,goal_difference")
     assert (tmp_path / "out" / "report.html").exists()
 
 

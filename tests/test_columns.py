@@ -462,3 +462,37 @@ def test_dates_are_refused_all_at_once():
     days = pd.date_range("2024-01-01", periods=10)
     with pytest.raises(ValueError, match=r"columns 'from', 'to' hold dates .*leave them out"):
         bi.compare(pd.DataFrame({"from": days, "a": 1.0, "to": days}), [0, 1] * 5)
+
+
+def test_the_code_of_the_command_reads_the_file_and_runs_as_it_stands(tmp_path, monkeypatch):
+    """From a file as people have them to a classifier: what is printed, what is saved and what was compared agree."""
+    pytest.importorskip("typer")
+    import joblib
+    from typer.testing import CliRunner
+
+    from boost_imbalance._cli import app
+
+    frame, label = messy()
+    label = pd.Series(np.where(np.arange(len(frame)) % 50 == 7, None, label), name="claimed")  # some are not known
+    frame.assign(claimed=label).to_csv(tmp_path / "claims.csv", index=False, sep=";", encoding="cp1252")
+    monkeypatch.chdir(tmp_path)
+    drop = [f"--drop={name}" for name in ("claim", "opened", "notes", "country", "closed_by")]
+    done = CliRunner().invoke(
+        app,
+        ["compare", "claims.csv", "--target", "claimed", "--merge-labels", *drop, "--library", LIBRARY, "--loss", "focal",
+         "--baseline", "none", "--folds", "2", "--repeats", "1", "--jobs", "1", "--quiet", "--save", "model"],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("Deploy ")
+    code = (tmp_path / "model" / "classifier.py").read_text()
+    assert code in done.stdout
+    scope = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(code, scope)
+    saved, X = joblib.load(tmp_path / "model" / "classifier.joblib"), scope["X"]
+    assert len(X) == label.notna().sum()
+    assert scope["y"].sum() == (label.str.strip().str.casefold() == "yes").sum()
+    np.testing.assert_allclose(scope["model"].predict_proba(X), saved.predict_proba(X), atol=1e-6)
+    np.testing.assert_array_equal(scope["model"].predict(X), saved.predict(X))
+    assert saved.predict(X).any()

@@ -130,9 +130,10 @@ def _import_of(cls: type) -> str:
 
 def _rows(results: Results, labels: list[str]) -> list[str]:
     """Lines that prepare features and labels, without the rows that have no label."""
-    preparation, unlabelled = results.settings["preparation"], results.settings["unlabelled"]
-    imports = [line for line in preparation if line.startswith("import")]
-    lines = [line for line in preparation if line not in imports]
+    given = [*results.settings.get("reading", []), *results.settings["preparation"]]
+    unlabelled = results.settings["unlabelled"]
+    imports = [line for line in given if line.startswith(("import", "from"))]
+    lines = [line for line in given if line not in imports]
     if unlabelled and results.task is not Task.MULTILABEL:
         imports += ["import pandas"]
         lines += ["known = pandas.notna(np.ravel(y))", "X, y = X[known], np.ravel(y)[known]"]

