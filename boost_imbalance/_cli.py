@@ -112,8 +112,13 @@ def compare(
     time: Annotated[str | None, typer.Option(help="Column of times, for folds that go forward; it is no feature.")] = None,
     positive: Annotated[str | None, typer.Option(help="The positive one of two classes; else the rarer.")] = None,
     merge_labels: Annotated[
-        bool, typer.Option("--merge-labels", help="Labels that differ by case or blanks are one: 'Yes ' is 'yes'.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--merge-labels/--no-merge-labels",
+            help="Labels that differ by case or blanks are one: 'Yes ' is 'yes'. Default: where there are such.",
+            show_default=False,
+        ),
+    ] = None,
     library: Annotated[Choice | None, typer.Option(help="Default: XGBoost where it is installed.")] = None,
     loss: Annotated[
         list[str] | None,
@@ -158,9 +163,12 @@ def compare(
         import boost_imbalance
         from boost_imbalance.comparison import sources
         from boost_imbalance.comparison.columns import Given
-        from boost_imbalance.comparison.problem import Problem, merged
+        from boost_imbalance.comparison.problem import Problem, merged, spellings
 
         found = sources.read(data, target or (), drop or (), group, time, _separator(sep), encoding, decimal)
+        alike = spellings(found.y) if merge_labels is None else []
+        told = [f"Labels {_counted(one)} are taken for one; --no-merge-labels keeps them apart." for one in alike]
+        merge_labels = bool(merge_labels or alike)
         labels = merged(found.y) if merge_labels else found.y
         pos_label = None if positive is None else _class_named(labels, positive)
         problem = Problem.of(found.X, found.y, found.name, pos_label, found.groups, found.time, merge_labels)
@@ -168,7 +176,7 @@ def compare(
 
         def tell(summary: Summary) -> None:
             rest()
-            _tell(found.remarks, summary, problem.rows)
+            _tell((*found.remarks, *told), summary, problem.rows)
 
         folder = pathlib.Path(f"{found.name}-comparison") if output is None else output
         result = boost_imbalance.compare(
@@ -230,6 +238,11 @@ def datasets() -> None:
     console = Console()
     for package, names in sources.names().items():
         console.print(f"[bold]{package}[/]: {', '.join(names)}", highlight=False)
+
+
+def _counted(rows: dict[Any, int]) -> str:
+    """Labels with their numbers of rows."""
+    return " and ".join(f"{label!r} ({count} rows)" for label, count in rows.items())
 
 
 def _tell(remarks: tuple[str, ...], summary: Summary, rows: int) -> None:

@@ -262,9 +262,12 @@ def messy(tmp_path_factory):
 def test_a_messy_file_is_read_and_told_of(run, messy, tmp_path):
     path, frame = messy
     arguments = ["compare", path, "-y", "fraud", "--loss", "focal", *QUICK]
-    done = run(*arguments, "--merge-labels", "--drop", "Kennung [nr]", "--drop", "settled", "--time", "geöffnet")
+    done = run(*arguments, "--drop", "Kennung [nr]", "--drop", "settled", "--time", "geöffnet")
     assert done.exit_code == 0, done.output
     said = " ".join(done.stderr.split())
+    counts = frame["fraud"].value_counts()
+    spelled = " and ".join(f"{label!r} ({counts[label]} rows)" for label in counts.index if label != "no")
+    assert f"Labels {spelled} are taken for one; --no-merge-labels keeps them apart." in said
     assert "claims.csv is not UTF-8 and was read as cp1252; if letters are wrong, give --encoding." in said
     rows = (frame["income"] == "unknown").sum()
     assert f"! Column 'income' holds words among its numbers, which are taken as missing values, 'unknown' ({rows})." in said
@@ -283,7 +286,7 @@ def test_remedies_are_options(run, messy):
     """What is said of a file, written behind the command as it stands there, leaves nothing more to say of it."""
     path, _ = messy
     arguments = ["compare", path, "-y", "fraud", "--loss", "focal", *QUICK, "--no-report"]
-    done = run(*arguments, "--output", "before")
+    done = run(*arguments, "--no-merge-labels", "--output", "before")
     said = " ".join(done.stderr.split())
     options = re.findall(r"--drop (?:'[^']*'|\w+)|--merge-labels", said)
     assert sorted(set(options)) == ["--drop 'Kennung [nr]'", "--drop 'geöffnet'", "--drop settled", "--merge-labels"]

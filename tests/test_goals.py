@@ -287,6 +287,14 @@ def test_where_there_is_nothing_to_tell_by(rows):
     assert any(sentence.startswith("Only 6 rows are 1: ") for sentence in said)
 
 
+def test_a_column_that_gives_the_target_away_is_said_with_the_figures(rows):
+    X = pd.DataFrame(rows[0][:600]).rename(columns=str).assign(settled=rows[1][:600] + 0.0)
+    with pytest.warns(UserWarning, match="gives the target away"):
+        said = small(X, rows[1][:600]).deployment()
+    assert said.endswith("All of this rests on column 'settled', which alone ranks the target almost perfectly: is it known "
+                         "before the outcome?")  # fmt: skip
+
+
 def test_losses_that_change_nothing_are_named(rows):
     losses = {"gamma 0": bi.focal_objective(gamma=0.0, hessian="exact"), "weights": bi.weighted_objective({1: 20.0})}
     found = small(*rows, losses=losses)

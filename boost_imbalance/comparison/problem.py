@@ -153,11 +153,7 @@ class Problem:
         """Classes that differ only by case or blanks, those of one together, with their numbers of rows."""
         if self.task is Task.MULTILABEL:
             return []
-        alike: dict[str, dict[Any, int]] = {}
-        for one, count in zip(self.classes, self.counts.tolist(), strict=True):
-            if isinstance(one, str):
-                alike.setdefault(one.strip().casefold(), {})[one] = count
-        return [several for several in alike.values() if len(several) > 1]
+        return _alike(dict(zip(self.classes, self.counts.tolist(), strict=True)))
 
     @property
     def has_categories(self) -> bool:
@@ -269,6 +265,23 @@ class Problem:
 
 MERGING = "y = pandas.Series(np.ravel(y)).str.strip().str.casefold()  # labels that differ by case or blanks"
 """The line of Python that does what :func:`merged` does."""
+
+
+def spellings(y: Any) -> list[dict[Any, int]]:
+    """Labels of one column that differ only by case or blanks, as :meth:`Problem.spellings`."""
+    import pandas
+
+    if len(np.shape(y)) == 2 and np.shape(y)[1] > 1:
+        return []
+    return _alike(pandas.Series(np.ravel(y)).value_counts().to_dict())
+
+
+def _alike(counts: Mapping[Any, int]) -> list[dict[Any, int]]:
+    found: dict[str, dict[Any, int]] = {}
+    for one, count in counts.items():
+        if isinstance(one, str):
+            found.setdefault(one.strip().casefold(), {})[one] = int(count)
+    return [several for several in found.values() if len(several) > 1]
 
 
 def merged(y: Any) -> Any:

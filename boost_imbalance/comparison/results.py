@@ -330,7 +330,17 @@ class Results:
                 f"positive ones above the others more often than chance does."
             )
         model = f"{name} ({LIBRARIES[library].title}) with {self._rule_in_words(name, library)}"
-        return f"Deploy {model}: {found}. {usual}, built-in {plain}.{self._beside(library)}"
+        return f"Deploy {model}: {found}. {usual}, built-in {plain}.{self._beside(library)}{self._given_away()}"
+
+    def _given_away(self) -> str:
+        """What all of it rests on, if a column gives the target away."""
+        leaks = [name for one in self.columns.get("findings", []) if one["kind"] == "leak" for name in one["columns"]]
+        if not leaks:
+            return ""
+        named = (
+            f"column {leaks[0]!r}, which alone ranks" if len(leaks) == 1 else f"columns {leaks!r}, each of which alone ranks"
+        )
+        return f" All of this rests on {named} the target almost perfectly: is it known before the outcome?"
 
     def _in_words(self, figures: dict[str, Array], judged: bool = True) -> str:
         """What is found and at which price, and if ``judged`` how well that serves the goal."""
