@@ -23,6 +23,7 @@ from boost_imbalance.comparison.candidates import chosen
 from boost_imbalance.comparison.comparison import Comparison
 from boost_imbalance.comparison.metrics import METRICS
 from boost_imbalance.comparison.report import html
+from boost_imbalance.comparison.statistics import paired
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.estimators import portable
 from boost_imbalance.losses.labels import Task
@@ -560,3 +561,20 @@ def test_the_threshold_moves(found, pages, tmp_path):
                 assert step["precision"] == precision
                 assert step["spoken"].endswith(f", {numbers['alarms']:.1f} alarms in 1000 rows")
                 assert float(step["threshold"]) == pytest.approx(cut, rel=0.01)
+
+
+def test_what_the_trees_split_by(found, pages):
+    comparison = found["binary"]
+    (table,) = Page(pages["binary"]).of_class("importances")
+    other = table[0][2]["text"]
+    assert other not in ("built-in", "tuned threshold")
+    base, own = (100.0 * comparison.importance(name) for name in ("built-in", other))
+    np.testing.assert_allclose(base.sum(axis=1), 100.0, atol=0.1)
+    names = [column["name"] for column in comparison.columns["columns"]]
+    assert {row[0]["text"] for row in table[1:]} == set(names)
+    for row in table[1:]:
+        k = names.index(row[0]["text"])
+        shown = [float(cell["text"]) for cell in row[1:3]]
+        assert shown == pytest.approx([base[:, k].mean(), own[:, k].mean()], abs=0.06)
+        half = paired(own[:, k], base[:, k], 0.5, 0.95, len(names)).half
+        assert row[3]["text"].endswith(f" ± {half:.1f}")

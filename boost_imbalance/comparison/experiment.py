@@ -21,6 +21,7 @@ from boost_imbalance.comparison.fitting import (
     Library,
     Predicted,
     compile_loss,
+    importance,
     predict,
     seconds_to_predict,
     train,
@@ -317,7 +318,7 @@ class Study:
                 self.store.add({**common, "candidate": candidate.name, "error": f"{type(error).__name__}: {error}"}, None)
             return
         common |= {"rounds": trained.rounds or float("nan"), "seconds": trained.seconds, "params": params}
-        common |= {"predicting": 1e6 * seconds / len(fold.test)}
+        common |= {"predicting": 1e6 * seconds / len(fold.test), "importance": importance(trained, library, source)}
         for candidate, found in measured:
             decided = found.pop("decided")
             kept = {"rows": fold.test, "probability": tested.probability.astype(np.float32), "decided": decided}

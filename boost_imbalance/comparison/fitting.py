@@ -166,6 +166,17 @@ def predict(trained: Trained, candidate: Candidate, task: Task, X: Any) -> Predi
     return Predicted(p, (link > 0.5).astype(np.int64) if task is Task.MULTILABEL else link.argmax(axis=1))
 
 
+def importance(trained: Trained, library: Library, candidate: Candidate) -> list[float] | None:
+    """Each feature's share of what the splits gain; None of a model that is not the library's."""
+    if candidate.train is not None:
+        return None
+    if library.name == "xgboost":
+        found = np.asarray(trained.model.feature_importances_, dtype=np.float64)
+    else:
+        found = np.asarray(trained.model.booster_.feature_importance("gain"), dtype=np.float64)
+    return [round(float(share), 5) for share in found / (found.sum() or 1.0)]
+
+
 def seconds_to_predict(trained: Trained, X: Any) -> float:
     """Of a short prediction the least of several, since the first one warms up."""
     seconds, begun = np.inf, time.perf_counter()

@@ -229,6 +229,15 @@ class Results:
         values = values[np.isfinite(values)]
         return float(values.mean()) if len(values) else float("nan")
 
+    def importance(self, candidate: str, library: str | None = None) -> Array:
+        """Each feature's share of what the splits gain, float64 of shape (trainings, features), NaN where not known."""
+        shape = self.settings["repeats"] * self.settings["folds"], self.settings["features"]
+        found = np.full(shape, np.nan)
+        for r in self.records_of(self._candidate(candidate), library):
+            if r.get("importance") is not None:
+                found[r["repeat"] * self.settings["folds"] + r["fold"]] = r["importance"]
+        return found
+
     def difference(self, candidate: str, metric: str, library: str | None = None, baseline: str = BASELINE) -> Difference:
         """The difference in a metric to the baseline on the same folds, with its interval.
 
@@ -488,6 +497,10 @@ class Results:
             if np.nanmin(alike) >= _SAME_ORDER:
                 found.append(name)
         return found
+
+    def paired(self, values: Array, base: Array, compared: int) -> Difference:
+        """The mean difference of two figures over the trainings, with the interval of so many that hold together."""
+        return paired(values, base, self._test_share, self._confidence, compared)
 
     @property
     def _confidence(self) -> float:

@@ -45,6 +45,7 @@ class Part(NamedTuple):
     matrices: list[tables.Matrix]
     more_matrices: list[tables.Matrix]
     recalls: tables.Recalls | None
+    importances: tables.Importances | None
 
 
 def content(results: Results) -> dict[str, Any]:
@@ -116,6 +117,7 @@ def part(results: Results, library: str) -> Part:
         [matrices[name] for name in shown if name in matrices],
         [one for name, one in matrices.items() if name not in shown],
         tables.recalls(results, decided) if decided else None,
+        tables.importances(results, library) if based else None,
     )
 
 

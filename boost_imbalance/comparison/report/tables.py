@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.metrics import Metric
+from boost_imbalance.comparison.report.series import ranked, ranks_as_built_in
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.losses.labels import Task
 
@@ -24,6 +25,9 @@ _WIDEST = 3.0
 
 CONFUSED, LISTED = 20, 60
 """How many classes have confusions, and how many are listed, the rarest of more."""
+
+FEATURES = 12
+"""How many features are listed by what the trees gain by them."""
 
 OTHERS = "all others"
 MINUS, UNKNOWN = "\N{MINUS SIGN}", "\N{EN DASH}"
@@ -93,6 +97,14 @@ class Recalls(NamedTuple):
     candidates: list[str]
     rows: list[tuple[str, int, list[Share]]]
     left_out: int
+
+
+class Importances(NamedTuple):
+    """What the trees of the built-in objective and of another candidate split by."""
+
+    other: str
+    rows: list[tuple[str, float, float, str]]
+    """Feature, its share of the gain in percent with both, and the difference with its interval."""
 
 
 class Class(NamedTuple):
@@ -216,6 +228,31 @@ def recalls(results: Results, decided: dict[str, tuple[Array, Array]]) -> Recall
             shares.append(_share(hit.sum(), own.sum()))
         lines.append((names[k], int(results.settings["counts"][k]), shares))
     return Recalls(list(decided), lines, max(len(order) - LISTED, 0))
+
+
+def importances(results: Results, library: str) -> Importances | None:
+    """The features that either gains most by, beside the recommended candidate's or that of the best other one."""
+    names = ranked(results, "goal", library)
+    other = next(
+        (name for name in [results.recommended(library), *names] if not ranks_as_built_in(name) and name != BASELINE), None
+    )
+    if other is None:
+        return None
+    base, own = 100.0 * results.importance(BASELINE, library), 100.0 * results.importance(other, library)
+    measured = np.isfinite(base[:, 0] + own[:, 0])
+    if not measured.any():
+        return None
+    means = base[measured].mean(axis=0), own[measured].mean(axis=0)
+    known = [column["name"] for column in results.columns.get("columns", [])]
+    first = np.argsort(-np.maximum(*means), kind="stable")[:FEATURES]
+    lines = []
+    for k in first:
+        difference = results.paired(own[:, k], base[:, k], len(first))
+        sign = "+" if difference.mean > 0 else MINUS
+        half = f" ± {difference.half:.1f}" if np.isfinite(difference.half) else ""
+        name = str(known[k]) if len(known) == base.shape[1] else f"feature {k}"
+        lines.append((name, float(means[0][k]), float(means[1][k]), f"{sign}{abs(difference.mean):.1f}{half}"))
+    return Importances(other, lines)
 
 
 def _by_label(candidate: str, names: list[str], order: Array, truth: Array, decided: Array) -> Matrix:
