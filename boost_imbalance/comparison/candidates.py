@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -92,8 +93,8 @@ _CHOICES: dict[str, tuple[Callable[[], Objective], str, dict[str, Suggest]]] = {
     ),
     "focal": (constructors.focal_objective, "well classified rows count less", {"gamma": _GAMMA}),
     "asymmetric": (
-        constructors.asymmetric_objective,
-        "easy negatives count less, very easy ones not at all",
+        functools.partial(constructors.asymmetric_objective, gamma_neg=2.0, margin=0.0),
+        "easy negatives count less",
         {"gamma_pos": _between(0.0, 2.0), "gamma_neg": _GAMMA, "margin": _between(0.0, 0.1)},
     ),
     "logit-adjusted": (
@@ -112,7 +113,7 @@ def built_in() -> Objective:
 
 
 def losses() -> dict[str, Candidate]:
-    """The losses of this package at their defaults."""
+    """The losses of this package, as the guide recommends them."""
     found = {name: Candidate(name, about, make(), space=space) for name, (make, about, space) in _CHOICES.items()}
     about = f"cross-entropy at a learning rate of {HIGH_RATE}, under its safeguarded Hessian, reg_lambda 1"
     fewer = Candidate("fewer-trees", about, constructors.weighted_objective(None), params=_FAST)

@@ -112,7 +112,8 @@ def compare(
         left out; of several labels, any may be NaN.
     losses : str, Objective, list or dict, optional
         Names (``"weighted"``, ``"class-balanced"``, ``"focal"``, ``"asymmetric"``, ``"logit-adjusted"``, ``"adaptive"``,
-        ``"fewer-trees"``), objectives, or a dict of objectives by names of your own. Default: all seven at their defaults.
+        ``"fewer-trees"``), objectives, or a dict of objectives by names of your own. Default: all seven, as
+        the guide recommends them: at their defaults, but asymmetric with ``gamma_neg=2, margin=0``.
         ``"fewer-trees"`` is cross-entropy at a learning rate of 0.4, with ``reg_lambda=1``.
     baselines : list of str, optional
         Some of ``"tuned threshold"``, ``"max_delta_step"``, ``"class weights"``, ``"over-sampling"``, ``"under-sampling"``;
