@@ -379,7 +379,7 @@ class _TopMetric(Metric):
         def mass(rows: Any) -> float:
             return float(np.count_nonzero(rows) if weight is None else weight[rows].sum())
 
-        every, size = np.ones(len(score), bool), mass
+        every, counts_rows = np.ones(len(score), bool), False
         if isinstance(self._top, float) and weight is not None:
             budget = self._top * mass(every)
             order = np.argsort(-score)
@@ -388,7 +388,11 @@ class _TopMetric(Metric):
             budget = self._top * len(score) if isinstance(self._top, float) else min(self._top, len(score))
             place = len(score) - int(np.ceil(budget))
             last = np.partition(score, place)[place]
-            size = np.count_nonzero  # type: ignore[assignment]
+            counts_rows = True
+
+        def size(rows: Any) -> float:
+            return float(np.count_nonzero(rows)) if counts_rows else mass(rows)
+
         above, tied = score > last, score == last
         # Those that tie for the last places count by their chance of getting one.
         share = min((budget - size(above)) / size(tied), 1.0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +29,7 @@ class Prepared(NamedTuple):
     """Lines of Python that make it so."""
     names: tuple[str, ...] = ()
     """Names of the columns as they were given; none of an array."""
-    words: dict[str, dict[str, int]] = {}  # noqa: RUF012 -- never changed
+    words: Mapping[str, Mapping[str, int]] = MappingProxyType({})
     """Words that stood in columns of numbers and are missing values now, by column, with how often each did."""
 
 
