@@ -7,6 +7,8 @@ import contextlib
 import dataclasses
 import pathlib
 import re
+import shlex
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -101,6 +103,7 @@ def _about(
 
 @app.command()
 def compare(
+    context: typer.Context,
     data: Annotated[str, typer.Argument(help="A CSV or Parquet file, or a named set (see 'datasets').")],
     target: Annotated[
         list[str] | None, typer.Option("--target", "-y", help="Column of labels; several: multi-label.")
@@ -180,7 +183,7 @@ def compare(
 
         folder = pathlib.Path(f"{found.name}-comparison") if output is None else output
         result = boost_imbalance.compare(
-            Given(problem, tell),
+            Given(problem, tell, context.obj or ""),
             None,
             losses=_losses(loss),
             baselines=None if baseline is None else [name for name in baseline if name != "none"],
@@ -372,7 +375,7 @@ def _complaints() -> Iterator[None]:
 
 def main() -> None:
     """Run the command."""
-    app()
+    app(obj=shlex.join(["boost-imbalance", *sys.argv[1:]]))
 
 
 if __name__ == "__main__":

@@ -387,3 +387,24 @@ def test_the_first_line_is_what_to_deploy(run, table, tmp_path):
     assert "smallest expected cost" in again.output
     wrong = run("report", "claims-comparison", "--goal", "profit")
     assert (wrong.exit_code, wrong.output.startswith("error: --goal is 'profit'; give f1")) == (2, True)
+
+
+def test_the_report_has_the_command_and_the_target(table, tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "boost_imbalance",
+        "compare",
+        str(table),
+        "--target",
+        "y",
+        "--drop",
+        "one",
+        "--loss",
+        "focal",
+    ]
+    done = subprocess.run([*command, *QUICK], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=True)
+    assert done.stdout.startswith("Deploy ")
+    page = (tmp_path / "claims-comparison" / "report.html").read_text(encoding="utf-8")
+    assert f"boost-imbalance compare {table} --target y --drop one --loss focal --folds 3" in page
+    assert "are fraud (y)." in page

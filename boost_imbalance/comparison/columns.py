@@ -109,6 +109,8 @@ class Given(NamedTuple):
 
     problem: Problem
     tell: Callable[[Summary], None]
+    command: str = ""
+    """The command as it was written."""
 
 
 def described(problem: Problem) -> Summary:

@@ -213,6 +213,7 @@ def compare(
         "version": VERSION,
         "name": name,
         "task": problem.task.value,
+        "target": problem.target,
         "classes": [_plain(c) for c in problem.classes],
         "counts": problem.counts.tolist(),
         "rows": problem.rows,
@@ -242,7 +243,7 @@ def compare(
         settings["forward"] = True
     store = Store.open(settings, problem.label, output, restart)
     summary = described(problem)
-    store.describe(summary.to_json())
+    store.describe({**summary.to_json(), "command": X.command if isinstance(X, Given) else ""})
     if isinstance(X, Given):
         X.tell(summary)
     else:

@@ -78,6 +78,8 @@ class Problem:
     """Names of the features as they were given; none of an array."""
     words: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Words that stood among the numbers of a column, by column, with how often each did."""
+    target: str = ""
+    """Name of the column of labels, if it has one."""
     reading: tuple[str, ...] = ()
     """Lines of Python that read features and labels, where they come from a file."""
     time: Array | None = None
@@ -104,6 +106,7 @@ class Problem:
         if type(y).__module__.startswith("pyarrow"):
             y = y.to_pandas()
         names = [str(column) for column in getattr(y, "columns", ())]
+        column = str(y.name) if getattr(y, "name", None) is not None else names[0] if len(names) == 1 else ""
         check_consistent_length(X, y, groups, time)
         groups = None if groups is None else _group_codes(groups)
         time = None if time is None else instants(time)
@@ -137,7 +140,9 @@ class Problem:
                 label, classes = 1 - label, classes[::-1]
         elif pos_label is not None:
             raise ValueError(f"pos_label is {pos_label!r}, but y has {len(classes)} classes; it is for two.")
-        return cls(name, X, label, target.task, classes, groups, lines, given - len(label), given_names, words, time=time)
+        return cls(
+            name, X, label, target.task, classes, groups, lines, given - len(label), given_names, words, column, time=time
+        )
 
     @property
     def rows(self) -> int:

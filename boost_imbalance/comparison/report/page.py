@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +61,9 @@ def content(results: Results) -> dict[str, Any]:
         "tasks": {task.name.lower(): task.value for task in Task},
         "settings": s,
         "goal": results.goal.text,
+        "target": s.get("target", ""),
+        "command": results.columns.get("command", ""),
+        "today": datetime.date.today().isoformat(),
         "rows": f"{s['rows']:,}",
         "features": f"{s['features']:,}",
         "classes": listed[:_CLASSES_SHOWN],
