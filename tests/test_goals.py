@@ -14,7 +14,7 @@ pytest.importorskip("pandas")
 
 import pandas as pd
 from sklearn import metrics as sk
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_wine, make_classification
 from sklearn.linear_model import LogisticRegression
 
 from boost_imbalance.comparison import experiment
@@ -205,9 +205,28 @@ def test_the_classifier_decides_by_the_rule_that_was_chosen(make_data, task, goa
         elif goal == "cost":
             expected = (p @ np.array(cost, float)).argmin(axis=1)
         else:
-            t = np.array(rule["threshold"])
+            none = np.full(3 if task != "binary" else 1, 0.5)
+            t = none if rule == "posterior" else np.array(rule["threshold"])
             expected = p[:, 1] > t if task == "binary" else p > t if task == "multilabel" else (p / t).argmax(axis=1)
         np.testing.assert_array_equal(model.predict(data.X), expected)
+
+
+def test_thresholds_that_do_no_better_are_not_moved(library):
+    """Nearly all rows are right already, so that thresholds fit the few that are not."""
+    X, y = load_wine(return_X_y=True)
+    found = small(X, y, baselines=["class weights"], folds=4, library=library)
+    one = found.out_of_fold("built-in")
+    plain = [
+        sk.f1_score(y[one["rows"]][one["fold"] == k], one["decided"][one["fold"] == k], average="macro") for k in range(4)
+    ]
+    np.testing.assert_allclose(found.values("built-in", "goal"), plain, atol=1e-12)
+    assert "which thresholds tuned for f1 do not beat on average" in found.deployment()
+    assert any(sentence.startswith("Thresholds tuned for f1 do no better than none") for sentence in found.conclusion())
+    assert found.decision("built-in") == "posterior"
+    assert found.decision("class weights") == {"threshold": [pytest.approx(1 / 3, rel=1e-4)] * 3}
+    model = found.estimator().fit(X, y)
+    np.testing.assert_array_equal(model.predict(X), model.predict_proba(X).argmax(axis=1))
+    assert "thresholds tuned for f1 did no better" in found.code()
 
 
 def test_what_is_saved_predicts_what_the_code_predicts(rows, tmp_path):

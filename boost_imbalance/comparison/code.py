@@ -106,7 +106,11 @@ def _notes(results: Results, made: Recipe) -> list[str]:
         notes.append(
             "# The same trees, but its probabilities are calibrated; the library's own, which were measured, are not."
         )
-    if "threshold" in made.params["decision"]:
+    if made.params["decision"] == "posterior":
+        notes.append(
+            f"# decision: thresholds tuned for {results.goal.text} did no better on the comparison's held-out rows."
+        )
+    elif "threshold" in made.params["decision"]:
         notes.append(f"# decision: chosen for {results.goal.text} on the comparison's held-out rows.")
         if made.sampler is None:
             notes.append(f"# To have it chosen anew in each fit, write decision={results.goal.decision!r}.")

@@ -50,6 +50,7 @@ class Results:
         self.goal = Goal(**store.settings["goal"]) if goal is None else goal
         self.settings = {**store.settings, "goal": self.goal._asdict()}
         self._found_for_goal: dict[tuple[str, str, bool], dict[str, Array]] = {}
+        self._unmoved: dict[str, bool] = {}
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -163,19 +164,44 @@ class Results:
     def decision(self, candidate: str, library: str | None = None) -> Any:
         """``decision=`` of the classifier to deploy: the thresholds that serve the goal best on all held-out rows.
 
-        Each row counts with the probability that the model of the first repeat gave it which had not seen it. Without any
-        such predictions it is the goal itself, for which ``fit`` then tunes.
+        Each row counts with the probability that the model of the first repeat gave it which had not seen it. It is
+        ``"posterior"`` where thresholds tuned for F1 or balanced accuracy do no better on average than none, and without any
+        predictions the goal itself, for which ``fit`` then tunes.
         """
-        parts = self._store.parts(self._library(library), self._candidate(candidate), 0)
+        candidate, library = self._candidate(candidate), self._library(library)
+        parts = self._store.parts(library, candidate, 0)
         if not parts:
             return self.goal.decision
-        return self.goal.delivered(self.task, self._tuned_on(parts, candidate))
+        if self._leaves_thresholds(library) and not self._is_weighted(candidate):
+            return "posterior"
+        return self.goal.delivered(self.task, self._tuned_on(parts, candidate, library))
 
     def decisions_of_folds(self, candidate: str, library: str | None = None) -> list[Any]:
         """:meth:`decision` of each fold of the first repeat, chosen by the rows of the other folds."""
-        candidate, parts = self._candidate(candidate), self._store.parts(self._library(library), candidate, 0)
+        candidate, library = self._candidate(candidate), self._library(library)
+        parts = self._store.parts(library, candidate, 0)
         others = [{one: part for one, part in parts.items() if one != fold} for fold in parts]
-        return [self.goal.delivered(self.task, self._tuned_on(rest, candidate)) for rest in others if rest]
+        return [self.goal.delivered(self.task, self._tuned_on(rest, candidate, library)) for rest in others if rest]
+
+    def _leaves_thresholds(self, library: str) -> bool:
+        """Whether the built-in objective's own rule is better on average than thresholds tuned for F1 or balanced accuracy.
+
+        It is where classes have too few rows for a threshold of their own. A promise is kept, whatever that costs.
+        """
+        if self.goal.rule.kind not in ("f1", "balanced_accuracy"):
+            return False
+        if library not in self._unmoved:
+            self._unmoved[library] = False  # while the tuned ones are measured
+            tuned = self._for_goal(BASELINE, library)["goal"]
+            gained = tuned - self._for_goal(BASELINE, library, plain=True)["goal"]
+            del self._found_for_goal[library, BASELINE, False]
+            self._unmoved[library] = bool(np.isfinite(gained).any() and np.nanmean(gained) <= 0.0)
+        return self._unmoved[library]
+
+    @staticmethod
+    def _is_weighted(candidate: str) -> bool:
+        """Whether a baseline weights the classes, so that its own rule is not that of its calibrated probabilities."""
+        return candidate in BASELINES and BASELINES[candidate].balance == "weights"
 
     def _decided_in_folds(self, candidate: str, library: str, repeat: int) -> dict[int, dict[str, Array]]:
         """Rows, probabilities and decisions of each fold, by thresholds that the other folds' rows have chosen."""
@@ -184,20 +210,22 @@ class Results:
             others = {one: other for one, other in parts.items() if (one < fold if self._forward else one != fold)}
             if others or self.goal.rule.kind == "cost":
                 p = self._calibrated(candidate, part["probability"])
-                decided = self.goal.decide(self.task, p, self._tuned_on(others, candidate))
+                decided = self.goal.decide(self.task, p, self._tuned_on(others, candidate, library))
                 found[fold] = {"rows": part["rows"], "probability": p, "decided": decided}
         return found
 
-    def _tuned_on(self, parts: dict[int, dict[str, Array]], candidate: str) -> Array | None:
+    def _tuned_on(self, parts: dict[int, dict[str, Array]], candidate: str, library: str) -> Array | None:
         if not parts:
             return None
+        if self._leaves_thresholds(library):
+            return np.full(1 if self.task is Task.BINARY else len(self.settings["classes"]), 0.5)
         rows, p = (np.concatenate([part[name] for part in parts.values()]) for name in ("rows", "probability"))
         return self.goal.thresholds(self.task, self._calibrated(candidate, p), self.label[rows])
 
     def _calibrated(self, candidate: str, probability: Array) -> Array:
         """Probabilities as the classifier to deploy has them: of class weights it takes the effect out again."""
         p = probability.astype(np.float64)
-        if candidate not in BASELINES or BASELINES[candidate].balance != "weights":
+        if not self._is_weighted(candidate):
             return p
         share = np.asarray(self.settings["counts"]) / self.settings["rows"]
         if self.task is Task.BINARY:
@@ -378,6 +406,9 @@ class Results:
         found = self.decision(name, library)
         if "cost" in found:
             return "the decision of the smallest expected cost"
+        if self._leaves_thresholds(library):
+            own = "the class of the largest probability" if self.task is Task.MULTICLASS else "the decision at 0.5"
+            return f"{own}, which thresholds tuned for {self.goal.text} do not beat on average"
         values = np.atleast_1d(found["threshold"])
         aim = f"tuned for {self.goal.text}"
         if self.task is Task.BINARY:
@@ -448,6 +479,8 @@ class Results:
             added = "decided likewise, no other candidate adds to that beyond noise"
         if self.goal.is_ranking:
             return f"The built-in objective has a {metric.title} of {np.nanmean(base):.{metric.digits}f}; {added}."
+        if self._leaves_thresholds(library):
+            return f"Thresholds tuned for {self.goal.text} do no better than none on average, so none is moved; {added}."
         gained = paired(base, plain, self._test_share, self._confidence, self._compared)
         gain = _signed(gained, metric.digits)
         return f"Deciding for the goal changes the built-in objective's {metric.title} by {gain}; {added}."

@@ -74,6 +74,8 @@ def sliders(results: Results, library: str) -> list[Slider]:
 
 def _thresholds(results: Results, decision: Any, columns: int) -> Array:
     """The threshold of each column; the one at which costs are even, where the goal is one of costs."""
+    if decision == "posterior":
+        return np.full(columns, 0.5)
     if "threshold" in decision:
         return np.broadcast_to(decision["threshold"], columns)
     cost = np.broadcast_to(np.asarray(decision["cost"], np.float64), (columns, 2, 2))
