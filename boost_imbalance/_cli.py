@@ -173,6 +173,8 @@ def compare(
         told = [f"Labels {_counted(one)} are taken for one; --no-merge-labels keeps them apart." for one in alike]
         merge_labels = bool(merge_labels or alike)
         labels = merged(found.y) if merge_labels else found.y
+        if positive is not None and merge_labels:
+            positive = positive.strip().casefold()
         pos_label = None if positive is None else _class_named(labels, positive)
         problem = Problem.of(found.X, found.y, found.name, pos_label, found.groups, found.time, merge_labels)
         problem = dataclasses.replace(problem, reading=found.lines)
@@ -208,7 +210,7 @@ def compare(
     if save is not None:
         with _complaints():
             written = result.save(save, found.X, labels)
-        Console().print(f"Saved: {', '.join(map(str, written))}", markup=False, highlight=False)
+        Console(stderr=True).print(f"Saved: {', '.join(map(str, written))}", markup=False, highlight=False)
     said = [str(warning.message) for warning in caught if str(warning.message).startswith(("stopped after", "tuning "))]
     for message in said:
         Console(stderr=True).print(message, style="yellow", markup=False, highlight=False)
@@ -284,6 +286,8 @@ def _in_options(message: str) -> str:
         value = "" if value == "True" else f" {value}" if value else ""
         return f"--{_RENAMED.get(name, name).replace('_', '-')}{value}"
 
+    if message.startswith("goal is"):  # which goes on with goals, not with options
+        return f"--{message}"
     message = re.sub(rf"^(?P<name>{_PARAMETERS})(?= (?:is|are|holds|needs|and)\b)", option, message)
     message = re.sub(rf"\b(?P<name>{_PARAMETERS})=(?P<value>\w*)", option, message)
     message = message.replace("y = y.str.strip().str.casefold()", "--merge-labels")

@@ -386,6 +386,12 @@ def test_the_first_line_is_what_to_deploy(run, table, tmp_path):
     assert again.exit_code == 0, again.output
     assert "smallest expected cost" in again.output
     wrong = run("report", "claims-comparison", "--goal", "profit")
+    listed = run("compare", table, "-y", "y", "--goal", "posterior", *QUICK).output
+    assert "f1, balanced_accuracy, recall=0.9, precision=0.5" in " ".join(listed.split())
+    as_json = run(
+        "compare", table, "-y", "y", "--loss", "focal", "--format", "json", "--save", "model", "--output", "j", *QUICK
+    )
+    assert json.loads(as_json.stdout)["complete"]
     assert (wrong.exit_code, wrong.output.startswith("error: --goal is 'profit'; give f1")) == (2, True)
 
 

@@ -15,6 +15,7 @@ pytest.importorskip("pandas")
 import pandas as pd
 from sklearn import metrics as sk
 from sklearn.datasets import load_wine, make_classification
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 
 from boost_imbalance.comparison import experiment
@@ -84,6 +85,10 @@ def test_goals_as_they_are_written(text, decision):
         ("cost=nowhere.csv", Task.BINARY, "there is no such file"),
         ("top=3000", Task.BINARY, "between 1 and the 2000 there are"),
         (0.5, Task.BINARY, "goal is 0.5; give f1"),
+        ({}, Task.BINARY, "goal is {}; give f1"),
+        ("cost:fp=1", Task.BINARY, "a wrong decision costs no more than the right one"),
+        ("cost:fn=-15,fp=10", Task.BINARY, "give a miss"),
+        ({"cost": [[0, 1, 2], [3, 4, 0], [1, 1, 0]]}, Task.MULTICLASS, "a wrong decision costs no more"),
     ],
 )
 def test_goals_that_make_no_sense(goal, task, message):
@@ -187,6 +192,36 @@ def test_the_delivered_is_what_was_measured(found, rows, library):
                 assert np.abs(ours).max() < max(0.17, 0.15 * usual), (text, dict(zip(found.candidates, ours, strict=True)))
 
 
+@pytest.mark.parametrize(
+    ("classes", "goal"),
+    [((1, 0), "recall=0.8"), (("ok", "fraud"), "cost:fn=30,fp=1"), (("ok", "fraud"), "f1"), ((False, True), "recall=0.8"),
+     ((1, -1), "cost:fn=30,fp=1")],
+)  # fmt: skip
+def test_the_estimator_takes_the_labels_that_were_given(rows, classes, goal):
+    """Whatever the rare class is called, and wherever it stands among both."""
+    X, y = rows[0][:1500], np.array(classes)[rows[1][:1500]]
+    found = small(X, y, goal=goal)
+    assert found.settings["classes"] == list(classes)
+    given = y.astype(object)
+    given[::100] = None  # without a label
+    model = found.estimator("focal").fit(X, given)
+    assert model.classes_.tolist() == sorted(classes)
+    alarms = 1000.0 * (model.predict(X) == classes[1]).mean()
+    assert alarms == pytest.approx(np.mean(found._for_goal("focal", LIBRARIES[0])["alarms"]), rel=0.5)
+    p = model.predict_proba(X)[:, model.classes_.tolist().index(classes[1])]
+    assert sk.roc_auc_score(y == classes[1], p) > 0.9
+    with pytest.raises(ValueError, match=r"were compared; give labels as they were|classes are 'a', 'b'"):
+        found.estimator("focal").fit(X, np.where(y == classes[1], "a", "b"))
+
+
+def test_sampled_rows_are_decided_by_the_probabilities_of_all(rows):
+    found = small(*rows, baselines=["over-sampling", "under-sampling"], goal="cost:fn=20,fp=1")
+    costs = {name: found.mean(name, "goal") for name in found.candidates}
+    assert max(costs["over-sampling"], costs["under-sampling"]) < 1.6 * costs["built-in"]
+    model = found.estimator("under-sampling").fit(*rows)
+    assert model.predict_proba(rows[0])[:, 1].mean() == pytest.approx(rows[1].mean(), rel=0.4)
+
+
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel"])
 @pytest.mark.parametrize("goal", ["f1", "balanced_accuracy", "cost"])
 def test_the_classifier_decides_by_the_rule_that_was_chosen(make_data, task, goal):
@@ -251,6 +286,8 @@ def test_what_is_saved_predicts_what_the_code_predicts(rows, tmp_path):
     np.testing.assert_allclose(plain, model.predict_proba(X)[:, 1], atol=1e-5)
     with pytest.raises(ValueError, match=r"X and y have 700 rows and 8 columns, which are not the 800 rows"):
         found.save(tmp_path, X[:700], y[:700])
+    with pytest.raises(ValueError, match="or not with the same values; give those"):
+        found.save(tmp_path, X + 1.0, y)
 
 
 # What is said
@@ -282,11 +319,33 @@ def test_the_recommended_beats_the_built_in_objective_decided_likewise(found):
     assert any(f"F1 by {gained.mean():+.4f} ± {half:.4f}" in sentence for sentence in found.conclusion())
 
 
+def test_a_goal_that_cannot_be_met_is_said(rows):
+    X, y = rows[0][:500], rows[1][:500]
+    said = small(X, y, goal={"precision": 0.99, "confidence": 0.95}).deployment()
+    assert said.startswith("Deploy nothing for precision=0.99,confidence=0.95: no threshold of built-in ")
+    assert said.endswith("so that no row is an alarm. Ask for less, or bring more rows.")
+
+
+def test_what_is_said_without_losses(rows):
+    X, y = rows[0][:900], rows[1][:900]
+    said = small(X, y, losses=[], others={"guess": DummyClassifier(strategy="prior")}, folds=4).conclusion()
+    assert [sentence for sentence in said if "Deciding for the goal" in sentence]
+    assert not any("No loss" in sentence for sentence in said)
+
+
+@pytest.mark.parametrize("top", [1, 7, 100, 299])
+def test_top_rows_are_so_many_of_as_many_rows(top):
+    share = Goal.of(f"top={top}", Task.BINARY, [0, 1], 300).decision["alarms"]
+    p = np.random.default_rng(0).permutation(300) / 300.0
+    threshold = Goal({"alarms": share}, "").thresholds(Task.BINARY, p, (p > 0.5).astype(int))
+    assert (p > threshold).sum() == top
+
+
 def test_another_goal_trains_nothing(rows, tmp_path, monkeypatch):
     X, y = rows[0][:600], rows[1][:600]
     first = small(X, y, output=tmp_path, goal="f1")
     monkeypatch.setattr(experiment, "train", None)
-    again = small(X, y, output=tmp_path, goal="recall=0.8")
+    again = small(X, pd.Series(y, name="fraud"), output=tmp_path, goal="recall=0.8")  # a name is no other training either
     assert again.complete
     assert again.decision("focal") == first.for_goal("recall=0.8").decision("focal") != first.decision("focal")
     assert bi.Comparison.read(tmp_path).goal.text == "recall=0.8"

@@ -22,7 +22,7 @@ import boost_imbalance as bi
 from boost_imbalance.comparison.candidates import chosen
 from boost_imbalance.comparison.comparison import Comparison
 from boost_imbalance.comparison.metrics import METRICS
-from boost_imbalance.comparison.report import html
+from boost_imbalance.comparison.report import html, threshold
 from boost_imbalance.comparison.statistics import paired
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.estimators import portable
@@ -521,6 +521,25 @@ def test_in_a_browser(pages, tmp_path):
     assert {one["width"] for one in light} == {380, 1300}
     assert {one["paper"] for one in light} == {"rgb(253, 253, 252)"}
     assert {one["paper"] for one in dark} == {"rgb(22, 24, 27)"}
+
+
+@pytest.mark.parametrize("goal", ["f1", "cost:fn=9,fp=1,tp=2,tn=-1"])
+def test_the_chosen_threshold_does_what_was_measured(found, monkeypatch, goal):
+    """Of class weights too, whose probabilities are calibrated in the classifier; costs are all that there are."""
+    comparison = found["binary"].for_goal(goal)
+    for name in ("built-in", "class weights", "focal"):
+        monkeypatch.setattr(type(comparison), "recommended", lambda self, library=None, name=name: name)
+        (slider,) = threshold.sliders(comparison, comparison.libraries[0])
+        p = comparison.calibrated(name, comparison.out_of_fold(name)["probability"])
+        y = comparison.label[comparison.out_of_fold(name)["rows"]]
+        cut = comparison.decision(name)["threshold"] if goal == "f1" else 2.0 / 9.0
+        assert (slider.chosen["found"], slider.chosen["false"]) == ((y[p > cut] == 1).sum(), (y[p > cut] == 0).sum())
+        if goal != "f1":
+            paid = slider.base + 1000 * (
+                slider.miss * slider.chosen["missed"] + slider.alarm * slider.chosen["false"]
+            ) / len(y)
+            cost = np.array([[-1.0, 1.0], [9.0, 2.0]])[y, (p > cut).astype(int)]
+            assert paid == pytest.approx(1000.0 * cost.mean())
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")

@@ -41,8 +41,15 @@ def recipe(results: Results, name: str, library: str) -> Recipe:
     loss = built_in() if state is None else portable.loss_from(state).replace(**changes)
     balance = None if baseline is None else baseline.balance
     params |= {"class_weight": "balanced"} if balance == "weights" else {}
+    params |= {"prevalence": _shares(results)} if balance in _SAMPLERS else {}
     params["decision"] = results.decision(name, library)
     return Recipe(LIBRARIES[library], loss, params, balance if balance in _SAMPLERS else None)
+
+
+def _shares(results: Results) -> Any:
+    """Shares of the classes among all rows, which a model of rows drawn by class has to be told."""
+    shares = [count / results.settings["rows"] for count in results.settings["counts"]]
+    return shares[1] if results.task is Task.BINARY else dict(zip(results.settings["classes"], shares, strict=True))
 
 
 def estimator(results: Results, name: str, library: str) -> Any:
@@ -63,12 +70,12 @@ def save(results: Results, name: str, library: str, folder: pathlib.Path, X: Any
     """Write a candidate's classifier, fitted to these rows, as joblib does and as its library does, and its code."""
     classes = results.settings["classes"]
     problem = Problem.of(X, y, pos_label=classes[1] if results.task is Task.BINARY else None)
-    if problem.X.shape[1] != results.settings["features"] or not np.array_equal(
-        problem.label, results.label, equal_nan=True
-    ):
+    same = np.array_equal(problem.label, results.label, equal_nan=True)
+    if not same or joblib.hash(problem.X) != results.settings["features_data"]:
         raise ValueError(
             f"X and y have {problem.rows} rows and {problem.X.shape[1]} columns, which are not the "
-            f"{results.settings['rows']} rows and {results.settings['features']} columns that were compared; give those."
+            f"{results.settings['rows']} rows and {results.settings['features']} columns that were compared, or not with "
+            f"the same values; give those."
         )
     label = np.asarray(classes)[problem.label] if results.task is Task.MULTICLASS else problem.label
     model = estimator(results, name, library).fit(problem.X, label)
@@ -106,7 +113,7 @@ def _notes(results: Results, made: Recipe) -> list[str]:
         notes.append(
             "# The same trees, but its probabilities are calibrated; the library's own, which were measured, are not."
         )
-    if made.params["decision"] == "posterior":
+    if results.leaves_thresholds(made.library.name):
         notes.append(
             f"# decision: thresholds tuned for {results.goal.text} did no better on the comparison's held-out rows."
         )

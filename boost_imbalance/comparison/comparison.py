@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from boost_imbalance.comparison.code import code, estimator, save
+from boost_imbalance.comparison.deployed import TwoClasses
 from boost_imbalance.comparison.goals import Goal
 from boost_imbalance.comparison.report import html
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.comparison.store import Store
+from boost_imbalance.losses.labels import Task
 
 if TYPE_CHECKING:
     import pandas
@@ -82,10 +84,14 @@ class Comparison(Results):
         Returns
         -------
         ImbalancedXGBClassifier or ImbalancedLGBMClassifier
-            Not fitted; of a baseline that samples rows, the last step of a pipeline.
+            Not fitted; of a baseline that samples rows, the last step of a pipeline. It takes labels as they were given to
+            ``compare``: where of two classes the positive one is not 1 beside 0, it stands in another classifier, as its
+            ``estimator``, that writes them so.
         """
         library = self._chosen(candidate, library)
-        return estimator(self, self._candidate(candidate or self.recommended(library)), library)
+        made = estimator(self, self._candidate(candidate or self.recommended(library)), library)
+        classes = self.settings["classes"]
+        return TwoClasses(made, classes) if self.task is Task.BINARY and classes != [0, 1] else made
 
     def save(
         self, folder: Any, X: Any, y: Any, candidate: str | None = None, library: str | None = None

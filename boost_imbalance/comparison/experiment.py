@@ -209,6 +209,7 @@ def compare(
     given = _params(libraries, params, n_jobs)
     if problem.has_categories and "xgboost" in given:
         given["xgboost"] = {"enable_categorical": True, **given["xgboost"]}
+    of_features = joblib.hash(problem.X)
     settings = {
         "version": VERSION,
         "name": name,
@@ -221,7 +222,8 @@ def compare(
         "reading": list(problem.reading),
         "preparation": list(problem.preparation),
         "features": int(problem.X.shape[1]),
-        "data": joblib.hash((problem.X, problem.label, problem.groups, *(() if problem.time is None else (problem.time,)))),
+        "data": joblib.hash((of_features, problem.label, problem.groups, problem.time)),
+        "features_data": of_features,
         "libraries": [found.name for found in libraries],
         "versions": {
             name: importlib.import_module(name).__version__ for name in ("boost_imbalance", *(one.name for one in libraries))

@@ -42,6 +42,7 @@ class Goal(NamedTuple):
     @classmethod
     def of(cls, given: Any, task: Task, classes: list[Any], rows: int) -> Goal:
         """Read ``goal=``, and refuse one that does not fit the task."""
+        given = given.strip() if isinstance(given, str) else given
         text = given if isinstance(given, str) else _text(given)
         decision = _from_text(given, task, classes) if isinstance(given, str) else given
         if isinstance(decision, Mapping) and "top" in decision:
@@ -52,6 +53,8 @@ class Goal(NamedTuple):
             Decision.of(decision).check(task, len(classes))
         except (TypeError, ValueError) as error:
             raise type(error)(f"goal is {given!r}: {error}") from None
+        if isinstance(decision, Mapping) and "cost" in decision:
+            _check_costs(given, task, np.asarray(decision["cost"], np.float64))
         if isinstance(decision, Mapping):
             decision = {name: np.asarray(value, np.float64).tolist() for name, value in decision.items()}
         return cls(decision, text)
@@ -246,8 +249,11 @@ def _costs_of_classes(text: str, path: pathlib.Path, classes: list[Any]) -> list
 
     if not path.exists():
         raise ValueError(f"goal is {text!r}, and there is no such file.")
-    table = pandas.read_csv(path, index_col=0)
-    names = [str(one) for one in classes]
+    try:
+        table = pandas.read_csv(path, index_col=0)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"goal is {text!r}, whose file cannot be read as comma-separated values ({error}).") from None
+    names = [f"{one:g}" if isinstance(one, float) else str(one) for one in classes]
     lines, columns = [str(one) for one in table.index], [str(one) for one in table.columns]
     if sorted(lines) != sorted(names) or sorted(columns) != sorted(names):
         raise ValueError(
@@ -255,8 +261,24 @@ def _costs_of_classes(text: str, path: pathlib.Path, classes: list[Any]) -> list
             f"column for each predicted one, of {names}."
         )
     table.index, table.columns = lines, columns
-    matrix: list[list[float]] = table.loc[names, names].astype(float).to_numpy().tolist()
+    try:
+        matrix: list[list[float]] = table.loc[names, names].astype(float).to_numpy().tolist()
+    except ValueError as error:
+        raise ValueError(f"goal is {text!r}, whose file holds other than numbers ({error}).") from None
     return matrix
+
+
+def _check_costs(given: Any, task: Task, cost: Array) -> None:
+    """Refuse costs by which some wrong decision is no dearer than the right one, so that nothing is left to decide."""
+    right = np.diagonal(cost, axis1=-2, axis2=-1)[..., None]
+    wrong = cost - right
+    dearer = wrong >= 0 if task is Task.MULTICLASS else (wrong > 0) | np.eye(2, dtype=bool)
+    if not dearer.all() or not (wrong > 0).any():
+        raise ValueError(
+            f"goal is {given!r}, by which a wrong decision costs no more than the right one; costs are cost[true, "
+            f"predicted], the positive class second, so give a miss (fn) and a false alarm (fp) costs above those of tp and "
+            f"tn."
+        )
 
 
 def _share_of_top(decision: Mapping[str, Any], rows: int) -> dict[str, Any]:
@@ -264,11 +286,11 @@ def _share_of_top(decision: Mapping[str, Any], rows: int) -> dict[str, Any]:
     top = np.asarray(decision["top"], np.float64)
     if len(decision) > 1 or not ((top >= 1) & (top <= rows)).all():
         raise ValueError(f"goal is {dict(decision)!r}; top is a number of rows between 1 and the {rows} there are.")
-    return {"alarms": np.vectorize(_rounded)(top / rows).tolist() if (top < rows).all() else (top / rows).tolist()}
+    return {"alarms": (top / rows).tolist()}
 
 
 def _text(given: Any) -> str:
-    if not isinstance(given, Mapping):
+    if not isinstance(given, Mapping) or not given:
         raise TypeError(f"goal is {given!r}; give {_NAMES}.")
     return ",".join(f"{name}={np.asarray(value).tolist()}" for name, value in given.items())
 

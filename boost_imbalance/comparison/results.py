@@ -172,7 +172,7 @@ class Results:
         parts = self._store.parts(library, candidate, 0)
         if not parts:
             return self.goal.decision
-        if self._leaves_thresholds(library) and not self._is_weighted(candidate):
+        if self.leaves_thresholds(library) and not self._is_weighted(candidate):
             return "posterior"
         return self.goal.delivered(self.task, self._tuned_on(parts, candidate, library))
 
@@ -183,7 +183,7 @@ class Results:
         others = [{one: part for one, part in parts.items() if one != fold} for fold in parts]
         return [self.goal.delivered(self.task, self._tuned_on(rest, candidate, library)) for rest in others if rest]
 
-    def _leaves_thresholds(self, library: str) -> bool:
+    def leaves_thresholds(self, library: str) -> bool:
         """Whether the built-in objective's own rule is better on average than thresholds tuned for F1 or balanced accuracy.
 
         It is where classes have too few rows for a threshold of their own. A promise is kept, whatever that costs.
@@ -209,7 +209,7 @@ class Results:
         for fold, part in parts.items():
             others = {one: other for one, other in parts.items() if (one < fold if self._forward else one != fold)}
             if others or self.goal.rule.kind == "cost":
-                p = self._calibrated(candidate, part["probability"])
+                p = self.calibrated(candidate, part["probability"])
                 decided = self.goal.decide(self.task, p, self._tuned_on(others, candidate, library))
                 found[fold] = {"rows": part["rows"], "probability": p, "decided": decided}
         return found
@@ -217,15 +217,15 @@ class Results:
     def _tuned_on(self, parts: dict[int, dict[str, Array]], candidate: str, library: str) -> Array | None:
         if not parts:
             return None
-        if self._leaves_thresholds(library):
+        if self.leaves_thresholds(library):
             return np.full(1 if self.task is Task.BINARY else len(self.settings["classes"]), 0.5)
         rows, p = (np.concatenate([part[name] for part in parts.values()]) for name in ("rows", "probability"))
-        return self.goal.thresholds(self.task, self._calibrated(candidate, p), self.label[rows])
+        return self.goal.thresholds(self.task, self.calibrated(candidate, p), self.label[rows])
 
-    def _calibrated(self, candidate: str, probability: Array) -> Array:
-        """Probabilities as the classifier to deploy has them: of class weights it takes the effect out again."""
+    def calibrated(self, candidate: str, probability: Array) -> Array:
+        """Probabilities as the classifier to deploy has them: without the effect of class weights or of sampled rows."""
         p = probability.astype(np.float64)
-        if not self._is_weighted(candidate):
+        if candidate not in BASELINES or BASELINES[candidate].balance is None:
             return p
         share = np.asarray(self.settings["counts"]) / self.settings["rows"]
         if self.task is Task.BINARY:
@@ -356,8 +356,11 @@ class Results:
         library = self.best_library if library is None else self._library(library)
         name = self.recommended(library)
         figures = self._for_goal(name, library)
-        if not np.isfinite(figures["goal"]).any():
+        if np.isfinite(figures["goal"]).sum() < 2:
             return f"Nothing to deploy yet: {name} ({LIBRARIES[library].title}) was not measured on two folds."
+        unmet = self._unmet(name, library)
+        if unmet:
+            return unmet
         usual = "By its largest probability" if self.task is Task.MULTICLASS else "At 0.5"
         plain = self._in_words(self._for_goal(BASELINE, library, plain=True), not self.goal.is_ranking)
         found = f"of 1000 rows that it has not seen, it {self._in_words(figures)}"
@@ -367,7 +370,21 @@ class Results:
                 f"positive ones above the others more often than chance does."
             )
         model = f"{name} ({LIBRARIES[library].title}) with {self._rule_in_words(name, library)}"
-        return f"Deploy {model}: {found}. {usual}, built-in {plain}.{self._beside(library)}{self._given_away()}"
+        beside = "" if name == BASELINE and self.leaves_thresholds(library) else f" {usual}, built-in {plain}."
+        return f"Deploy {model}: {found}.{beside}{self._beside(library)}{self._given_away()}"
+
+    def _unmet(self, name: str, library: str) -> str:
+        """That no threshold keeps what the goal promises, if none does."""
+        if self.task is not Task.BINARY or not self.goal.is_ranking:
+            return ""
+        threshold = self.decision(name, library)["threshold"]
+        alarms = {True: "no row is", False: "every row is"}[threshold > 0.5]
+        if 1e-6 < threshold < 1.0 - 1e-6:
+            return ""
+        return (
+            f"Deploy nothing for {self.goal.text}: no threshold of {name} ({LIBRARIES[library].title}) keeps that on the "
+            f"rows that were held out, so that {alarms} an alarm. Ask for less, or bring more rows."
+        )
 
     def _given_away(self) -> str:
         """What all of it rests on, if a column gives the target away."""
@@ -386,7 +403,7 @@ class Results:
             found = paired(scale * figures[metric], np.zeros(len(figures[metric])), self._test_share, self._confidence)
             half = "" if np.isnan(found.half) else f" ± {found.half:.{digits}f}{unit}"
             if unit and found.half > scale:
-                half = " ± more than all of them"
+                half = ""  # so few rows that it would say nothing
             return f"{found.mean:.{digits}f}{unit}{half}"
 
         classes, goal = self.settings["classes"], self.metrics["goal"]
@@ -406,7 +423,7 @@ class Results:
         found = self.decision(name, library)
         if "cost" in found:
             return "the decision of the smallest expected cost"
-        if self._leaves_thresholds(library):
+        if self.leaves_thresholds(library):
             own = "the class of the largest probability" if self.task is Task.MULTICLASS else "the decision at 0.5"
             return f"{own}, which thresholds tuned for {self.goal.text} do not beat on average"
         values = np.atleast_1d(found["threshold"])
@@ -425,6 +442,8 @@ class Results:
         own, (other,) = self.recommended(library), others
         base = self._for_goal(self.recommended(other), other)["goal"]
         found = paired(self._for_goal(own, library)["goal"], base, self._test_share, self._confidence)
+        if np.isnan(found.half):
+            return ""
         verdict = found.verdict(self.metrics["goal"].larger_is_better)
         metric = self.metrics["goal"]
         rival = f"{self.recommended(other)} ({LIBRARIES[other].title})"
@@ -439,10 +458,11 @@ class Results:
         list of str
         """
         library = self._library(library)
-        if all(np.isnan(self.difference(name, "log_loss", library).half) for name in self.losses):
+        beside = [name for name in self.candidates if name != BASELINE]
+        if all(np.isnan(self.difference(name, "log_loss", library).half) for name in beside):
             return ["No loss was measured on two folds beside the built-in objective; nothing can be said of the losses."]
         said = self._doubts(library)
-        for metric in ("average_precision", "log_loss"):
+        for metric in ("average_precision", "log_loss") if self.losses else ():
             title, won = METRICS[metric].title, self.wins(metric, library)
             if not won:
                 said.append(f"No loss beats the built-in objective in {title} beyond noise.")
@@ -479,7 +499,7 @@ class Results:
             added = "decided likewise, no other candidate adds to that beyond noise"
         if self.goal.is_ranking:
             return f"The built-in objective has a {metric.title} of {np.nanmean(base):.{metric.digits}f}; {added}."
-        if self._leaves_thresholds(library):
+        if self.leaves_thresholds(library):
             return f"Thresholds tuned for {self.goal.text} do no better than none on average, so none is moved; {added}."
         gained = paired(base, plain, self._test_share, self._confidence, self._compared)
         gain = _signed(gained, metric.digits)

@@ -39,7 +39,9 @@ class Store:
         if (folder / _SETTINGS).exists() and not restart:
             found = cls.read(folder)
             found.records = [record for record in found.records if "error" not in record]  # tried once more
-            changed = [name for name in settings if name != "goal" and found.settings.get(name) != settings[name]]
+            changed = [
+                name for name in settings if name not in ("goal", "target") and found.settings.get(name) != settings[name]
+            ]
             if changed:
                 raise ValueError(
                     f"output is {str(folder)!r}, which holds a comparison of other {', '.join(changed)}; give another "

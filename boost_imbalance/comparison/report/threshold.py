@@ -34,7 +34,9 @@ class Slider(NamedTuple):
     """Positions of the lowest and the highest threshold that the folds have chosen."""
     miss: float
     alarm: float
-    """Costs to begin with, of a positive row that is missed and of a false alarm."""
+    """Costs to begin with, of a positive row that is missed and of a false alarm, above those of right decisions."""
+    base: float
+    """What 1000 rows cost if all decisions are right."""
 
     @property
     def last(self) -> int:
@@ -54,7 +56,8 @@ def sliders(results: Results, library: str) -> list[Slider]:
     held_out = results.out_of_fold(candidate, library)
     if results.task is Task.MULTICLASS or not len(held_out["rows"]):
         return []
-    label, p = (values.reshape(len(values), -1) for values in (results.label[held_out["rows"]], held_out["probability"]))
+    probability = results.calibrated(candidate, held_out["probability"])
+    label, p = (values.reshape(len(values), -1) for values in (results.label[held_out["rows"]], probability))
     chosen = [_thresholds(results, decision, p.shape[1]) for decision in results.decisions_of_folds(candidate, library)]
     own = _thresholds(results, results.decision(candidate, library), p.shape[1])
     columns = (
@@ -64,7 +67,7 @@ def sliders(results: Results, library: str) -> list[Slider]:
     for k in columns:
         known = np.isfinite(label[:, k].astype(np.float64))
         truth, column = label[known, k] == 1, p[known, k].astype(np.float64)
-        if 0 < truth.sum() < len(truth):
+        if 0 < truth.sum() < len(truth) and np.isfinite(own[k]):
             name = str(results.settings["classes"][-1 if results.task is Task.BINARY else k])
             folds = [one[k] for one in chosen] or [own[k]]
             costs = _costs(results, k, truth)
@@ -83,18 +86,26 @@ def _thresholds(results: Results, decision: Any, columns: int) -> Array:
     return np.asarray(alarm / (alarm + miss))
 
 
-def _costs(results: Results, k: int, truth: Array) -> tuple[float, float]:
+def _costs(results: Results, k: int, truth: Array) -> tuple[float, float, float]:
     """Those of the goal; else such that both classes weigh the same."""
     decision = results.goal.decision
     if isinstance(decision, dict) and "cost" in decision:
         cost = np.asarray(decision["cost"], np.float64)
         cost = cost[k] if cost.ndim == 3 else cost
-        return float(cost[1, 0] - cost[1, 1]), float(cost[0, 1] - cost[0, 0])
-    return float(max(1, round((~truth).sum() / truth.sum()))), 1.0
+        base = 1000.0 * float((cost[1, 1] * truth + cost[0, 0] * ~truth).mean())
+        return float(cost[1, 0] - cost[1, 1]), float(cost[0, 1] - cost[0, 0]), base
+    return float(max(1, round((~truth).sum() / truth.sum()))), 1.0, 0.0
 
 
 def _slider(
-    key: str, name: str, candidate: str, truth: Array, p: Array, own: float, folds: list[Any], costs: tuple[float, float]
+    key: str,
+    name: str,
+    candidate: str,
+    truth: Array,
+    p: Array,
+    own: float,
+    folds: list[Any],
+    costs: tuple[float, float, float],
 ) -> Slider:
     order = np.argsort(-p, kind="stable")
     sorted_p, hits = p[order], np.cumsum(truth[order])
