@@ -449,6 +449,8 @@ def test_only_the_past_decides(table):
     inside = (part["rows"] >= 750) & (part["rows"] < 1125)
     expected = whole.goal.decide(whole.task, part["probability"][inside].astype(np.float64), thresholds)
     assert np.array_equal(found["decided"][:375], expected)
+    by_fold = whole.decisions_of_folds("focal")
+    assert (len(by_fold), by_fold[0]) == (2, whole.goal.delivered(whole.task, thresholds))
     assert "Deploy" in whole.deployment()
 
 

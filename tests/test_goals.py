@@ -210,7 +210,7 @@ def test_the_estimator_takes_the_labels_that_were_given(rows, classes, goal):
     assert alarms == pytest.approx(np.mean(found._for_goal("focal", LIBRARIES[0])["alarms"]), rel=0.5)
     p = model.predict_proba(X)[:, model.classes_.tolist().index(classes[1])]
     assert sk.roc_auc_score(y == classes[1], p) > 0.9
-    with pytest.raises(ValueError, match=r"were compared; give labels as they were|classes are 'a', 'b'"):
+    with pytest.raises(ValueError, match=r"holds '[ab]', which is not one of the classes|classes are 'a', 'b'"):
         found.estimator("focal").fit(X, np.where(y == classes[1], "a", "b"))
 
 
@@ -314,7 +314,7 @@ def test_the_recommended_beats_the_built_in_objective_decided_likewise(found):
     name, wins = found.recommended(), found.table().set_index("candidate")["goal_verdict"]
     assert name == "built-in" if not (wins == "better").any() else wins[name] == "better"
     # One meaning of an interval: that of what the decision gains is as wide as those of the table.
-    gained = found.values("built-in", "goal") - found._for_goal("built-in", found.libraries[0], plain=True)["goal"]
+    gained = found.values("built-in", "goal") - found._for_goal("built-in", found.libraries[0], "own")["goal"]
     half = paired(gained, np.zeros(3), 0.5, 0.95, compared=len(found.candidates) - 1).half
     assert any(f"F1 by {gained.mean():+.4f} ± {half:.4f}" in sentence for sentence in found.conclusion())
 

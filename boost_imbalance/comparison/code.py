@@ -48,7 +48,7 @@ def recipe(results: Results, name: str, library: str) -> Recipe:
 
 def _shares(results: Results) -> Any:
     """Shares of the classes among all rows, which a model of rows drawn by class has to be told."""
-    shares = [count / results.settings["rows"] for count in results.settings["counts"]]
+    shares = results.shares.tolist()
     return shares[1] if results.task is Task.BINARY else dict(zip(results.settings["classes"], shares, strict=True))
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from boost_imbalance.estimators.targets import labelled
+from boost_imbalance.estimators.targets import Target, as_array, labelled
 
 Array = npt.NDArray[Any]
 
@@ -38,8 +38,15 @@ class TwoClasses(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> TwoClasses:
         """Train; rows without a label are left to the classifier, which leaves them out."""
-        self.classes_ = np.array(sorted(self.classes))
-        self.estimator_ = clone(self.estimator).fit(X, self._codes(y), **fit_params)
+        array, known = as_array(y).reshape(-1), labelled(y, np.nan)
+        rows = np.arange(len(array)) if known is None else known
+        target = Target.of(array[rows], self.classes, np.nan)
+        code, _ = target.encode(array[rows], "y")
+        positive = code == target.class_index(self.classes[1], "classes")
+        label = positive.astype(np.int64) if known is None else np.full(len(array), np.nan)
+        label[rows] = positive
+        self.classes_ = target.classes
+        self.estimator_ = clone(self.estimator).fit(X, label, **fit_params)
         return self
 
     def predict(self, X: Any) -> Array:
@@ -52,16 +59,3 @@ class TwoClasses(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):  # type: i
         check_is_fitted(self)
         columns = [list(self.classes).index(one) for one in self.classes_.tolist()]
         return np.asarray(self.estimator_.predict_proba(X)[:, columns])
-
-    def _codes(self, y: Any) -> Array:
-        values = np.asarray(y, dtype=object).reshape(-1)
-        is_class = np.array([[value is not None and value == one for one in self.classes] for value in values], dtype=bool)
-        known = labelled(y, np.nan)
-        missing = np.zeros(len(values), bool) if known is None else ~np.isin(np.arange(len(values)), known)
-        unknown = ~is_class.any(axis=1) & ~missing
-        if unknown.any():
-            negative, positive = self.classes
-            raise ValueError(
-                f"y holds {values[unknown][0]!r}, but {negative!r} and {positive!r} were compared; give labels as they were."
-            )
-        return np.where(missing, np.nan, is_class[:, 1]) if missing.any() else is_class[:, 1].astype(np.int64)

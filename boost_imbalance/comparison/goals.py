@@ -16,6 +16,7 @@ from boost_imbalance.comparison.metrics import Metric
 from boost_imbalance.estimators.decisions import Decision, decide
 from boost_imbalance.losses.costs import cheapest, realised
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.metrics import recall_at
 
 Array = npt.NDArray[Any]
 
@@ -185,26 +186,18 @@ def _precision_at_recall(truth: Array, p: Array, recall: float) -> float:
     return float(reached[:-1][found[:-1] >= recall - 1e-12].max())
 
 
-def _recall_at_precision(truth: Array, p: Array, precision: float) -> float:
-    return metrics.recall_at(precision, truth, p)
-
-
 def _recall_at_false_positive_rate(truth: Array, p: Array, rate: float) -> float:
     false_alarm, found, _ = roc_curve(truth, p, drop_intermediate=False)
     return float(found[false_alarm <= rate + 1e-12].max())
 
 
 def _recall_in_top(truth: Array, p: Array, share: float) -> float:
-    """Of so large a share of the rows; among equal probabilities each row counts in part."""
-    order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.append(p[order][1:] < p[order][:-1], True)) + 1
-    hits = np.cumsum(truth[order])[ends - 1]
-    return float(np.interp(share * len(p), np.append(0, ends), np.append(0.0, hits)) / truth.sum())
+    return recall_at(float(share)).value(p, truth)
 
 
 _AT = {
     "recall": _precision_at_recall,
-    "precision": _recall_at_precision,
+    "precision": metrics.recall_at_precision,
     "false_positive_rate": _recall_at_false_positive_rate,
     "alarms": _recall_in_top,
 }

@@ -119,7 +119,7 @@ def of_probabilities(task: Task, label: Array, probability: Array, precision: fl
         "average_precision": _mean([average_precision_score(t, column) for t, column in usable]),
         "log_loss": float(-np.log(np.maximum(of_truth, SMALLEST)).mean()),
         "brier": float(((p - truth)[known] ** 2).sum() / rows),
-        "recall_at_precision": _mean([recall_at(precision, t, column) for t, column in usable]),
+        "recall_at_precision": _mean([recall_at_precision(t, column, precision) for t, column in usable]),
     }
 
 
@@ -152,7 +152,7 @@ def _columns(task: Task, label: Array, probability: Array) -> tuple[Array, Array
     return np.asarray(label, dtype=np.float64).reshape(len(label), -1), p
 
 
-def recall_at(precision: float, truth: Array, p: Array) -> float:
+def recall_at_precision(truth: Array, p: Array, precision: float) -> float:
     """The largest recall at which the precision is at least so high; 0 where it never is."""
     reached, recall, _ = precision_recall_curve(truth, p)
     return float(recall[:-1][reached[:-1] >= precision].max(initial=0.0))

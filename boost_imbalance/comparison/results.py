@@ -49,8 +49,7 @@ class Results:
         self._store = store
         self.goal = Goal(**store.settings["goal"]) if goal is None else goal
         self.settings = {**store.settings, "goal": self.goal._asdict()}
-        self._found_for_goal: dict[tuple[str, str, bool], dict[str, Array]] = {}
-        self._unmoved: dict[str, bool] = {}
+        self._found_for_goal: dict[tuple[str, str, str], dict[str, Array]] = {}
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -174,14 +173,18 @@ class Results:
             return self.goal.decision
         if self.leaves_thresholds(library) and not self._is_weighted(candidate):
             return "posterior"
-        return self.goal.delivered(self.task, self._tuned_on(parts, candidate, library))
+        return self.goal.delivered(self.task, self._thresholds(parts, candidate, library))
 
     def decisions_of_folds(self, candidate: str, library: str | None = None) -> list[Any]:
         """:meth:`decision` of each fold of the first repeat, chosen by the rows of the other folds."""
         candidate, library = self._candidate(candidate), self._library(library)
         parts = self._store.parts(library, candidate, 0)
-        others = [{one: part for one, part in parts.items() if one != fold} for fold in parts]
-        return [self.goal.delivered(self.task, self._tuned_on(rest, candidate, library)) for rest in others if rest]
+        deciding = [rest for fold in parts if (rest := self._deciding(parts, fold))]
+        return [self.goal.delivered(self.task, self._thresholds(rest, candidate, library)) for rest in deciding]
+
+    def _deciding(self, parts: dict[int, dict[str, Array]], fold: int) -> dict[int, dict[str, Array]]:
+        """The folds whose rows may choose the thresholds of one: the others, or in time those before."""
+        return {one: part for one, part in parts.items() if (one < fold if self._forward else one != fold)}
 
     def leaves_thresholds(self, library: str) -> bool:
         """Whether the built-in objective's own rule is better on average than thresholds tuned for F1 or balanced accuracy.
@@ -190,35 +193,44 @@ class Results:
         """
         if self.goal.rule.kind not in ("f1", "balanced_accuracy"):
             return False
-        if library not in self._unmoved:
-            self._unmoved[library] = False  # while the tuned ones are measured
-            tuned = self._for_goal(BASELINE, library)["goal"]
-            gained = tuned - self._for_goal(BASELINE, library, plain=True)["goal"]
-            del self._found_for_goal[library, BASELINE, False]
-            self._unmoved[library] = bool(np.isfinite(gained).any() and np.nanmean(gained) <= 0.0)
-        return self._unmoved[library]
+        gained = self._for_goal(BASELINE, library, "tuned")["goal"] - self._for_goal(BASELINE, library, "own")["goal"]
+        return bool(np.isfinite(gained).any() and np.nanmean(gained) <= 0.0)
 
     @staticmethod
     def _is_weighted(candidate: str) -> bool:
         """Whether a baseline weights the classes, so that its own rule is not that of its calibrated probabilities."""
         return candidate in BASELINES and BASELINES[candidate].balance == "weights"
 
-    def _decided_in_folds(self, candidate: str, library: str, repeat: int) -> dict[int, dict[str, Array]]:
-        """Rows, probabilities and decisions of each fold, by thresholds that the other folds' rows have chosen."""
+    def _decided_in_folds(
+        self, candidate: str, library: str, repeat: int, rule: str = "deployed"
+    ) -> dict[int, dict[str, Array]]:
+        """Rows, probabilities and decisions of each fold that has others to choose its thresholds, or needs none.
+
+        ``rule`` is ``"deployed"``, ``"tuned"``, whether or not tuned thresholds are better than none, or ``"own"``, as the
+        candidate decides by itself.
+        """
         parts, found = self._store.parts(library, candidate, repeat), {}
+        thresholds = self._thresholds if rule == "deployed" else self._tuned
         for fold, part in parts.items():
-            others = {one: other for one, other in parts.items() if (one < fold if self._forward else one != fold)}
-            if others or self.goal.rule.kind == "cost":
+            deciding = self._deciding(parts, fold)
+            if rule == "own" and (deciding or not self._forward):
+                found[fold] = part
+            elif rule != "own" and (deciding or self.goal.rule.kind == "cost"):
                 p = self.calibrated(candidate, part["probability"])
-                decided = self.goal.decide(self.task, p, self._tuned_on(others, candidate, library))
+                decided = self.goal.decide(self.task, p, thresholds(deciding, candidate, library))
                 found[fold] = {"rows": part["rows"], "probability": p, "decided": decided}
         return found
 
-    def _tuned_on(self, parts: dict[int, dict[str, Array]], candidate: str, library: str) -> Array | None:
+    def _thresholds(self, parts: dict[int, dict[str, Array]], candidate: str, library: str) -> Array | None:
+        """Those to decide by; one half where none is moved."""
+        if parts and self.leaves_thresholds(library):
+            return np.full(1 if self.task is Task.BINARY else len(self.settings["classes"]), 0.5)
+        return self._tuned(parts, candidate, library)
+
+    def _tuned(self, parts: dict[int, dict[str, Array]], candidate: str, library: str) -> Array | None:
+        """The thresholds that serve the goal best on these parts; None under costs, which need none."""
         if not parts:
             return None
-        if self.leaves_thresholds(library):
-            return np.full(1 if self.task is Task.BINARY else len(self.settings["classes"]), 0.5)
         rows, p = (np.concatenate([part[name] for part in parts.values()]) for name in ("rows", "probability"))
         return self.goal.thresholds(self.task, self.calibrated(candidate, p), self.label[rows])
 
@@ -227,24 +239,29 @@ class Results:
         p = probability.astype(np.float64)
         if candidate not in BASELINES or BASELINES[candidate].balance is None:
             return p
-        share = np.asarray(self.settings["counts"]) / self.settings["rows"]
         if self.task is Task.BINARY:
-            return np.asarray(adapted(np.column_stack([1.0 - p, p]), share)[:, 1])
-        return np.asarray(adapted(p, share))
+            return np.asarray(adapted(np.column_stack([1.0 - p, p]), self.shares)[:, 1])
+        return np.asarray(adapted(p, self.shares))
 
-    def _for_goal(self, candidate: str, library: str, plain: bool = False) -> dict[str, Array]:
-        """The goal's metrics on each fold; for ``plain`` as the candidate decides by itself."""
-        key = library, candidate, plain
+    @property
+    def shares(self) -> Array:
+        """Share of the rows that each class has."""
+        return np.asarray(np.array(self.settings["counts"]) / self.settings["rows"])
+
+    @property
+    def _rarest(self) -> int:
+        """The class or label with the fewest rows."""
+        return int(np.argmin(self.settings["counts"]))
+
+    def _for_goal(self, candidate: str, library: str, rule: str = "deployed") -> dict[str, Array]:
+        """The goal's metrics on each fold; ``rule`` as of :meth:`_decided_in_folds`."""
+        key = library, candidate, rule
         if key not in self._found_for_goal:
-            rare = 1 if self.task is Task.BINARY else int(np.argmin(self.settings["counts"]))
+            rare = 1 if self.task is Task.BINARY else self._rarest
             shape = self.settings["repeats"], self.settings["folds"]
             found = {metric: np.full(shape, np.nan) for metric in (*self.goal.metrics, "alarms")}
             for repeat in range(self.settings["repeats"]):
-                own = self._store.parts(library, candidate, repeat)
-                measured = own if plain and not self._forward else self._decided_in_folds(candidate, library, repeat)
-                if plain and self._forward:  # on the folds that have earlier rows to decide by
-                    measured = {fold: own[fold] for fold in measured}
-                for fold, part in measured.items():
+                for fold, part in self._decided_in_folds(candidate, library, repeat, rule).items():
                     label, p, decided = self.label[part["rows"]], part["probability"], part["decided"]
                     for name, value in self.goal.measured(self.task, label, p, decided, rare).items():
                         found[name][repeat, fold] = value
@@ -362,7 +379,7 @@ class Results:
         if unmet:
             return unmet
         usual = "By its largest probability" if self.task is Task.MULTICLASS else "At 0.5"
-        plain = self._in_words(self._for_goal(BASELINE, library, plain=True), not self.goal.is_ranking)
+        plain = self._in_words(self._for_goal(BASELINE, library, "own"), not self.goal.is_ranking)
         found = f"of 1000 rows that it has not seen, it {self._in_words(figures)}"
         if self._ranks_at_random(library):
             return (
@@ -409,7 +426,7 @@ class Results:
         classes, goal = self.settings["classes"], self.metrics["goal"]
         about = {
             Task.BINARY: f"of {classes[-1]!r}",
-            Task.MULTICLASS: f"of {classes[int(np.argmin(self.settings['counts']))]!r}, the rarest class",
+            Task.MULTICLASS: f"of {classes[self._rarest]!r}, the rarest class",
             Task.MULTILABEL: "of the labels",
         }[self.task]
         digits = 1 if np.nanmean(figures["alarms"]) < _FEW_ALARMS else 0
@@ -489,7 +506,7 @@ class Results:
     def _about_the_goal(self, library: str) -> str:
         """What the decision gains, and what a loss or a baseline adds to that."""
         metric, base = self.metrics["goal"], self._for_goal(BASELINE, library)["goal"]
-        plain = self._for_goal(BASELINE, library, plain=True)["goal"]
+        plain = self._for_goal(BASELINE, library, "own")["goal"]
         if np.isnan(base - plain).all():
             return ""
         won = self._better([name for name in self.candidates if self._is_ours(name)], "goal", library)
@@ -507,12 +524,10 @@ class Results:
 
     def _doubts(self, library: str) -> list[str]:
         """Where there is too little to learn from, or to tell by."""
-        said, counts = [], np.asarray(self.settings["counts"])
-        fewest = int(counts.min())
-        if fewest < _FEW:
-            name = self.settings["classes"][int(np.argmin(counts))]
-            said.append(f"Only {fewest} rows are {name!r}: figures and thresholds of so few are a matter of luck.")
-        return said
+        fewest, name = self.settings["counts"][self._rarest], self.settings["classes"][self._rarest]
+        if fewest >= _FEW:
+            return []
+        return [f"Only {fewest} rows are {name!r}: figures and thresholds of so few are a matter of luck."]
 
     def _ranks_at_random(self, library: str) -> bool:
         """Whether of no class or label any candidate's held-out predictions tell the rows apart beyond noise.

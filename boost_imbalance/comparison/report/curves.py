@@ -17,6 +17,7 @@ from boost_imbalance.comparison.report.figures import Series
 from boost_imbalance.comparison.report.series import few, ranked, ranks_as_built_in, series
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
+from boost_imbalance.estimators.budgets import ends_of_ties
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
@@ -228,7 +229,7 @@ def _gain(shown: _Shown, logarithmic: bool) -> Markup:
 def _hits(p: Array, target: Array) -> tuple[Array, Array]:
     """Numbers of rows, the most probable first and equal ones together, and of the positive ones among them."""
     order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.append(p[order][1:] < p[order][:-1], True)) + 1
+    ends = ends_of_ties(p[order]) + 1
     return np.append(0, ends), np.append(0, np.cumsum(target[order])[ends - 1])
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from boost_imbalance.comparison.report.curves import CLASSES
 from boost_imbalance.comparison.results import Results
+from boost_imbalance.estimators.budgets import ends_of_ties
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
@@ -25,8 +26,8 @@ class Slider(NamedTuple):
     candidate: str
     rows: int
     positives: int
-    points: str
-    """JSON: for each threshold, in rising order, itself, the positive rows above it and the others above it."""
+    points: list[tuple[float, int, int]]
+    """For each threshold, in rising order, itself, the positive rows above it and the others above it."""
     at: int
     """The position of the threshold that was chosen."""
     low: int
@@ -41,12 +42,17 @@ class Slider(NamedTuple):
     @property
     def last(self) -> int:
         """The last position."""
-        return len(json.loads(self.points)) - 1
+        return len(self.points) - 1
+
+    @property
+    def as_json(self) -> str:
+        """The points for the script of the page."""
+        return json.dumps(self.points, separators=(",", ":"))
 
     @property
     def chosen(self) -> dict[str, Any]:
         """What the chosen threshold does: counts, and what follows from them."""
-        threshold, found, false = json.loads(self.points)[self.at]
+        threshold, found, false = self.points[self.at]
         return {"threshold": threshold, "found": found, "false": false, "missed": self.positives - found}
 
 
@@ -81,9 +87,13 @@ def _thresholds(results: Results, decision: Any, columns: int) -> Array:
         return np.full(columns, 0.5)
     if "threshold" in decision:
         return np.broadcast_to(decision["threshold"], columns)
-    cost = np.broadcast_to(np.asarray(decision["cost"], np.float64), (columns, 2, 2))
-    alarm, miss = cost[:, 0, 1] - cost[:, 0, 0], cost[:, 1, 0] - cost[:, 1, 1]
+    miss, alarm = _stakes(np.broadcast_to(np.asarray(decision["cost"], np.float64), (columns, 2, 2)))
     return np.asarray(alarm / (alarm + miss))
+
+
+def _stakes(cost: Array) -> tuple[Any, Any]:
+    """How much dearer a miss and a false alarm are than the right decisions."""
+    return cost[..., 1, 0] - cost[..., 1, 1], cost[..., 0, 1] - cost[..., 0, 0]
 
 
 def _costs(results: Results, k: int, truth: Array) -> tuple[float, float, float]:
@@ -93,7 +103,8 @@ def _costs(results: Results, k: int, truth: Array) -> tuple[float, float, float]
         cost = np.asarray(decision["cost"], np.float64)
         cost = cost[k] if cost.ndim == 3 else cost
         base = 1000.0 * float((cost[1, 1] * truth + cost[0, 0] * ~truth).mean())
-        return float(cost[1, 0] - cost[1, 1]), float(cost[0, 1] - cost[0, 0]), base
+        miss, alarm = _stakes(cost)
+        return float(miss), float(alarm), base
     return float(max(1, round((~truth).sum() / truth.sum()))), 1.0, 0.0
 
 
@@ -109,7 +120,7 @@ def _slider(
 ) -> Slider:
     order = np.argsort(-p, kind="stable")
     sorted_p, hits = p[order], np.cumsum(truth[order])
-    ends = np.flatnonzero(np.append(sorted_p[1:] < sorted_p[:-1], True)) + 1  # alarms, where ties are not torn apart
+    ends = ends_of_ties(sorted_p) + 1  # numbers of alarms, where ties are not torn apart
     wanted = np.geomspace(1, len(p), _POINTS)
     many = {int(ends[min(np.searchsorted(ends, one), len(ends) - 1)]) for one in wanted}
     many |= {int((p > one).sum()) for one in (own, *folds)}
@@ -122,8 +133,8 @@ def _slider(
     places = [position[int((p > one).sum())] for one in folds]
     chosen = position[int((p > own).sum())]
     thresholds[chosen] = own
-    points = [[float(f"{t:.5g}"), int(hit), int(n - hit)] for t, hit, n in zip(thresholds, found, counts, strict=True)]
+    points = [(float(f"{t:.5g}"), int(hit), int(n - hit)) for t, hit, n in zip(thresholds, found, counts, strict=True)]
     return Slider(
-        key, name, candidate, len(p), int(truth.sum()), json.dumps(points, separators=(",", ":")), chosen,
+        key, name, candidate, len(p), int(truth.sum()), points, chosen,
         min(places), max(places), *costs,
     )  # fmt: skip
