@@ -647,3 +647,18 @@ def test_cupy_all_the_way(options):
     booster = xgboost.train(params, data, 10, obj=objective)
     start = objective.mean_loss(np.full(6000, objective.start(label, weight)), label, weight)
     assert objective.mean_loss(booster.predict(data, output_margin=True), label, weight) < 0.9 * start
+
+
+@pytest.mark.skipif(SIMULATED, reason="there is no GPU here")
+def test_the_next_process_need_not_compile(fresh_python, tmp_path):
+    code = """
+import numpy as np
+import boost_imbalance as bi
+from boost_imbalance.kernels import cache
+y = np.resize([0.0, 1.0, 0.0], 99)
+gradient, hessian = bi.focal_objective(2.0, device="cuda").bind(y)(np.linspace(-9, 9, 99))
+print([kernel.compiled for kernel in cache.kernels if kernel.name.startswith("cuda_")], gradient.sum(), hessian.sum())
+"""
+    first, second = (fresh_python(code, timeout=300.0, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert first.startswith("[True]")
+    assert second == first.replace("True", "False")

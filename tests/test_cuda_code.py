@@ -12,7 +12,7 @@ import numba.cuda.dispatcher as dispatcher
 from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
 from numba import cuda
 import boost_imbalance as bi
-from boost_imbalance.kernels.cuda import runner
+from boost_imbalance.kernels.cuda import arrays, runner
 from boost_imbalance.kernels.cpu import template_name
 from boost_imbalance.losses.fitted import CURVATURES
 from boost_imbalance.kernels.loops import DERIVATIVES, LOSS, PROBABILITY
@@ -33,6 +33,7 @@ try:
 except DynamicLibNotFoundError:
     print("no compiler")
     raise SystemExit
+arrays.import_compiler()
 for formula in kinds:
     for curvature in CURVATURES.values():
         soft = formula is kinds[2] and curvature in (CURVATURES["expected"], CURVATURES["positive_terms"])
@@ -75,3 +76,66 @@ def test_formats_stay_what_they_are(fresh_python):
     if printed == "no compiler":
         pytest.skip("needs NVIDIA's compiler, which the extra cuda brings")
     assert int(printed) > 70
+
+
+@pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="needs numba-cuda")
+def test_the_compiler_can_be_imported_beside_any_numpy(fresh_python):
+    code = """
+import numpy as np
+from boost_imbalance.kernels.cuda import arrays
+before = set(vars(np))
+arrays.import_compiler()
+import numba.cuda.cudaimpl
+print((set(vars(np)) - before) & {"row_stack"})
+"""
+    assert fresh_python(code, NUMBA_ENABLE_CUDASIM="0") == "set()"
+
+
+KEPT = """
+import hashlib, types
+import numba
+import numba.cuda.codegen as codegen
+import numba.cuda.dispatcher as dispatcher
+import numpy as np
+from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
+from numba import cuda
+import boost_imbalance as bi
+from boost_imbalance.kernels import cache
+from boost_imbalance.kernels.cuda import arrays, runner
+from boost_imbalance.kernels.program import Program
+from boost_imbalance.losses.fitted import CURVATURES
+
+try:
+    for library in ("nvvm", "nvrtc"):
+        load_nvidia_dynamic_lib(library)
+except DynamicLibNotFoundError:
+    print("no compiler")
+    raise SystemExit
+arrays.import_compiler()
+cuda.get_current_device = dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=(9, 0))
+codegen.CUDACodeLibrary._ensure_cc = lambda self, cc: (9, 0)
+matrix, sums = numba.float32[:, ::1], numba.float64[:, ::1]
+arguments = (*[matrix] * 6, sums)
+program = Program(bi.focal_objective().formula, CURVATURES["exact"])
+ours = runner._kernel("sigmoid", program, runner.Variant(0, False, False, 1), np.dtype(np.float32))
+kernel = ours._cache.load_overload(arguments, ours.targetctx)
+if kernel is None:
+    kernel = dispatcher._Kernel(ours.py_func, arguments)
+    kernel._codelibrary.get_cubin(cc=(9, 0))
+    ours._cache.save_overload(arguments, kernel)
+code = kernel._codelibrary.get_cubin(cc=(9, 0)).code
+print(cache.kernels[-1].compiled, kernel.signature, hashlib.sha256(code).hexdigest())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="needs numba-cuda")
+def test_the_next_process_finds_the_machine_code(fresh_python, tmp_path):
+    environment = {"NUMBA_ENABLE_CUDASIM": "0", "NUMBA_CACHE_DIR": str(tmp_path)}
+    first = fresh_python(KEPT, timeout=300.0, **environment)
+    if first == "no compiler":
+        pytest.skip("needs NVIDIA's compiler, which the extra cuda brings")
+    compiled, what = first.split(maxsplit=1)
+    found, again = fresh_python(KEPT, timeout=300.0, **environment).split(maxsplit=1)
+    assert (compiled, found) == ("True", "False")
+    assert what == again

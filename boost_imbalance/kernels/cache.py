@@ -67,7 +67,7 @@ def specialise(template: Callable[..., Any], name: str, signature: Any, **bindin
     dispatcher = numba.njit(**_OPTIONS)(bound(template, name, bindings))
     with _compiling, quiet():
         # numba asks a dispatcher's cache for the machine code of a signature, and hands it what it has compiled.
-        dispatcher._cache = disk = _Disk(name)
+        dispatcher._cache = disk = Disk(name)
         dispatcher.compile(signature)
         dispatcher.disable_compile()
         kernels.append(Kernel(name, disk.file, disk.compiled))
@@ -88,7 +88,7 @@ def quiet() -> Iterator[None]:
             logger.setLevel(before)
 
 
-class _Disk:
+class Disk:
     """The files of one kernel, in place of numba's own cache of a function. Whatever goes wrong, the kernel is compiled."""
 
     def __init__(self, name: str) -> None:
@@ -99,25 +99,26 @@ class _Disk:
     cache_path = None
 
     def load_overload(self, signature: Any, context: Any) -> Any:
-        from numba.core.compiler import CompileResult
-
+        """What numba asks for before it compiles."""
         context.refresh()
-        name = self._file_name(signature, context.codegen())
+        name = self._file_name(signature, context)
         for folder in folders_to_read():
             with contextlib.suppress(Exception):  # not there, not to be read, damaged, or of a numba that differs after all
-                found = CompileResult._rebuild(context, *pickle.loads(_checked((folder / name).read_bytes())))
+                found = self._rebuilt(pickle.loads(_checked((folder / name).read_bytes())), context)
                 self.file = folder / name
                 return found
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
+        """What numba calls once it has compiled."""
         from numba.core.serialize import dumps
 
         self.compiled = True
         with contextlib.suppress(Exception):
-            if result.lifted or result.library.has_dynamic_globals:  # not for another process
+            state = self._reduced(result)
+            if state is None:  # not for another process
                 return
-            name, content = self._file_name(signature, result.codegen), dumps(result._reduce())
+            name, content = self._file_name(signature, result.target_context), dumps(state)
             content = hashlib.sha256(content).digest() + content
             for folder in folders_to_write():
                 with contextlib.suppress(OSError):  # not to be written, or full: the next one
@@ -125,12 +126,23 @@ class _Disk:
                     self.file = folder / name
                     return
 
-    def _file_name(self, signature: Any, codegen: Any) -> str:
+    def _rebuilt(self, state: Any, context: Any) -> Any:
+        from numba.core.compiler import CompileResult
+
+        return CompileResult._rebuild(context, *state)
+
+    def _reduced(self, result: Any) -> Any:
+        return None if result.lifted or result.library.has_dynamic_globals else result._reduce()
+
+    def _target(self, context: Any) -> tuple[Any, ...]:
+        """What the machine code depends on beside sources and types."""
         import llvmlite
         import numba
 
-        what = signature, codegen.magic_tuple(), numba.__version__, llvmlite.__version__
-        digest = hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+        return context.codegen().magic_tuple(), numba.__version__, llvmlite.__version__
+
+    def _file_name(self, signature: Any, context: Any) -> str:
+        digest = hashlib.sha256(repr((signature, *self._target(context))).encode()).hexdigest()[:16]
         return f"{self.name}-{digest}.{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}.nbc"
 
 

@@ -10,16 +10,20 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
+from boost_imbalance.kernels.threads import part_count, run_parts
 
 Array = npt.NDArray[Any]
 
 _KEPT = 2
+_SMALLEST_PART = 1 << 17
+"""So many rows are compared in less time than it takes to hand them to a thread."""
 
 
 class Copies:
     """Host arrays on the GPU, copied again where their contents have changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, n_threads: int = 1) -> None:
+        self.n_threads = n_threads
         self._kept: dict[str, tuple[Array, Any]] = {}
 
     def of(self, name: str, array: Any) -> Any:
@@ -27,14 +31,22 @@ class Copies:
         if array is None or arrays.is_on_device(array):
             return None if array is None else arrays.view(array)
         kept = self._kept.get(name)
-        if kept is None or not _equal(kept[0], array):
+        if kept is None or not _equal(kept[0], array, self.n_threads):
             # The library may write new labels where the old ones were: a host copy is what they are compared with.
             kept = self._kept[name] = np.array(array), arrays.to_device(array)
         return kept[1]
 
 
-def _equal(first: Array, second: Array) -> bool:
-    return first.dtype == second.dtype and np.array_equal(first, second)
+def _equal(first: Array, second: Array, n_threads: int) -> bool:
+    if (first.dtype, first.shape) != (second.dtype, second.shape):
+        return False
+    differ = np.zeros((part_count(len(first), n_threads, _SMALLEST_PART), 1), bool)
+    run_parts(_compare, (first, second), (), differ, len(first), n_threads)
+    return not differ.any()
+
+
+def _compare(first: Array, second: Array, start: int, stop: int, differ: Array) -> None:
+    differ[0] = not np.array_equal(first[start:stop], second[start:stop])
 
 
 class DeviceBuffers(threading.local):
@@ -49,6 +61,7 @@ class DeviceBuffers(threading.local):
         self._unheld: int | None = None
         self._margin: Any = None
         self._margin_format: Any = None
+        self._table: tuple[Any, Any] = (None, None)
 
     def take(self, shape: tuple[int, ...]) -> tuple[Any, Any]:
         """Two float32 arrays of ``shape`` with arbitrary contents."""
@@ -64,6 +77,12 @@ class DeviceBuffers(threading.local):
             taken.append(self._pool[-1])
         del self._pool[: -2 * _KEPT]
         return taken[0], taken[1]
+
+    def table(self, host: Array) -> Any:
+        """A copy of coefficients, which stay the same array until they change."""
+        if self._table[0] is not host:
+            self._table = host, arrays.to_device(host)
+        return self._table[1]
 
     def margin(self, host: Array) -> Any:
         """A copy of margins, valid until the next one: a call has finished with it when it returns."""

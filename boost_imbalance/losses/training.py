@@ -31,7 +31,7 @@ class Training:
         self.label, self.weight = label, weight
         self.buffers = Buffers()
         self.device_buffers: dict[int, DeviceBuffers] = {}
-        self.copies = Copies()
+        self.copies = Copies(loss.threads)
         self.moving: Array | None = None
         self.evaluated: Any = None
         """The loss fitted to this training's labels, for metrics."""
@@ -47,7 +47,7 @@ class Training:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
         self.__dict__.update(_served={}, _formats=None)
-        self.buffers, self.device_buffers, self.copies = Buffers(), {}, Copies()
+        self.buffers, self.device_buffers, self.copies = Buffers(), {}, Copies(self.n_threads)
 
     def __deepcopy__(self, memo: Any) -> Training:
         """The training itself, which is one and the same wherever its library copies it to."""
@@ -155,6 +155,8 @@ class Training:
         program, table = self._served[m.dtype]
         if self.moving is not None:
             table = self._moved(table, m, y, w, engine)
+        if gpu:
+            table = buffers.table(table)
         return engine.gradient_hessian(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=threads), out
 
     def _serve(self, margin_type: Any, weight_type: Any) -> tuple[Program, Array]:

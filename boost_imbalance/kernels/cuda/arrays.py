@@ -7,6 +7,7 @@ is waited for when it is taken; what goes out is finished, and can be read on an
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import sys
 from typing import Any
@@ -29,9 +30,24 @@ def is_usable() -> bool:
     """Whether numba-cuda is installed and finds a GPU, or simulates one."""
     if importlib.util.find_spec("numba_cuda") is None:  # what numba itself still brings is older
         return False
-    from numba import cuda
+    from numba import config, cuda
 
-    return bool(cuda.is_available())
+    if not cuda.is_available():
+        return False
+    if not config.ENABLE_CUDASIM:
+        import_compiler()
+    return True
+
+
+def import_compiler() -> None:
+    """Import numba-cuda's compiler, whose versions up to 0.30 ask NumPy for a name that is gone from 2.5 on."""
+    if hasattr(np, "row_stack"):
+        return
+    vars(np)["row_stack"] = np.vstack  # lent for the import alone: other code asks whether it is there
+    try:
+        importlib.import_module("numba.cuda.cudaimpl")
+    finally:
+        del vars(np)["row_stack"]
 
 
 def view(value: Any) -> Any:

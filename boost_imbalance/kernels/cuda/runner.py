@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 import types
 import warnings
+import weakref
 from typing import Any, NamedTuple
 
 import numba
@@ -16,7 +18,8 @@ from numba import cuda
 from boost_imbalance.kernels.cache import bound
 from boost_imbalance.kernels.cpu import template_name
 from boost_imbalance.kernels.cuda import kernels
-from boost_imbalance.kernels.cuda.arrays import as_matrix
+from boost_imbalance.kernels.cuda.arrays import as_matrix, to_device
+from boost_imbalance.kernels.cuda.cache import keep
 from boost_imbalance.kernels.cuda.simulator import interpreted
 from boost_imbalance.kernels.loops import DERIVATIVES, LOSS, PROBABILITY
 from boost_imbalance.kernels.pointwise import bindings_of
@@ -74,10 +77,10 @@ def misses(margin: Any, label: Any, weight: Any, coefficients: Array, *, softmax
     columns = coefficients.shape[1]
     name = "softmax_misses" if softmax else "sigmoid_misses"
     kernel = _kernel(name, Program(None), Variant(DERIVATIVES, weight is not None, False, 1), coefficients.dtype)
-    found = cuda.to_device(np.zeros((2, columns)))
+    found = _sums.take((2, columns))
     blocks = _blocks(len(margin) if softmax else len(margin) * columns, 1 if softmax else columns)
     _started(kernel, blocks)(*_inputs(margin, label, weight, coefficients), found)
-    table = np.asarray(found.copy_to_host())
+    table = _sums.read(found)
     return table[kernels.TOTALS :] if softmax else table
 
 
@@ -88,10 +91,35 @@ def empty_like(array: Any) -> Any:
 
 def total(array: Any) -> float:
     """The sum of all elements, in float64."""
-    sums = cuda.to_device(np.zeros((2, 1)))
+    sums = _sums.take((2, 1))
     kernel = _kernel("total", Program(None), Variant(DERIVATIVES, False, False, 1), np.dtype(np.float64))
     _started(kernel, _blocks(array.size, 1))(as_matrix(array), sums)
-    return float(sums.copy_to_host()[kernels.TOTALS, 0])
+    return float(_sums.read(sums)[kernels.TOTALS, 0])
+
+
+class _Sums(threading.local):
+    """Memory that kernels add to, 0 before each: to allocate it for every kernel takes longer than the kernel."""
+
+    def __init__(self) -> None:
+        self._idle: Any = weakref.WeakKeyDictionary()  # a context that is closed takes its memory with it
+
+    def take(self, shape: tuple[int, int]) -> Any:
+        """An array of zeros on the current GPU; one whose kernel fails is not given back."""
+        array = self._of_this_gpu().pop(shape, None)
+        return cuda.to_device(np.zeros(shape)) if array is None else array
+
+    def read(self, array: Any) -> Array:
+        """What has been added up, once it has; then the array is 0 again and can be taken."""
+        values = np.asarray(array.copy_to_host())
+        array.copy_to_device(np.zeros(array.shape))
+        self._of_this_gpu()[array.shape] = array
+        return values
+
+    def _of_this_gpu(self) -> Any:
+        return self._idle.setdefault(cuda.current_context(), {})
+
+
+_sums = _Sums()
 
 
 def _run(
@@ -109,10 +137,10 @@ def _run(
     lanes = 1 if columns <= _ONE_LANE or not softmax else 32
     matrix = softmax and quantity != PROBABILITY and label.ndim == 2
     kernel = _kernel(name, program, Variant(quantity, weight is not None, matrix, lanes), coefficients.dtype)
-    checks = cuda.to_device(np.zeros((5, columns)))
+    checks = _sums.take((5, columns))
     blocks = _blocks(len(margin) * (lanes if softmax else columns), 1 if softmax else columns)
     _started(kernel, blocks)(*_inputs(margin, label, weight, coefficients), as_matrix(out[0]), as_matrix(out[1]), checks)
-    seen = checks.copy_to_host()  # waits for the kernel: what goes out is finished
+    seen = _sums.read(checks)  # waits for the kernel: what goes out is finished
     wrong = sum(
         flag
         for flag, row in ((BAD_MARGIN, kernels.MARGINS), (BAD_LABEL, kernels.LABELS), (BAD_WEIGHT, kernels.WEIGHTS))
@@ -131,7 +159,7 @@ def _started(kernel: Any, blocks: int) -> Any:
 def _inputs(margin: Any, label: Any, weight: Any, coefficients: Array) -> tuple[Any, ...]:
     label = as_matrix(label)
     weight = label if weight is None else as_matrix(weight)  # unread where there is none
-    return as_matrix(margin), label, weight, cuda.to_device(np.ascontiguousarray(coefficients))
+    return as_matrix(margin), label, weight, to_device(coefficients)
 
 
 def _blocks(threads: int, columns: int) -> int:
@@ -162,7 +190,11 @@ def _kernel(name: str, program: Program, variant: Variant, format: Any) -> Any:
     names |= bindings_of(program, _on_device)
     for helper in kernels.HELPERS:
         names[helper.__name__] = _device_function(bound(helper, helper.__name__, names))
-    return cuda.jit(bound(getattr(kernels, name), name, names))
+    kernel = cuda.jit(bound(getattr(kernels, name), name, names))
+    if numba.config.ENABLE_CUDASIM:
+        return kernel
+    flags = "_".join(str(int(flag)) for flag in variant)
+    return keep(kernel, f"cuda_{name}_{flags}_{np.dtype(format).name}_{program.name}")
 
 
 def _on_device(function: Any) -> Any:
