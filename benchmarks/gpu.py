@@ -1,11 +1,14 @@
 """XGBoost on a GPU: time per round beside the built-in objectives, by part, and the kernel beside memory, CPU and CuPy.
 
-python benchmarks/gpu.py [--rows 1000000 10000000] [--rounds 50] [--classes 10]
+python benchmarks/gpu.py [--rows 1000000 10000000] [--rounds 50] [--classes 10] [--output benchmarks/results/gpu.csv]
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import functools
+import pathlib
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,10 +22,18 @@ from boost_imbalance.kernels.cuda import arrays
 FEATURES, DEPTH = 28, 6
 
 
-def data(rows: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+MEASURED: list[dict[str, Any]] = []
+
+
+@functools.lru_cache(maxsize=1)
+def features(rows: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
-    X = rng.normal(size=(rows, FEATURES)).astype(np.float32)
-    signal = X[:, 0] * X[:, 1] + X[:, 2] + rng.logistic(size=rows).astype(np.float32)
+    X = rng.standard_normal(size=(rows, FEATURES), dtype=np.float32)
+    return X, X[:, 0] * X[:, 1] + X[:, 2] + rng.logistic(size=rows).astype(np.float32)
+
+
+def data(rows: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    X, signal = features(rows)
     if classes == 2:
         return X, (signal > 3.0).astype(np.float32)
     edges = np.quantile(signal, np.linspace(0.5, 0.99, classes - 1))
@@ -115,6 +126,14 @@ def training(rows: int, classes: int, rounds: int) -> None:
             parts = f"{inside * 1e3:.2f} | {rest}"
         times = f"{whole * 1e3:.2f} | {whole / native:.3f}"
         print(f"| {candidate.name} | {times} | {parts} | {(whole - inside) * 1e3:.2f} |")
+        MEASURED.append({
+            "what": "round", "rows": rows, "task": task_of(classes), "columns": 1 if classes == 2 else classes,
+            "candidate": candidate.name, "ms": whole * 1e3, "ratio": whole / native, "objective_ms": inside * 1e3,
+        })  # fmt: skip
+
+
+def task_of(classes: int) -> str:
+    return "binary" if classes == 2 else "multi-class"
 
 
 def cupy_focal(cupy: Any, z: Any, y: Any, gamma: Any) -> tuple[Any, Any]:
@@ -127,35 +146,52 @@ def cupy_focal(cupy: Any, z: Any, y: Any, gamma: Any) -> tuple[Any, Any]:
     return gradient, t * focus * ((1 + 2 * gamma) * q - gamma * log_t * (gamma * t - q))
 
 
-def kernel(rows: int, rounds: int) -> None:
+def kernel(rows: int, rounds: int, task: str = "binary", columns: int = 1) -> None:
+    """``rows`` counts margins: the rows of a task with several columns are fewer."""
     rng = np.random.default_rng(0)
-    margin, label = rng.normal(-1, 3, rows).astype(np.float32), (rng.random(rows) < 0.05).astype(np.float32)
+    shape = rows if task == "binary" else (rows // columns, columns)
+    margin = rng.normal(-1, 3, shape).astype(np.float32)
+    label = (rng.random(shape) < 0.05).astype(np.float32)
+    if task == "multi-class":
+        label = rng.integers(0, columns, len(margin)).astype(np.float32)
     on_gpu = arrays.to_device(margin), arrays.to_device(label)
-    target = arrays.empty((rows,), np.float32)
-    host = bi.focal_objective(2.0, hessian="exact", device="cpu")
-    ours = bi.focal_objective(2.0, hessian="exact")
+    target = arrays.empty(margin.shape, np.float32)
+    classes = columns if task == "multi-class" else None
+    host = bi.focal_objective(2.0, hessian="exact", scale=1.0, device="cpu").bind(label, n_classes=classes)
+    ours = bi.focal_objective(2.0, hessian="exact", scale=1.0).bind(on_gpu[1], n_classes=classes)
     copied = seconds(lambda: target.copy_to_device(on_gpu[0]), rounds)
+    other = arrays.to_device(margin)
     contest = {
         "16 bytes per margin, copied on the GPU": lambda: (
             target.copy_to_device(on_gpu[0]),
-            target.copy_to_device(on_gpu[1]),
+            target.copy_to_device(other),
         ),
-        "boost-imbalance": lambda: ours(on_gpu[1], on_gpu[0]),
-        "the CPU engine": lambda: host(label, margin),
+        "boost-imbalance": lambda: ours(on_gpu[0]),
+        "the CPU engine": lambda: host(margin),
     }
     try:
         import cupy
 
         z, y = cupy.asarray(on_gpu[0]), cupy.asarray(on_gpu[1])
-        contest["CuPy"] = lambda: cupy_focal(cupy, z, y, cupy.float32(2))
+        if task == "binary":
+            contest["CuPy"] = lambda: cupy_focal(cupy, z, y, cupy.float32(2))
     except ImportError:
         pass
-    print(f"\nBinary focal, gamma 2, exact, {rows} rows, launch and checks included")
-    print(f"(a copy moves {8e-9 * rows / copied:.0f} GB/s)\n")
+    begun = time.perf_counter()
+    contest["boost-imbalance"]()
+    first = time.perf_counter() - begun
+    print(f"\nFocal, gamma 2, exact, {task}, {' x '.join(map(str, margin.shape))}, launch and checks included")
+    print(f"(a copy moves {8e-9 * margin.size / copied:.0f} GB/s; the first call, which compiles, takes {first:.2f} s)\n")
     print("| | ms | ns per margin |\n|---|---|---|")
+    floor = None
     for name, work in contest.items():
         taken = seconds(work, rounds)
-        print(f"| {name} | {taken * 1e3:.3f} | {taken * 1e9 / rows:.3f} |")
+        floor = taken if floor is None else floor
+        print(f"| {name} | {taken * 1e3:.3f} | {taken * 1e9 / margin.size:.3f} |")
+        MEASURED.append({
+            "what": "kernel", "rows": len(margin), "task": task, "columns": columns, "candidate": name,
+            "ms": taken * 1e3, "ratio": taken / floor, "objective_ms": taken * 1e3,
+        })  # fmt: skip
 
 
 def main() -> None:
@@ -163,14 +199,24 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--output", type=pathlib.Path)
     options = parser.parse_args()
     if not arrays.is_usable():
         raise SystemExit(f"there is no GPU that numba-cuda finds; {arrays.REMEDY}")
     print(f"{machine()}; {cuda_name()}")
     for rows in options.rows:
         kernel(rows, options.rounds)
+        for task, columns in (("multi-label", 10), ("multi-class", 10), ("multi-class", 100), ("multi-class", 1000)):
+            kernel(rows, options.rounds, task, columns)
         for classes in (2, options.classes):
             training(rows, classes, options.rounds)
+    if options.output is not None:
+        with options.output.open("w", newline="") as file:
+            writer = csv.DictWriter(file, [*MEASURED[0], "gpu", "machine"], lineterminator="\n")
+            writer.writeheader()
+            for measured in MEASURED:
+                shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in measured.items()}
+                writer.writerow(shown | {"gpu": cuda_name(), "machine": machine()})
 
 
 if __name__ == "__main__":

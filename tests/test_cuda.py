@@ -426,15 +426,16 @@ def test_a_changed_label_is_noticed(on_device):
             close(own, expected, 1e-5)
 
 
-def test_copies_are_made_where_contents_changed():
-    copies, array = Copies(), np.arange(200_000, dtype=np.float32)
-    first = copies.of("label", array)
-    assert copies.of("label", array.copy()) is first
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_copies_are_made_where_contents_changed(n_threads):
+    copies, array = Copies(n_threads), np.arange(400_000, dtype=np.float32)
+    (first,) = copies.compared(label=array)()
+    assert copies.compared(label=array.copy())() == [first]
     array[[5, 6]] = array[[6, 5]]
-    second = copies.of("label", array)
+    (second,) = copies.compared(label=array)()
     assert second is not first
     np.testing.assert_array_equal(arrays.to_host(second), array)
-    assert copies.of("weight", None) is None
+    assert copies.compared(weight=None)() == [None]
 
 
 def test_outputs_are_used_again_when_nobody_holds_them():

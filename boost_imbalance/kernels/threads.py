@@ -9,7 +9,9 @@ import pathlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 _lock = threading.Lock()
 _pool: ThreadPoolExecutor | None = None
@@ -119,6 +121,14 @@ def run_parts(
     for error in errors:
         if error is not None:
             raise error
+
+
+def meanwhile(work: Callable[[], _T], n_threads: int) -> Callable[[], _T]:
+    """Begin ``work`` in another thread, if there may be one; what is returned gives its result, once there is one."""
+    if n_threads < 2:
+        return work
+    begun = _get_pool(n_threads - 1).submit(work)
+    return lambda: work() if begun.cancel() else begun.result()
 
 
 def _get_pool(size: int) -> ThreadPoolExecutor:

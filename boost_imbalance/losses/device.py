@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
-from boost_imbalance.kernels.threads import part_count, run_parts
+from boost_imbalance.kernels.threads import meanwhile, part_count, run_parts
 
 Array = npt.NDArray[Any]
 
@@ -26,15 +27,30 @@ class Copies:
         self.n_threads = n_threads
         self._kept: dict[str, tuple[Array, Any]] = {}
 
-    def of(self, name: str, array: Any) -> Any:
+    def compared(self, **given: Any) -> Callable[[], list[Any]]:
+        """Begin to compare these with what is kept; what is returned waits for it, and gives the device's copies of all."""
+        same = meanwhile(lambda: {name: self._is_kept(name, array) for name, array in given.items()}, self.n_threads)
+
+        def copies() -> list[Any]:
+            unchanged = same()
+            return [self._copy(name, array, unchanged[name]) for name, array in given.items()]
+
+        return copies
+
+    def _is_kept(self, name: str, array: Any) -> bool:
+        if array is None or arrays.is_on_device(array):
+            return False
+        kept = self._kept.get(name)
+        return kept is not None and _equal(kept[0], array, self.n_threads)
+
+    def _copy(self, name: str, array: Any, unchanged: bool) -> Any:
         """A device array with the contents of ``array``; one that is on the device already as it is."""
         if array is None or arrays.is_on_device(array):
             return None if array is None else arrays.view(array)
-        kept = self._kept.get(name)
-        if kept is None or not _equal(kept[0], array, self.n_threads):
+        if not unchanged:
             # The library may write new labels where the old ones were: a host copy is what they are compared with.
-            kept = self._kept[name] = np.array(array), arrays.to_device(array)
-        return kept[1]
+            self._kept[name] = np.array(array), arrays.to_device(array)
+        return self._kept[name][1]
 
 
 def _equal(first: Array, second: Array, n_threads: int) -> bool:

@@ -142,8 +142,9 @@ class Training:
         fitted, threads = self.fitted, self.n_threads
         if gpu:
             buffers = self.device_buffers.setdefault(arrays.current_gpu(), DeviceBuffers())
+            copies = self.copies.compared(label=y, weight=w)  # which takes as long as to copy the margins
             m = m if arrays.is_on_device(m) else buffers.margin(m)
-            y, w = self.copies.of("label", y), self.copies.of("weight", w)
+            y, w = copies()
             out = buffers.take(m.shape)
         else:
             out = self.buffers.take(

@@ -7,7 +7,6 @@ import math
 import threading
 import types
 import warnings
-import weakref
 from typing import Any, NamedTuple
 
 import numba
@@ -18,7 +17,7 @@ from numba import cuda
 from boost_imbalance.kernels.cache import bound
 from boost_imbalance.kernels.cpu import template_name
 from boost_imbalance.kernels.cuda import kernels
-from boost_imbalance.kernels.cuda.arrays import as_matrix, to_device
+from boost_imbalance.kernels.cuda.arrays import as_matrix, current_gpu, to_device
 from boost_imbalance.kernels.cuda.cache import keep
 from boost_imbalance.kernels.cuda.simulator import interpreted
 from boost_imbalance.kernels.loops import DERIVATIVES, LOSS, PROBABILITY
@@ -101,7 +100,7 @@ class _Sums(threading.local):
     """Memory that kernels add to, 0 before each: to allocate it for every kernel takes longer than the kernel."""
 
     def __init__(self) -> None:
-        self._idle: Any = weakref.WeakKeyDictionary()  # a context that is closed takes its memory with it
+        self._idle: dict[int, dict[Any, Any]] = {}
 
     def take(self, shape: tuple[int, int]) -> Any:
         """An array of zeros on the current GPU; one whose kernel fails is not given back."""
@@ -116,7 +115,7 @@ class _Sums(threading.local):
         return values
 
     def _of_this_gpu(self) -> Any:
-        return self._idle.setdefault(cuda.current_context(), {})
+        return self._idle.setdefault(current_gpu(), {})
 
 
 _sums = _Sums()
