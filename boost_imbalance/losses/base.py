@@ -654,7 +654,7 @@ class Loss:
             if is_empty:
                 return 0.0, 0.0
             m, y, w, fitted = self._prepare(margin, label, sample_weight, known, gpu)
-            values, total = self._loss(m, y, w, fitted, gpu), backend.backend(gpu).total
+            values, total = self._loss(m, y, w, fitted, gpu, workers.size > 1), backend.backend(gpu).total
             return total(values), float(values.size) if w is None else total(w) * values.size / w.size
 
         loss, mass = workers.sums(*workers.together(sums))
@@ -699,7 +699,7 @@ class Loss:
         w = labels.as_weight(sample_weight, y)
         return labels.count(y, w, *self._task(y, n_classes))
 
-    def _loss(self, m: Array, y: Array, w: Array | None, fitted: FittedLoss, gpu: bool) -> Array:
+    def _loss(self, m: Array, y: Array, w: Array | None, fitted: FittedLoss, gpu: bool, partial: bool = False) -> Array:
         empty = arrays.empty if gpu else np.empty
         out = empty((len(m),) if fitted.softmax else m.shape, m.dtype)
         engine, table = backend.backend(gpu), fitted.coefficients.astype(m.dtype)
@@ -708,7 +708,7 @@ class Loss:
             checks: Checks = engine.loss(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=self.threads)
             return checks
 
-        _run(run, fitted.program._replace(curvature=None), fitted, m, y, w)
+        _run(run, fitted.program._replace(curvature=None), fitted, m, y, w, partial)
         return out
 
     def _prepare(
@@ -745,7 +745,7 @@ class Loss:
         call = protocol.calling()
         try:
             return self._of_call(first, second, sample_weight, call)
-        except Exception:
+        except BaseException:
             if call is not None:
                 call.library.leave(call.booster)
             raise
@@ -775,22 +775,29 @@ class Loss:
     def _round(
         self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool, call: Any, data: Any
     ) -> tuple[Array, Array]:
-        memory, workers = self._memory, protocol.workers_of(library, data)
+        memory = self._memory
         training = None if owner is None else memory.trainings.get(owner)
         if training is not None and training.library is not library:
             training = None
-        if workers.size > 1:
+        workers = None if library is None else library.sum_over_workers(data)
+        if workers is not None and workers.size > 1:
             return self._round_of_several(workers, training, (margin, label, sample_weight), library, gpu, call, data)
-        if training is not None and training.knows(margin, label, sample_weight):
-            m, y, w = margin, label, sample_weight
-        else:
-            m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
-            w = labels.as_weight(sample_weight, y, gpu)
-        if training is None or not training.suits(m, y):
-            training = self._begin_training(m, y, w, self._task_of(m, y), library, owner, call, data)
-        fitted = training.fitted
-        out = training.round(m, y, w, gpu)
-        self._remember(training, fitted, call)
+        try:
+            if training is not None and training.knows(margin, label, sample_weight):
+                m, y, w = margin, label, sample_weight
+            else:
+                m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
+                w = labels.as_weight(sample_weight, y, gpu)
+                if training is None or not training.suits(m, y):
+                    training = self._begin_training(m, y, w, self._task_of(m, y), library, owner, call, data)
+            fitted = training.fitted
+            out = training.attempt(m, y, w, gpu) or training.anew(m, y, w, gpu)
+        except BaseException:
+            if call is not None:
+                library.leave(call.booster)
+            raise
+        if self.weights_move or training.fitted is not fitted or fitted.counts not in memory.trained:
+            self._remember(training, call)
         return out
 
     def _round_of_several(
@@ -799,7 +806,7 @@ class Loss:
     ) -> tuple[Array, Array]:  # fmt: skip
         """A round of one worker of several, all of which notice if one of them has other labels, or something wrong."""
         owner = data if call is None else call.booster
-        moves, fitted = self.weights_move, None if training is None else training.fitted
+        moves, moving = self.weights_move, None if training is None else training.moving
 
         def attempt(arrays: Any = None) -> tuple[Any, tuple[float]]:
             m, y, w = arrays = arrays or self._of_worker(*given, gpu)
@@ -814,17 +821,16 @@ class Loss:
             is_agreed = True
             (arrays, out), changed = workers.agree(lambda: attempt(arrays), 1)
         if changed.any():
-            before, moving = training, None if training is None else training.moving
             m, y, w = arrays
             task, columns = self._agreed_task(workers, m, y, call)
             if not len(y):
                 y = np.empty((0, columns) if task is Task.MULTILABEL else 0, np.float32)
-            training = self._begin_training(m, y, w, (task, columns), library, owner, call, data, workers, before is None)
+            training = self._begin_training(m, y, w, (task, columns), library, owner, call, data, workers)
             training.take_over(moving)
             is_agreed = bound = True
             (_, out), _ = workers.agree(lambda: attempt((m, y, w)), 1)
         assert training is not None
-        self._remember(training, fitted, call)
+        self._remember(training, call)
         return cast("tuple[Array, Array]", out)
 
     def _of_worker(self, margin: Any, label: Any, sample_weight: Any, gpu: bool) -> tuple[Array, Array, Array | None]:
@@ -889,10 +895,10 @@ class Loss:
 
     def _begin_training(
         self, m: Array, y: Array, w: Array | None, task: tuple[Task, int], library: Any, owner: Any, call: Any, data: Any,
-        workers: Workers = ALONE, first: bool | None = None,
+        workers: Workers = ALONE,
     ) -> Training:  # fmt: skip
         memory, booster = self._memory, None if call is None else call.booster
-        first = (owner is None or owner not in memory.trainings) if first is None else first
+        first = owner is None or owner not in memory.trainings
         training = Training(self, y, w, *task, library, booster, workers)
         training.label = training.weight = None  # the library hands them over each time
         if owner is not None:
@@ -904,11 +910,10 @@ class Loss:
             advice.advise(advice.FirstRound(training.fitted, margins, call, data is not None), memory.warned)
         return training
 
-    def _remember(self, training: Training, fitted: FittedLoss | None, call: Any) -> None:
-        """What a round leaves behind it, ``fitted`` being the loss of the last one."""
+    def _remember(self, training: Training, call: Any) -> None:
         if call is not None and self.weights_move:
             call.library.keep_weights(call.booster, training.moving)
-        if training.fitted is not fitted or training.fitted.counts not in self._memory.trained:
+        if training.fitted.counts not in self._memory.trained[-1:]:
             self._memory.train(training.fitted.counts)
 
     def in_training(self, call: protocol.Call | None) -> Any:
@@ -1099,7 +1104,13 @@ def _unknown_counts(task: Task, columns: int) -> Counts:
 
 
 def _run(
-    run: Callable[[Program], Checks], program: Program, fitted: FittedLoss, m: Array, y: Array, w: Array | None
+    run: Callable[[Program], Checks],
+    program: Program,
+    fitted: FittedLoss,
+    m: Array,
+    y: Array,
+    w: Array | None,
+    partial: bool = False,
 ) -> None:
     """Run a kernel; once more if it took labels between 0 and 1 for wrong ones."""
     if fitted.softmax and y.ndim == 2:
@@ -1107,7 +1118,7 @@ def _run(
     checks = run(program)
     if checks.wrong == BAD_LABEL and not program.soft and not fitted.softmax:
         checks = run(program._replace(soft=True))
-    raise_if_wrong(checks, m, y, w, fitted)
+    raise_if_wrong(checks, m, y, w, fitted, partial)
 
 
 Loss._declared = {name: value for name, value in vars(Loss).items() if isinstance(value, Parameter)}

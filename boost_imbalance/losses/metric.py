@@ -89,7 +89,7 @@ class Metric:
             )
         try:
             return self._over(protocol.workers_of(library, data), margin, label, weight)
-        except Exception:
+        except BaseException:
             if call is not None:
                 library.leave(call.booster)
             raise
