@@ -367,13 +367,19 @@ class Loss:
         label : array_like, shape (n,) or (n, labels)
             0 or 1, or a number between them for a label that is not certain; or class indices. Two dimensions mean a
             multi-label task, or, with ``n_classes``, a probability for each class.
-        sample_weight : array_like, shape (n,), optional
+        sample_weight : array_like, shape (n,) or (n, labels), optional
         n_classes : int, optional
             Number of classes, where the highest may be missing from ``label``, or where ``label`` has a column for each.
 
         Returns
         -------
         A new objective, with the labels' counts; this one is left as it is.
+
+        Notes
+        -----
+        Counts are enough, as a query over a cluster gives them: ``fit([0, 1], sample_weight=[n0, n1])``, or one row for each
+        of several classes; of several labels, one row of zeros and one of ones, ``fit([[0, 0], [1, 1]],
+        sample_weight=[n - positives, positives])``.
 
         Raises
         ------
@@ -385,6 +391,9 @@ class Loss:
         >>> from boost_imbalance import logit_adjusted_objective
         >>> objective = logit_adjusted_objective(tau=1.0).fit([0, 0, 0, 1])
         >>> print(objective.probability([0.0]).round(4))  # the adjustment is undone: a margin of 0 means the prior
+        [0.25]
+        >>> counted = logit_adjusted_objective(tau=1.0).fit([0, 1], sample_weight=[3, 1])
+        >>> print(counted.probability([0.0]).round(4))
         [0.25]
         """
         return self.fit_counts(self._count(label, sample_weight, n_classes))
@@ -806,31 +815,31 @@ class Loss:
     ) -> tuple[Array, Array]:  # fmt: skip
         """A round of one worker of several, all of which notice if one of them has other labels, or something wrong."""
         owner = data if call is None else call.booster
-        moves, moving = self.weights_move, None if training is None else training.moving
+        moving = None if training is None else training.moving
 
-        def attempt(arrays: Any = None) -> tuple[Any, tuple[float]]:
-            m, y, w = arrays = arrays or self._of_worker(*given, gpu)
-            if training is None or not training.suits(m, y):
-                return (arrays, None), (1.0,)
-            out = None if moves and not is_agreed else training.attempt(m, y, w, gpu, bound)
-            return (arrays, out), (float(out is None and (is_agreed or not moves)),)
+        def look() -> tuple[Any, tuple[float]]:
+            m, y, w = self._of_worker(*given, gpu)
+            fits, out = training is not None and training.suits(m, y), None
+            if fits and not self.weights_move:
+                out = cast("Training", training).attempt(m, y, w, gpu)
+                fits = out is not None
+            return (m, y, w, out), (float(not fits),)
 
-        is_agreed = bound = False
-        (arrays, out), changed = workers.agree(attempt, 1)
-        if moves and not changed.any():  # adds the misses up, for which all have to be ready
-            is_agreed = True
-            (arrays, out), changed = workers.agree(lambda: attempt(arrays), 1)
+        (m, y, w, out), changed = workers.agree(look, 1)
+        if self.weights_move and not changed.any():
+            # The misses of all are added up on the way, so that all must have got here.
+            def attempt() -> tuple[Any, tuple[float]]:
+                out = cast("Training", training).attempt(m, y, w, gpu)
+                return out, (float(out is None),)
+
+            out, changed = workers.agree(attempt, 1)
         if changed.any():
-            m, y, w = arrays
-            task, columns = self._agreed_task(workers, m, y, call)
-            if not len(y):
-                y = np.empty((0, columns) if task is Task.MULTILABEL else 0, np.float32)
-            training = self._begin_training(m, y, w, (task, columns), library, owner, call, data, workers)
-            training.take_over(moving)
-            is_agreed = bound = True
-            (_, out), _ = workers.agree(lambda: attempt((m, y, w)), 1)
-        assert training is not None
-        self._remember(training, call)
+            task = self._agreed_task(workers, m, y, call)
+            y = y if len(y) else labels.none(*task)
+            bound = training = self._begin_training(m, y, w, task, library, owner, call, data, workers)
+            bound.take_over(moving)
+            out = workers.together(lambda: bound.attempt(m, y, w, gpu, bound=True))
+        self._remember(cast("Training", training), call)
         return cast("tuple[Array, Array]", out)
 
     def _of_worker(self, margin: Any, label: Any, sample_weight: Any, gpu: bool) -> tuple[Array, Array, Array | None]:
@@ -889,7 +898,7 @@ class Loss:
 
         m, y, w = workers.together(arrays_of)
         task, columns = self._agreed_task(workers, m, y)
-        y = y if len(y) else np.empty((0, columns) if task is Task.MULTILABEL else 0, np.float32)
+        y = y if len(y) else labels.none(task, columns)
         counts = workers.together(lambda: labels.count(y, w, task, columns, partial=True))
         return fitted_loss(self, counts.summed(workers))
 
