@@ -3,6 +3,7 @@
 A worker is a thread here, because both libraries keep the connections of a training by thread.
 """
 
+import gc
 import json
 import os
 import random
@@ -472,7 +473,13 @@ def on_lightgbm(work, n_machines=2):
         ports.append(free_port(ports))
     network = {"machines": ",".join(f"127.0.0.1:{port}" for port in ports), "num_machines": n_machines, "time_out": 1}
     contexts = [lambda run, port=port: run({**network, "local_listen_port": port, "tree_learner": "data"}) for port in ports]
-    return run_together(work, contexts)
+    # A booster that is collected closes the connections of the thread in which that happens to be done.
+    gc.collect()
+    gc.disable()
+    try:
+        return run_together(work, contexts)
+    finally:
+        gc.enable()
 
 
 SETTINGS = {"verbosity": -1, "num_threads": 1, "num_leaves": 7, "min_data_in_leaf": 1, "min_data_in_bin": 1}
