@@ -341,6 +341,19 @@ def test_a_worker_without_rows_that_cannot_know_the_task_is_told_what_to_write(x
         assert "write num_class or num_target in the parameters, as xgboost_params(y) does" in str(error)
 
 
+def test_starts_of_each_workers_own_labels_are_refused(xgb):
+    data = Data("binary")
+
+    def work(rank):
+        objective, rows = bi.focal_objective(), SPLITS["uneven"][rank]
+        params = {**objective.xgboost_params(data.y[rows]), "nthread": 1}
+        xgb.train(params, data.matrix(rows), 1, obj=objective)
+
+    for error in on_xgboost(work, 2):
+        with pytest.raises(ValueError, match=r"begin at different places.*from the labels of all workers, or their counts"):
+            raise error
+
+
 @pytest.mark.parametrize("constructor", CONSTRUCTORS)
 def test_labels_that_change_on_one_worker_alone(xgb, constructor):
     before, after = Data("binary"), Data("binary")

@@ -56,6 +56,9 @@ class HistGradientBoosting:
     def has_unseen_rows(self, booster):
         return False
 
+    def start_of(self, booster):
+        return ""
+
     def leave(self, booster):
         """Nobody: it trains in one process."""
 

@@ -97,6 +97,10 @@ class LightGBM:
         learner = next((str(booster.params[name]) for name in _TREE_LEARNER if name in booster.params), "serial")
         return learner.startswith(("data", "voting"))
 
+    def start_of(self, booster: Any) -> str:
+        """Nothing: a start is a model, which machines are not asked to compare."""
+        return ""
+
     def leave(self, booster: Any) -> None:
         """Close the connections, at which the other machines fail; else they would wait for ``time_out``, two hours."""
         if getattr(booster, "_network", False):

@@ -98,6 +98,10 @@ class XGBoost:
         """False: XGBoost's workers add up what they need."""
         return False
 
+    def start_of(self, booster: Any) -> str:
+        """The ``base_score``."""
+        return str(json.loads(booster.save_config())["learner"]["learner_model_param"]["base_score"])
+
     def leave(self, booster: Any) -> None:
         """Nothing: XGBoost's workers agree on errors."""
 

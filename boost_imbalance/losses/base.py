@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import weakref
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
@@ -857,20 +858,22 @@ class Loss:
     def _agreed_task(self, workers: Workers, m: Array, y: Array, call: Any = None) -> tuple[Task, int]:
         """The task of the workers that have rows, which the others cannot tell."""
         tasks = list(Task)
+        # The same number for workers that begin at the same place.
+        start = 0 if call is None else zlib.crc32(call.library.start_of(call.booster).encode())
 
         def find() -> tuple[None, list[float]]:
             if not len(y):
-                return None, [0.0] * (len(tasks) + 1)
+                return None, [0.0] * (len(tasks) + 1) + [start]
             task, columns = self._task_of(m, y)
-            return None, [*(float(one is task) for one in tasks), columns]
+            return None, [*(float(one is task) for one in tasks), columns, start]
 
-        *votes, total = workers.agree(find, len(tasks) + 1)[1]
+        *votes, total, starts = workers.agree(find, len(tasks) + 2)[1]
         voters = sum(votes)
         if not voters:
             raise ValueError("label is empty on every worker; a loss needs at least one row.")
         task, columns = tasks[int(np.argmax(votes))], int(total // voters)
 
-        def check() -> None:
+        def check_task() -> None:
             own = columns
             if len(y):
                 own = self._task_of(m, y)[1]
@@ -883,7 +886,16 @@ class Loss:
                     f"xgboost_params(y) does."
                 )
 
-        workers.together(check)
+        def check_start() -> None:
+            if starts != start * workers.size:
+                raise ValueError(
+                    f"the workers begin at different places, this one at base_score {call.library.start_of(call.booster)}; "
+                    f"take it from the labels of all workers, or their counts: objective.xgboost_params([0, 1], "
+                    f"sample_weight=[n0, n1])."
+                )
+
+        workers.together(check_task)
+        workers.together(check_start)
         return task, columns
 
     def _of_all(self, workers: Workers, given: tuple[Any, Any, Any] | None) -> FittedLoss:

@@ -65,6 +65,9 @@ class Library(Protocol):
     def has_unseen_rows(self, booster: Any) -> bool:
         """Whether other machines have rows of this training that :meth:`sum_over_workers` cannot ask for."""
 
+    def start_of(self, booster: Any) -> str:
+        """Where a booster begins, in words that are the same for all workers that begin at the same place."""
+
     def leave(self, booster: Any) -> None:
         """Tell the other machines of a training that this one fails, so that they need not wait for it."""
 
