@@ -274,21 +274,14 @@ def test_what_is_wrong_on_one_worker_is_the_same_error_on_all(xgb, constructor, 
     y, weight = data.y.copy(), np.ones(ROWS)
     if what == "label":
         y[503] = 5.0
+    else:
+        weight[503] = -1.0  # which XGBoost's own data sets refuse
 
     def work(rank):
         rows, objective = SPLITS["uneven"][rank], constructor()
-        matrix = xgb.DMatrix(data.X[rows], y[rows], nthread=1)
-        if what == "weight":
-            matrix.set_weight(weight[rows])
-            if rank == 1:
-                monkey = weight[rows].copy()
-                monkey[3] = -1.0
-                own = objective
-                objective = lambda margin, _: own(y[rows], margin, monkey)  # noqa: E731
-            else:
-                own0 = objective
-                objective = lambda margin, _: own0(y[rows], margin, weight[rows])  # noqa: E731
-        xgb.train({"nthread": 1, "base_score": 0.0}, matrix, 3, obj=objective)
+        matrix = xgb.DMatrix(data.X[rows], nthread=1)
+        called = lambda margin, _: objective(y[rows], margin, weight[rows])  # noqa: E731
+        xgb.train({"nthread": 1, "base_score": 0.0}, matrix, 3, obj=called)
 
     here, there = on_xgboost(work, 2)[::-1]
     assert isinstance(here, ValueError)
@@ -588,3 +581,23 @@ def test_a_metric_of_one_machine_says_so_once(lightgbm, recwarn):
 
     raised(on_lightgbm(work))
     assert told == [{"machines"}, {"machines"}]
+
+
+@pytest.mark.parametrize("early", [False, True])
+def test_dask_hands_over_what_lightgbms_machines_refuse(lightgbm, early):
+    distributed, arrays = pytest.importorskip("distributed"), pytest.importorskip("dask.array")
+    pytest.importorskip("dask.dataframe")
+    data = Data("binary")
+    X, y = arrays.from_array(data.X, chunks=(300, 3)), arrays.from_array(data.y.astype(int), chunks=300)
+    objective = bi.focal_objective().fit(data.y) if early else bi.focal_objective()
+    options = {"eval_set": [(X, y)], "callbacks": [lightgbm.early_stopping(2, verbose=False)]} if early else {}
+    gc.collect()
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        model = lightgbm.DaskLGBMClassifier(
+            client=client, objective=objective, n_estimators=3, tree_learner="data", **SETTINGS
+        )
+        with pytest.raises(ValueError, match="leave early_stopping out" if early else "depends on how often"):
+            model.fit(X, y, **options)
