@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import weakref
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
@@ -33,6 +34,7 @@ from boost_imbalance.losses.parameters import (
     same,
 )
 from boost_imbalance.losses.training import Training, raise_if_wrong
+from boost_imbalance.losses.workers import ALONE, Workers
 
 Array = npt.NDArray[Any]
 
@@ -366,13 +368,19 @@ class Loss:
         label : array_like, shape (n,) or (n, labels)
             0 or 1, or a number between them for a label that is not certain; or class indices. Two dimensions mean a
             multi-label task, or, with ``n_classes``, a probability for each class.
-        sample_weight : array_like, shape (n,), optional
+        sample_weight : array_like, shape (n,) or (n, labels), optional
         n_classes : int, optional
             Number of classes, where the highest may be missing from ``label``, or where ``label`` has a column for each.
 
         Returns
         -------
         A new objective, with the labels' counts; this one is left as it is.
+
+        Notes
+        -----
+        Counts are enough, as a query over a cluster gives them: ``fit([0, 1], sample_weight=[n0, n1])``, or one row for each
+        of several classes; of several labels, one row of zeros and one of ones, ``fit([[0, 0], [1, 1]],
+        sample_weight=[n - positives, positives])``.
 
         Raises
         ------
@@ -384,6 +392,9 @@ class Loss:
         >>> from boost_imbalance import logit_adjusted_objective
         >>> objective = logit_adjusted_objective(tau=1.0).fit([0, 0, 0, 1])
         >>> print(objective.probability([0.0]).round(4))  # the adjustment is undone: a margin of 0 means the prior
+        [0.25]
+        >>> counted = logit_adjusted_objective(tau=1.0).fit([0, 1], sample_weight=[3, 1])
+        >>> print(counted.probability([0.0]).round(4))
         [0.25]
         """
         return self.fit_counts(self._count(label, sample_weight, n_classes))
@@ -639,11 +650,27 @@ class Loss:
         >>> round(focal_objective(gamma=2.0).mean_loss([0.0, 0.0], [0, 1]), 4)
         0.1733
         """
+        return self.mean_loss_over(ALONE, margin, label, sample_weight)
+
+    def mean_loss_over(self, workers: Workers, margin: Any, label: Any, sample_weight: Any = None) -> float:
+        """:meth:`mean_loss` of the rows of all workers of a distributed training, of which some may have none."""
         gpu = backend.use_gpu(self.device, margin, label)
-        m, y, w, fitted = self._prepare(margin, label, sample_weight, self._known(), gpu)
-        values, total = self._loss(m, y, w, fitted, gpu), backend.backend(gpu).total
-        mass = float(values.size) if w is None else total(w) * values.size / w.size
-        return float(total(values) / mass)
+        is_empty = workers.size > 1 and not labels.as_array("label", label, gpu).shape[0]
+        known = self._known()
+        if known is None and workers.size > 1:
+            known = self._of_all(workers, None if is_empty else (margin, label, sample_weight))
+
+        def sums() -> tuple[float, float]:
+            if is_empty:
+                return 0.0, 0.0
+            m, y, w, fitted = self._prepare(margin, label, sample_weight, known, gpu)
+            values, total = self._loss(m, y, w, fitted, gpu, workers.size > 1), backend.backend(gpu).total
+            return total(values), float(values.size) if w is None else total(w) * values.size / w.size
+
+        loss, mass = workers.sums(*workers.together(sums))
+        if not mass:
+            raise ValueError("there is no row with a weight on any worker; a mean needs at least one.")
+        return float(loss / mass)
 
     def _own(self) -> FittedLoss | None:
         return None if self.counts is None else self.fitted
@@ -682,7 +709,7 @@ class Loss:
         w = labels.as_weight(sample_weight, y)
         return labels.count(y, w, *self._task(y, n_classes))
 
-    def _loss(self, m: Array, y: Array, w: Array | None, fitted: FittedLoss, gpu: bool) -> Array:
+    def _loss(self, m: Array, y: Array, w: Array | None, fitted: FittedLoss, gpu: bool, partial: bool = False) -> Array:
         empty = arrays.empty if gpu else np.empty
         out = empty((len(m),) if fitted.softmax else m.shape, m.dtype)
         engine, table = backend.backend(gpu), fitted.coefficients.astype(m.dtype)
@@ -691,7 +718,7 @@ class Loss:
             checks: Checks = engine.loss(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=self.threads)
             return checks
 
-        _run(run, fitted.program._replace(curvature=None), fitted, m, y, w)
+        _run(run, fitted.program._replace(curvature=None), fitted, m, y, w, partial)
         return out
 
     def _prepare(
@@ -726,9 +753,17 @@ class Loss:
             weight is. The arrays are used again once nobody refers to them.
         """
         call = protocol.calling()
+        try:
+            return self._of_call(first, second, sample_weight, call)
+        except BaseException:
+            if call is not None:
+                call.library.leave(call.booster)
+            raise
+
+    def _of_call(self, first: Any, second: Any, sample_weight: Any, call: protocol.Call | None) -> tuple[Array, Array]:
         library, owner = (None, None) if call is None else (call.library, call.booster)
-        native = hasattr(second, "get_label")
-        if native:
+        data = None
+        if hasattr(second, "get_label"):
             margin, data = first, second
             library = library or protocol.library_of(data)
             label, sample_weight = protocol.label_and_weight(data) if library is None else library.label_and_weight(data)
@@ -737,47 +772,170 @@ class Loss:
             label, margin = first, second
         device = None if library is None or call is None else library.device(call.booster)
         if device is None and type(margin) is type(label) is np.ndarray and self.device != "cuda":
-            return self._round(margin, label, sample_weight, library, owner, False, call, native)
+            return self._round(margin, label, sample_weight, library, owner, False, call, data)
         gpu = backend.use_gpu(self.device, margin, label, on_device=device is not None)
         if gpu and device is not None:
             with arrays.on_gpu(device):
-                return self._round(margin, label, sample_weight, library, owner, gpu, call, native)
-        out = self._round(margin, label, sample_weight, library, owner, gpu, call, native)
+                return self._round(margin, label, sample_weight, library, owner, gpu, call, data)
+        out = self._round(margin, label, sample_weight, library, owner, gpu, call, data)
         if not gpu or device is not None or arrays.is_on_device(label) or arrays.is_on_device(margin):
             return out
         return arrays.to_host(out[0]), arrays.to_host(out[1])
 
     def _round(
-        self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool, call: Any, native: bool
+        self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool, call: Any, data: Any
     ) -> tuple[Array, Array]:
         memory = self._memory
         training = None if owner is None else memory.trainings.get(owner)
-        if training is not None and training.library is library and training.knows(margin, label, sample_weight):
-            m, y, w = margin, label, sample_weight
-        else:
-            m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
-            w = labels.as_weight(sample_weight, y, gpu)
-        if training is None or training.library is not library or not training.suits(m, y):
-            on_host = arrays.to_host(m)
-            labels.check_margin(on_host)
-            task = labels.task_of(m, y, None if self.counts is None else self.counts.task)
-            first = training is None
-            training = Training(self, y, w, task, m.shape[1] if m.ndim == 2 else 1, library)
-            training.label = training.weight = None  # the library hands them over each time
-            if owner is not None:
-                memory.trainings[owner] = training
-            if first and call is not None and self.weights_move:
-                training.continue_from(call)
-            if first and call is not None:
-                margins = np.atleast_1d(np.asarray(on_host[0], np.float64))
-                advice.advise(advice.FirstRound(training.fitted, margins, call, native), memory.warned)
-        fitted = training.fitted
-        out = training.round(m, y, w, gpu)
+        if training is not None and training.library is not library:
+            training = None
+        workers = None if library is None else library.sum_over_workers(data)
+        if workers is not None and workers.size > 1:
+            return self._round_of_several(workers, training, (margin, label, sample_weight), library, gpu, call, data)
+        try:
+            if training is not None and training.knows(margin, label, sample_weight):
+                m, y, w = margin, label, sample_weight
+            else:
+                m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
+                w = labels.as_weight(sample_weight, y, gpu)
+                if training is None or not training.suits(m, y):
+                    training = self._begin_training(m, y, w, self._task_of(m, y), library, owner, call, data)
+            fitted = training.fitted
+            out = training.attempt(m, y, w, gpu) or training.anew(m, y, w, gpu)
+        except BaseException:
+            if call is not None:
+                library.leave(call.booster)
+            raise
+        if self.weights_move or training.fitted is not fitted or fitted.counts not in memory.trained:
+            self._remember(training, call)
+        return out
+
+    def _round_of_several(
+        self, workers: Workers, training: Training | None, given: tuple[Any, Any, Any], library: Any, gpu: bool, call: Any,
+        data: Any,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """A round of one worker of several, all of which notice if one of them has other labels, or something wrong."""
+        owner = data if call is None else call.booster
+        moving = None if training is None else training.moving
+
+        def look() -> tuple[Any, tuple[float]]:
+            m, y, w = self._of_worker(*given, gpu)
+            fits, out = training is not None and training.suits(m, y), None
+            if fits and not self.weights_move:
+                out = cast("Training", training).attempt(m, y, w, gpu)
+                fits = out is not None
+            return (m, y, w, out), (float(not fits),)
+
+        (m, y, w, out), changed = workers.agree(look, 1)
+        if self.weights_move and not changed.any():
+            # The misses of all are added up on the way, so that all must have got here.
+            def attempt() -> tuple[Any, tuple[float]]:
+                out = cast("Training", training).attempt(m, y, w, gpu)
+                return out, (float(out is None),)
+
+            out, changed = workers.agree(attempt, 1)
+        if changed.any():
+            task = self._agreed_task(workers, m, y, call)
+            y = y if len(y) else labels.none(*task)
+            bound = training = self._begin_training(m, y, w, task, library, owner, call, data, workers)
+            bound.take_over(moving)
+            out = workers.together(lambda: bound.attempt(m, y, w, gpu, bound=True))
+        self._remember(cast("Training", training), call)
+        return cast("tuple[Array, Array]", out)
+
+    def _of_worker(self, margin: Any, label: Any, sample_weight: Any, gpu: bool) -> tuple[Array, Array, Array | None]:
+        """The arrays that one of several workers is given; one without rows may get them in any shape."""
+        if not labels.as_array("label", label, gpu).shape[0]:
+            return np.empty(0, np.float32), np.empty(0, np.float32), None
+        y = labels.as_label(label, gpu)
+        return labels.as_margin(margin, gpu), y, labels.as_weight(sample_weight, y, gpu)
+
+    def _task_of(self, m: Array, y: Array) -> tuple[Task, int]:
+        labels.check_margin(arrays.to_host(m))
+        known = None if self.counts is None else self.counts.task
+        return labels.task_of(m, y, known), m.shape[1] if m.ndim == 2 else 1
+
+    def _agreed_task(self, workers: Workers, m: Array, y: Array, call: Any = None) -> tuple[Task, int]:
+        """The task of the workers that have rows, which the others cannot tell."""
+        tasks = list(Task)
+        # The same number for workers that begin at the same place.
+        start = 0 if call is None else zlib.crc32(call.library.start_of(call.booster).encode())
+
+        def find() -> tuple[None, list[float]]:
+            if not len(y):
+                return None, [0.0] * (len(tasks) + 1) + [start]
+            task, columns = self._task_of(m, y)
+            return None, [*(float(one is task) for one in tasks), columns, start]
+
+        *votes, total, starts = workers.agree(find, len(tasks) + 2)[1]
+        voters = sum(votes)
+        if not voters:
+            raise ValueError("label is empty on every worker; a loss needs at least one row.")
+        task, columns = tasks[int(np.argmax(votes))], int(total // voters)
+
+        def check_task() -> None:
+            own = columns
+            if len(y):
+                own = self._task_of(m, y)[1]
+            elif call is not None:
+                own = call.library.n_outputs(call.booster)
+            if max(votes) < voters or own != columns:
+                raise ValueError(
+                    f"the workers do not train the same task: this one has {own} columns of margins, those with rows have "
+                    f"{total / voters:g}; where some have no rows, write num_class or num_target in the parameters, as "
+                    f"xgboost_params(y) does."
+                )
+
+        def check_start() -> None:
+            if starts != start * workers.size:
+                raise ValueError(
+                    f"the workers begin at different places, this one at base_score {call.library.start_of(call.booster)}; "
+                    f"take it from the labels of all workers, or their counts: objective.xgboost_params([0, 1], "
+                    f"sample_weight=[n0, n1])."
+                )
+
+        workers.together(check_task)
+        workers.together(check_start)
+        return task, columns
+
+    def _of_all(self, workers: Workers, given: tuple[Any, Any, Any] | None) -> FittedLoss:
+        """The loss for the labels of all workers, of which those without rows give None."""
+
+        def arrays_of() -> tuple[Array, Array, Array | None]:
+            empty = np.empty(0, np.float32)
+            if given is None:
+                return empty, empty, None
+            m, y = labels.as_margin(given[0]), labels.as_label(given[1])
+            return m, y, labels.as_weight(given[2], y)
+
+        m, y, w = workers.together(arrays_of)
+        task, columns = self._agreed_task(workers, m, y)
+        y = y if len(y) else labels.none(task, columns)
+        counts = workers.together(lambda: labels.count(y, w, task, columns, partial=True))
+        return fitted_loss(self, counts.summed(workers))
+
+    def _begin_training(
+        self, m: Array, y: Array, w: Array | None, task: tuple[Task, int], library: Any, owner: Any, call: Any, data: Any,
+        workers: Workers = ALONE,
+    ) -> Training:  # fmt: skip
+        memory, booster = self._memory, None if call is None else call.booster
+        first = owner is None or owner not in memory.trainings
+        training = Training(self, y, w, *task, library, booster, workers)
+        training.label = training.weight = None  # the library hands them over each time
+        if owner is not None:
+            memory.trainings[owner] = training
+        if first and call is not None and self.weights_move:
+            training.continue_from(call)
+        if first and call is not None and len(y):
+            margins = np.atleast_1d(np.asarray(arrays.to_host(m)[0], np.float64))
+            advice.advise(advice.FirstRound(training.fitted, margins, call, data is not None), memory.warned)
+        return training
+
+    def _remember(self, training: Training, call: Any) -> None:
         if call is not None and self.weights_move:
             call.library.keep_weights(call.booster, training.moving)
-        if training.fitted is not fitted or fitted.counts not in memory.trained:
-            memory.train(training.fitted.counts)
-        return out
+        if training.fitted.counts not in self._memory.trained[-1:]:
+            self._memory.train(training.fitted.counts)
 
     def in_training(self, call: protocol.Call | None) -> Any:
         """The loss fitted to the labels of the training that a booster is in, for a metric that it calls."""
@@ -967,7 +1125,13 @@ def _unknown_counts(task: Task, columns: int) -> Counts:
 
 
 def _run(
-    run: Callable[[Program], Checks], program: Program, fitted: FittedLoss, m: Array, y: Array, w: Array | None
+    run: Callable[[Program], Checks],
+    program: Program,
+    fitted: FittedLoss,
+    m: Array,
+    y: Array,
+    w: Array | None,
+    partial: bool = False,
 ) -> None:
     """Run a kernel; once more if it took labels between 0 and 1 for wrong ones."""
     if fitted.softmax and y.ndim == 2:
@@ -975,7 +1139,7 @@ def _run(
     checks = run(program)
     if checks.wrong == BAD_LABEL and not program.soft and not fitted.softmax:
         checks = run(program._replace(soft=True))
-    raise_if_wrong(checks, m, y, w, fitted)
+    raise_if_wrong(checks, m, y, w, fitted, partial)
 
 
 Loss._declared = {name: value for name, value in vars(Loss).items() if isinstance(value, Parameter)}
