@@ -63,8 +63,8 @@ def trained(candidate: str, labels: int, rounds: int) -> dict[str, Any]:
     objective: Any = bi.focal_objective(gamma=1.0)
     together = "multi_output_tree" if "all" in candidate else "one_output_per_tree"
     params = {
-        **objective.xgboost_params(y[:half]), "nthread": 1, "max_depth": 6, "max_bin": BINS, "eta": 0.3, "multi_strategy": together,
-        "min_child_weight": 0.0 if "all" in candidate else 1.0,
+        **objective.xgboost_params(y[:half]), "nthread": 1, "max_depth": 6, "max_bin": BINS, "eta": 0.3,
+        "multi_strategy": together, "min_child_weight": 0.0 if "all" in candidate else 1.0,
     }  # fmt: skip
     given = Projected(objective, int(candidate.rpartition(" ")[2])) if "splits" in candidate else objective
     xgboost.train(

@@ -44,13 +44,13 @@ class Training:
         self._partial = self._unseen or workers.size > 1
         """Whether other workers have other rows."""
         self.label, self.weight = label, weight
+        self.n_threads = loss.n_threads or (booster is not None and library.n_threads(booster)) or loss.threads
         self.buffers = Buffers()
         self.device_buffers: dict[int, DeviceBuffers] = {}
-        self.copies = Copies(loss.threads)
+        self.copies = Copies(self.n_threads)
         self.moving: Array | None = None
         self.evaluated: Any = None
         """The loss fitted to this training's labels, for metrics."""
-        self.n_threads = loss.n_threads or (booster is not None and library.n_threads(booster)) or loss.threads
         self._formats: Any = None
         self._task, self._columns = task, columns
         self._bind(label, weight)
