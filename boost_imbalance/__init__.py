@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from boost_imbalance.comparison.experiment import compare
     from boost_imbalance.estimators.lightgbm import ImbalancedLGBMClassifier
     from boost_imbalance.estimators.onnx import to_onnx
+    from boost_imbalance.estimators.spark import ImbalancedSparkXGBClassifier
     from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier
 
 __version__ = "0.1.0"
@@ -42,6 +43,7 @@ Objective = Loss
 __all__ = [
     "Comparison",
     "ImbalancedLGBMClassifier",
+    "ImbalancedSparkXGBClassifier",
     "ImbalancedXGBClassifier",
     "Loss",
     "Objective",
@@ -83,11 +85,16 @@ __all__ = [
 _LATER = {
     "Comparison": ("comparison.comparison", "sklearn"),
     "ImbalancedLGBMClassifier": ("estimators.lightgbm", "lightgbm"),
+    "ImbalancedSparkXGBClassifier": ("estimators.spark", "pyspark"),
     "ImbalancedXGBClassifier": ("estimators.xgboost", "xgboost"),
     "compare": ("comparison.experiment", "sklearn"),
     "to_onnx": ("estimators.onnx", "onnx"),
 }
 """What is imported when it is asked for: from where, and what it needs beside scikit-learn."""
+_BESIDE = {"pyspark": ("xgboost", "pandas", "pyarrow")}
+"""What else comes with that."""
+_EXTRAS = {"sklearn": "compare", "pyspark": "spark"}
+"""The extra that brings it, where its name is another."""
 
 
 def _is_installed(library: str) -> bool:
@@ -97,8 +104,13 @@ def _is_installed(library: str) -> bool:
         return False
 
 
+def _can_be_had(name: str) -> bool:
+    library = _LATER[name][1]
+    return all(map(_is_installed, (library, "sklearn", *_BESIDE.get(library, ()))))
+
+
 # So that ``import *`` and completion do not stumble over what cannot be imported.
-__all__ = [one for one in __all__ if one not in _LATER or all(map(_is_installed, (_LATER[one][1], "sklearn")))]
+__all__ = [one for one in __all__ if one not in _LATER or _can_be_had(one)]
 
 
 def __dir__() -> list[str]:
@@ -116,9 +128,9 @@ def __getattr__(name: str) -> Any:
     try:
         found = importlib.import_module(f"boost_imbalance.{module}")
     except ModuleNotFoundError as error:
-        if error.name not in (library, "sklearn"):
+        if error.name not in (library, "sklearn", *_BESIDE.get(library, ())):
             raise
-        extra = "compare" if library == "sklearn" else library
+        extra = _EXTRAS.get(library, library)
         needed = "scikit-learn" if library == "sklearn" else f"{library} and scikit-learn"
         raise ImportError(f"{name} needs {needed}; install it with pip install 'boost-imbalance[{extra}]'.") from error
     return getattr(found, name)
