@@ -14,13 +14,16 @@ own ``predict`` takes it; give ``objective=`` to decide by its calibrated probab
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.losses import costs, labels
-from boost_imbalance.losses.metric import Metric
+from boost_imbalance.losses.labels import Task
+from boost_imbalance.losses.metric import Metric, Rows
+from boost_imbalance.losses.workers import Workers
 
 Array = npt.NDArray[Any]
 
@@ -249,23 +252,103 @@ def savings(cost: Any, *, objective: Any = None) -> Metric:
 class _AveragePrecision(Metric):
     _ranks = True
 
-    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
-        task = labels.task_of(margin, label)
-        if task is labels.Task.BINARY:
-            labels.check_label(label, 2)
-            return _one_average_precision(margin.reshape(-1), label > 0, weight)
-        labels.check_label(label, margin.shape[1] if label.ndim == 1 else 2)
-        score = margin
-        if task is labels.Task.MULTICLASS:
+    def _prepared(self, rows: Rows) -> _Columns:
+        margin, label, weight, task = rows
+        labels.check_label(label, rows.columns if task is Task.MULTICLASS else 2)
+        score = margin.reshape(len(margin), rows.columns)
+        if task is Task.MULTICLASS:
             # A class's margin alone does not rank rows: that depends on the other classes' too.
-            score = _softmax(margin) if self._objective is None else self._objective._probability(margin.astype(np.float64))
-        values = []
-        for k in range(margin.shape[1]):
-            positive = label == k if label.ndim == 1 else label[:, k] > 0
-            w = weight[:, k] if weight is not None and weight.ndim == 2 else weight
-            if (positive if w is None else positive & (w > 0)).any():
-                values.append(_one_average_precision(np.ascontiguousarray(score[:, k]), positive, w))
+            score = _softmax(margin) if self._objective is None else self._probability(margin.astype(np.float64))
+        if np.isnan(score).any():
+            labels.check_margin(score)
+        return _Columns(score, label, weight)
+
+    def _evaluated(self, prepared: _Columns, task: Task, workers: Workers, weighted: bool) -> float:
+        if workers.size == 1:
+            values = [_one_average_precision(*column) for column in prepared if column.positives.any()]
+        else:
+            values = _average_precisions(prepared, workers, log_odds=task is Task.MULTICLASS)
         return float(np.mean(values)) if values else 0.0
+
+
+class _Column(NamedTuple):
+    """What ranks rows for one label or class, which of them are positives, and what they weigh."""
+
+    score: Array
+    truth: Array
+    weight: Array | None
+
+    @property
+    def positives(self) -> Array:
+        """Those that count."""
+        return self.truth if self.weight is None else self.truth & (self.weight > 0)
+
+
+class _Columns(Sequence[_Column]):
+    """The columns of several labels or classes, each made when it is asked for."""
+
+    def __init__(self, score: Array, label: Array, weight: Array | None, only_weighted: bool = False) -> None:
+        self._score, self._label = score, label
+        self._weight = None if weight is None else weight.reshape(len(score), -1)
+        self._only_weighted = only_weighted
+        """Whether rows of weight 0 are left out."""
+
+    def __len__(self) -> int:
+        return int(self._score.shape[1])
+
+    def __getitem__(self, k: Any) -> Any:
+        if k >= len(self):
+            raise IndexError(k)
+        score = np.ascontiguousarray(self._score[:, k])
+        if self._label.ndim == 2:
+            truth = self._label[:, k] > 0
+        else:
+            truth = self._label > 0 if len(self) == 1 else self._label == k
+        if self._weight is None:
+            return _Column(score, truth, None)
+        weight = self._weight[:, min(k, self._weight.shape[1] - 1)].astype(np.float64)
+        if not self._only_weighted:
+            return _Column(score, truth, weight)
+        counted = weight > 0
+        return _Column(score[counted], truth[counted], weight[counted])
+
+
+_MOST_GATHERED = 2**22
+"""Of more positives than these, average precision takes scores that differ by less than one in 2^10 for equal."""
+
+
+def _average_precisions(columns: Sequence[_Column], workers: Workers, log_odds: bool) -> list[float]:
+    """The average precision of each column that has positives on any of the workers.
+
+    The positives' scores are what all workers need of each other; then each counts its own rows at or above each of them.
+    """
+    n_positives = workers(np.array([float(np.count_nonzero(column.positives)) for column in columns]))
+    too_many = n_positives.sum() > _MOST_GATHERED
+
+    def scores(column: _Column) -> Array:
+        return _rounded(column.score, log_odds) if too_many else column.score
+
+    sent = []
+    for column in columns:
+        positives, weight = column.positives, column.weight
+        values, place = np.unique(scores(column)[positives], return_inverse=True)
+        sent += [values, np.bincount(place, None if weight is None else weight[positives], minlength=len(values))]
+    received = workers.gather(sent)
+    gained, reached = [], []
+    for column, values, mass in zip(columns, received[::2], received[1::2], strict=True):
+        thresholds, place = np.unique(values, return_inverse=True)
+        gained.append(np.bincount(place, mass, minlength=len(thresholds)))
+        level = np.searchsorted(thresholds, scores(column), side="right")
+        reached.append(np.bincount(level, column.weight, minlength=len(thresholds) + 1)[::-1].cumsum()[::-1][1:])
+    pairs = zip(gained, workers.sums(*reached), strict=True)
+    return [float((gain * gain[::-1].cumsum()[::-1] / rows).sum() / gain.sum()) for gain, rows in pairs if gain.any()]
+
+
+def _rounded(score: Array, log_odds: bool) -> Array:
+    """Scores, or the log-odds of probabilities, to 10 binary digits."""
+    with np.errstate(divide="ignore"):
+        value = np.log(score) - np.log1p(-score) if log_odds else score
+    return np.asarray((value.astype(np.float32).view(np.int32) & -(2**13)).view(np.float32))
 
 
 def _softmax(margin: Array) -> Array:
@@ -274,8 +357,6 @@ def _softmax(margin: Array) -> Array:
 
 
 def _one_average_precision(score: Array, positive: Array, weight: Array | None) -> float:
-    if np.isnan(score).any():
-        labels.check_margin(score)
     if weight is None:
         # Only the positives' own thresholds count: how many rows, and how many positives, score at least as high.
         own = np.sort(score[positive])
@@ -308,34 +389,40 @@ class _ConfusionMetric(Metric):
         self._score, self._threshold, self._objective, self._label = score, threshold, objective, label
         self._margin_threshold = float(np.log(threshold) - np.log1p(-threshold))
 
-    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+    def _prepared(self, rows: Rows) -> Array:
+        margin, label, weight, task = rows
         labels.check_margin(margin)
-        task = labels.task_of(margin, label)
-        available = margin.shape[1] if margin.ndim == 2 and margin.shape[1] > 1 else 2
+        available = rows.columns if rows.columns > 1 else 2
         if self._label is not None and self._label >= available:
-            kind = "labels" if task is labels.Task.MULTILABEL else "classes"
+            kind = "labels" if task is Task.MULTILABEL else "classes"
             raise ValueError(f"{self.name} is of index {self._label}, but there are {available} {kind}, counted from 0.")
         score, threshold = margin, self._margin_threshold
         if self._objective is not None:
-            score, threshold = self._objective._probability(margin), self._threshold
-        if task is labels.Task.MULTICLASS:
+            score, threshold = self._probability(margin), self._threshold
+        if task is Task.MULTICLASS:
             classes = margin.shape[1]
             labels.check_label(label, classes)
             cell = label.astype(np.intp) * classes + score.argmax(axis=1)
             table = np.bincount(cell, weights=weight, minlength=classes * classes)
-            return float(self._score(table.reshape(classes, classes).astype(np.float64), False))
+            return table.reshape(1, classes, classes).astype(np.float64)
         labels.check_label(label, 2)
-        decided, truth = (score > threshold).reshape(len(score), -1), (label > 0).reshape(len(label), -1)
+        decided, truth = (score > threshold).reshape(len(score), rows.columns), (label > 0).reshape(len(label), rows.columns)
         weights = weight if weight is None or weight.ndim == 2 else weight[:, None]
-        values = []
-        for k in range(truth.shape[1]):
+        tables = []
+        for k in range(rows.columns):
             w = None if weights is None else weights[:, min(k, weights.shape[1] - 1)]
-            if w is not None and not w.any():
-                values.append(np.nan)  # no row says anything about this label
-                continue
-            values.append(self._score(_two_by_two(truth[:, k], decided[:, k], w), task is labels.Task.MULTILABEL))
-        if task is labels.Task.MULTILABEL and self._label is not None:
+            tables.append(_two_by_two(truth[:, k], decided[:, k], w))
+        return np.array(tables)
+
+    def _evaluated(self, prepared: Array, task: Task, workers: Workers, weighted: bool) -> float:
+        (tables,) = workers.sums(prepared)
+        multilabel = task is Task.MULTILABEL
+        # A table without any weight says nothing about its label.
+        values = [self._score(table, multilabel) if table.any() else np.nan for table in tables]
+        if multilabel and self._label is not None:
             return float(values[self._label])
+        if np.isnan(values).all():
+            raise ValueError("sample_weight is zero in every row; leave it out for equal weights.")
         return float(np.nanmean(values))
 
 
@@ -353,54 +440,108 @@ class _TopMetric(Metric):
         self._kind, self._top = kind, float(top) if is_share else int(top)
         super().__init__(f"{kind}_{self._top}", greater_is_better=True)
 
-    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+    def _prepared(self, rows: Rows) -> _Columns:
+        margin, label, weight, task = rows
         labels.check_margin(margin)
-        task = labels.task_of(margin, label)
-        if task is labels.Task.MULTICLASS:
+        if task is Task.MULTICLASS:
             raise ValueError(
                 f"{self.name} is of binary and multi-label tasks, but margin has {margin.shape[1]} columns for one label; "
                 f"give average_precision() or balanced_accuracy()."
             )
         labels.check_label(label, 2)
-        score, truth = margin.reshape(len(margin), -1), (label > 0).reshape(len(label), -1)
-        weights = None if weight is None else weight.reshape(len(weight), -1).astype(np.float64)
+        return _Columns(margin.reshape(len(margin), rows.columns), label, weight, only_weighted=True)
+
+    def _evaluated(self, prepared: _Columns, task: Task, workers: Workers, weighted: bool) -> float:
+        by_mass = weighted and isinstance(self._top, float)
+        sizes = workers(np.array([_mass(column, by_mass) for column in prepared]))
+        budgets = self._top * sizes if isinstance(self._top, float) else np.minimum(self._top, sizes)
+        lasts = _lasts(prepared, budgets, by_mass, workers)
+        parts = []
+        for (score, truth, weight), last in zip(prepared, lasts, strict=True):
+            w = np.ones(len(score)) if weight is None else weight
+            above, tied = score > last, score == last
+            chosen = above, tied, above & truth, tied & truth, truth, np.ones(len(score), bool)
+            parts.append([[w[rows].sum() for rows in chosen], [float(np.count_nonzero(rows)) for rows in chosen]])
         values = []
-        for k in range(truth.shape[1]):
-            ranked, positive, w = score[:, k], truth[:, k], None
-            if weights is not None:
-                w = weights[:, min(k, weights.shape[1] - 1)]
-                counted = w > 0
-                ranked, positive, w = ranked[counted], positive[counted], w[counted]
-            if len(ranked) and (self._kind == "precision_at" or positive.any()):
-                values.append(self._of_column(ranked, positive, w))
+        for masses, budget in zip(workers.sums(*parts), budgets, strict=True):
+            mass, n_rows = masses
+            if n_rows[-1] and (self._kind == "precision_at" or n_rows[-2]):
+                values.append(self._of_masses(mass, mass if by_mass else n_rows, budget))
         return float(np.mean(values)) if values else 0.0
 
-    def _of_column(self, score: Array, positive: Array, weight: Array | None) -> float:
-        def mass(rows: Any) -> float:
-            return float(np.count_nonzero(rows) if weight is None else weight[rows].sum())
-
-        every, counts_rows = np.ones(len(score), bool), False
-        if isinstance(self._top, float) and weight is not None:
-            budget = self._top * mass(every)
-            order = np.argsort(-score)
-            last = score[order[min(int(np.searchsorted(np.cumsum(weight[order]), budget)), len(score) - 1)]]
-        else:
-            budget = self._top * len(score) if isinstance(self._top, float) else min(self._top, len(score))
-            place = len(score) - int(np.ceil(budget))
-            last = np.partition(score, place)[place]
-            counts_rows = True
-
-        def size(rows: Any) -> float:
-            return float(np.count_nonzero(rows)) if counts_rows else mass(rows)
-
-        above, tied = score > last, score == last
+    def _of_masses(self, mass: Array, size: Array, budget: float) -> float:
+        above, tied, hits, tied_hits, positives, everything = mass
         # Those that tie for the last places count by their chance of getting one.
-        share = min((budget - size(above)) / size(tied), 1.0)
-        hits = mass(above & positive) + share * mass(tied & positive)
+        share = min((budget - size[0]) / size[1], 1.0)
+        hits = hits + share * tied_hits
         if self._kind == "recall_at":
-            return hits / mass(positive)
-        precision = hits / (mass(above) + share * mass(tied))
-        return precision if self._kind == "precision_at" else precision * mass(every) / mass(positive)
+            return float(hits / positives)
+        precision = hits / (above + share * tied)
+        return float(precision if self._kind == "precision_at" else precision * everything / positives)
+
+
+def _mass(column: _Column, by_mass: bool) -> float:
+    return float(len(column.score) if column.weight is None or not by_mass else column.weight.sum())
+
+
+def _lasts(columns: Sequence[_Column], budgets: Array, by_mass: bool, workers: Workers) -> Array:
+    """The score in each column at which the rows from the top reach its budget."""
+    if workers.size == 1:
+        return np.array([_last(column, budget, by_mass) for column, budget in zip(columns, budgets, strict=True)])
+    found = np.zeros(len(columns), np.uint64)
+    for start in range(0, len(columns), _AT_A_TIME):
+        some = range(start, min(start + _AT_A_TIME, len(columns)))
+        found[some] = _largest_keys([_ranked(columns[k], by_mass) for k in some], budgets[some], workers)
+    return _of_key(found)
+
+
+_AT_A_TIME = 32
+"""Columns whose ranked rows are in memory at once."""
+
+
+def _ranked(column: _Column, by_mass: bool) -> tuple[Array, Array]:
+    """The scores as keys in ascending order, and the mass from each of them on."""
+    key = _key(column.score)
+    order = np.argsort(key)
+    mass = np.ones(len(key)) if column.weight is None or not by_mass else column.weight[order]
+    return key[order], np.append(mass[::-1].cumsum()[::-1], 0.0)
+
+
+def _largest_keys(ranked: list[tuple[Array, Array]], budgets: Array, workers: Workers) -> Array:
+    """The largest key in each column from which on the rows of all workers fill its budget, 8 of its 64 bits at a time."""
+    found = np.zeros(len(ranked), np.uint64)
+    for shift in range(56, -1, -8):
+        steps = found[:, None] | (np.arange(256, dtype=np.uint64) << np.uint64(shift))
+        mass = workers(np.array([mass[np.searchsorted(key, step)] for (key, mass), step in zip(ranked, steps, strict=True)]))
+        enough = np.maximum((mass >= budgets[:, None]).sum(axis=1) - 1, 0)
+        found = steps[np.arange(len(ranked)), enough]
+    return found
+
+
+def _last(column: _Column, budget: float, by_mass: bool) -> float:
+    score, _, weight = column
+    if not len(score):
+        return np.nan
+    if by_mass:
+        assert weight is not None
+        order = np.argsort(-score)
+        return float(score[order[min(int(np.searchsorted(np.cumsum(weight[order]), budget)), len(score) - 1)]])
+    place = len(score) - int(np.ceil(budget))
+    return float(np.partition(score, place)[place])
+
+
+_SIGN = np.uint64(1 << 63)
+
+
+def _key(score: Array) -> Array:
+    """Whole numbers in the order of the scores."""
+    bits = (score.astype(np.float64) + 0.0).view(np.uint64)  # the sum makes a negative zero an ordinary one
+    return np.asarray(np.where(bits & _SIGN, ~bits, bits | _SIGN))
+
+
+def _of_key(key: Array) -> Array:
+    """The scores of such numbers."""
+    return np.asarray(np.where(key & _SIGN, key ^ _SIGN, ~key)).view(np.float64)
 
 
 class _CostMetric(Metric):
@@ -410,20 +551,23 @@ class _CostMetric(Metric):
         super().__init__(name, greater_is_better=name == "savings")
         self._cost, self._objective = costs.numbers(cost, "cost"), objective
 
-    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+    def _prepared(self, rows: Rows) -> tuple[Array, Array, Array]:
+        margin, label, weight, task = rows
         labels.check_margin(margin)
-        task = labels.task_of(margin, label)
-        columns = margin.shape[1] if margin.ndim == 2 else 1
+        columns = rows.columns
         given = costs.checked(self._cost, task, columns, None, "cost")
-        labels.check_label(label, columns if task is labels.Task.MULTICLASS else 2)
+        labels.check_label(label, columns if task is Task.MULTICLASS else 2)
         margin = margin.astype(np.float64)
         if self._objective is not None:
-            eta = self._objective._probability(margin)
+            eta = self._probability(margin)
         else:
-            eta = _softmax(margin) if task is labels.Task.MULTICLASS else np.exp(-np.logaddexp(0.0, -margin))
+            eta = _softmax(margin) if task is Task.MULTICLASS else np.exp(-np.logaddexp(0.0, -margin))
         decided = costs.cheapest(task, eta.reshape(-1) if columns == 1 else eta, given)
         weight = None if weight is None else weight.astype(np.float64)
-        mean, constant = costs.realised(label.astype(np.intp), decided, given, weight)
+        return costs.totals(label.astype(np.intp), decided, given, weight)
+
+    def _evaluated(self, prepared: tuple[Array, Array, Array], task: Task, workers: Workers, weighted: bool) -> float:
+        mean, constant = costs.means(*workers.sums(*prepared))
         return costs.savings(mean, constant) if self.name == "savings" else mean
 
 
@@ -473,18 +617,23 @@ class _LogLoss(Metric):
         super().__init__("log_loss", greater_is_better=False)
         self._objective = objective
 
-    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+    def _prepared(self, rows: Rows) -> tuple[float, float]:
         if self._objective is None:
             raise ValueError("objective is None; give log_loss(objective) the objective being trained.")
-        task = labels.task_of(margin, label)
-        probability = self._objective._probability(margin.astype(np.float64))
-        probability = np.clip(probability, 1e-15, 1.0 - 1e-15)
-        if task is labels.Task.MULTICLASS:
+        margin, label, weight, task = rows
+        probability = np.clip(self._probability(margin.astype(np.float64)), 1e-15, 1.0 - 1e-15)
+        if task is Task.MULTICLASS:
             labels.check_label(label, margin.shape[1])
             loss = -np.log(np.take_along_axis(probability, label.astype(np.intp)[:, None], axis=1)[:, 0])
         else:
             labels.check_label(label, 2)
             loss = -np.log(np.where(label > 0, probability.reshape(label.shape), 1.0 - probability.reshape(label.shape)))
-        if weight is not None and weight.ndim < loss.ndim:
+        if weight is None:
+            return float(loss.sum()), float(loss.size)
+        if weight.ndim < loss.ndim:
             loss = loss.mean(axis=1)
-        return float(np.average(loss, weights=weight))
+        return float(np.sum(loss * weight)), float(weight.sum(dtype=np.float64))
+
+    def _evaluated(self, prepared: tuple[float, float], task: Task, workers: Workers, weighted: bool) -> float:
+        loss, mass = workers.sums(*prepared)
+        return float(loss / mass)

@@ -377,7 +377,13 @@ def test_a_booster_on_a_gpu_decides(monkeypatch):
         def hessian_factor(self, n_classes):
             return 2.0
 
-        def sum_over_workers(self):
+        def sum_over_workers(self, data=None):
+            return None
+
+        def has_unseen_rows(self, booster):
+            return False
+
+        def n_threads(self, booster):
             return None
 
         def advice(self, first):

@@ -50,7 +50,16 @@ class HistGradientBoosting:
     def takes_gradient_as_hessian(self):
         return False
 
-    def sum_over_workers(self):
+    def sum_over_workers(self, data=None):
+        return None
+
+    def has_unseen_rows(self, booster):
+        return False
+
+    def leave(self, booster):
+        """Nobody: it trains in one process."""
+
+    def n_threads(self, booster):
         return None
 
     def metric_result(self, metric, value):

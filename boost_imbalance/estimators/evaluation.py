@@ -55,7 +55,7 @@ class Evaluation:
         """The value, in the form that the library expects; where the weight is 0, the label may be missing."""
         if isinstance(self._metric, Metric):
             return MetricValue.of(
-                self._metric.name, self._metric.value(margin, label, weight), self._metric.greater_is_better
+                self._metric.name, self._metric.over_workers(margin, label, weight), self._metric.greater_is_better
             )
         label = label.copy()  # a user's function may do with it what it likes
         probability = self._loss._probability(np.asarray(margin, dtype=np.float64))

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,8 @@ _CLASS_WEIGHTS = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_s
 _BAGGING = tuple(
     f"{sign}_{name}" for sign in ("pos", "neg") for name in ("bagging_fraction", "bagging", "subsample", "sub_row")
 )
+_TREE_LEARNER = ("tree_learner", "tree", "tree_type", "tree_learner_type")
+_THREADS = ("num_threads", "num_thread", "nthread", "nthreads", "n_jobs")
 _OFF = ("false", "0", "-")
 _METRIC = ("metric", "metrics", "metric_types")
 _NO_METRIC = ("None", "none", "na", "null", "custom")
@@ -82,9 +84,25 @@ class LightGBM:
         """LightGBM does not."""
         return False
 
-    def sum_over_workers(self) -> Callable[[Array], Array] | None:
+    def sum_over_workers(self, data: Any = None) -> None:
         """None: LightGBM's Python interface has no such sum; fix class counts with ``fit`` before a distributed training."""
-        return None
+
+    def has_unseen_rows(self, booster: Any) -> bool:
+        """Whether the booster is on one of several machines, each with its own rows; feature parallel ones have all."""
+        if not getattr(booster, "_network", False):
+            return False
+        learner = next((str(booster.params[name]) for name in _TREE_LEARNER if name in booster.params), "serial")
+        return learner.startswith(("data", "voting"))
+
+    def leave(self, booster: Any) -> None:
+        """Close the connections, at which the other machines fail; else they would wait for ``time_out``, two hours."""
+        if getattr(booster, "_network", False):
+            booster.free_network()
+
+    def n_threads(self, booster: Any) -> int | None:
+        """The ``num_threads`` or ``n_jobs`` of a booster."""
+        given = next((booster.params[name] for name in _THREADS if booster.params.get(name)), 0)
+        return int(given) if int(given) > 0 else None
 
     def metric_result(self, metric: Any, value: float) -> Any:
         """A name, the value, and which way is better."""

@@ -8,7 +8,7 @@ import importlib.util
 import json
 import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from boost_imbalance.losses import protocol
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.start import clip_prior
+from boost_imbalance.losses.workers import Workers
 
 if TYPE_CHECKING:
     from boost_imbalance.losses.advice import FirstRound
@@ -78,14 +79,33 @@ class XGBoost:
         """Versions after 3.4 do, so the installed one is asked."""
         return takes_gradient_as_hessian()
 
-    def sum_over_workers(self) -> Callable[[Array], Array] | None:
-        """XGBoost's own sum over the workers of a distributed training."""
+    def sum_over_workers(self, data: Any = None) -> Workers | None:
+        """XGBoost's own sum; of data that are split by column, every worker has all labels."""
         module = sys.modules.get("xgboost")
         if module is None or not module.collective.is_distributed():
             return None
+        if self.is_data(data) and data.data_split_mode() == module.core.DataSplitMode.COL:
+            return None
         collective = module.collective
         # Before version 3.4 allreduce returns a flat array.
-        return lambda array: np.asarray(collective.allreduce(array, collective.Op.SUM)).reshape(array.shape)
+        return Workers(
+            lambda array: np.asarray(collective.allreduce(array, collective.Op.SUM)).reshape(array.shape),
+            collective.get_rank(),
+            collective.get_world_size(),
+        )
+
+    def has_unseen_rows(self, booster: Any) -> bool:
+        """False: XGBoost's workers add up what they need."""
+        return False
+
+    def leave(self, booster: Any) -> None:
+        """Nothing: XGBoost's workers agree on errors."""
+
+    def n_threads(self, booster: Any) -> int | None:
+        """The ``nthread`` or ``n_jobs`` of a booster."""
+        if booster not in _threads:
+            _threads[booster] = int(json.loads(booster.save_config())["learner"]["generic_param"]["nthread"])
+        return _threads[booster] if _threads[booster] > 0 else None
 
     def metric_result(self, metric: Any, value: float) -> Any:
         """A name, and the value."""
@@ -276,6 +296,7 @@ def _reference(data: Any, field: bytes) -> Any:
     return reference if arrays.is_usable() else None
 
 
+_threads: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 _devices: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
 
 
@@ -298,5 +319,6 @@ def params(fitted: FittedLoss) -> dict[str, Any]:
     start = np.asarray(clip_prior(share))
     chosen["objective"] = "binary:logistic"
     if fitted.task is Task.MULTILABEL:
-        return {**chosen, "base_score": [float(value) for value in start]}
+        # The number of labels, which a worker of a distributed training that has no rows cannot know.
+        return {**chosen, "num_target": len(start), "base_score": [float(value) for value in start]}
     return {**chosen, "base_score": float(start[0])}

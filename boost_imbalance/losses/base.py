@@ -33,6 +33,7 @@ from boost_imbalance.losses.parameters import (
     same,
 )
 from boost_imbalance.losses.training import Training, raise_if_wrong
+from boost_imbalance.losses.workers import ALONE, Workers
 
 Array = npt.NDArray[Any]
 
@@ -639,11 +640,27 @@ class Loss:
         >>> round(focal_objective(gamma=2.0).mean_loss([0.0, 0.0], [0, 1]), 4)
         0.1733
         """
+        return self.mean_loss_over(ALONE, margin, label, sample_weight)
+
+    def mean_loss_over(self, workers: Workers, margin: Any, label: Any, sample_weight: Any = None) -> float:
+        """:meth:`mean_loss` of the rows of all workers of a distributed training, of which some may have none."""
         gpu = backend.use_gpu(self.device, margin, label)
-        m, y, w, fitted = self._prepare(margin, label, sample_weight, self._known(), gpu)
-        values, total = self._loss(m, y, w, fitted, gpu), backend.backend(gpu).total
-        mass = float(values.size) if w is None else total(w) * values.size / w.size
-        return float(total(values) / mass)
+        is_empty = workers.size > 1 and not labels.as_array("label", label, gpu).shape[0]
+        known = self._known()
+        if known is None and workers.size > 1:
+            known = self._of_all(workers, None if is_empty else (margin, label, sample_weight))
+
+        def sums() -> tuple[float, float]:
+            if is_empty:
+                return 0.0, 0.0
+            m, y, w, fitted = self._prepare(margin, label, sample_weight, known, gpu)
+            values, total = self._loss(m, y, w, fitted, gpu), backend.backend(gpu).total
+            return total(values), float(values.size) if w is None else total(w) * values.size / w.size
+
+        loss, mass = workers.sums(*workers.together(sums))
+        if not mass:
+            raise ValueError("there is no row with a weight on any worker; a mean needs at least one.")
+        return float(loss / mass)
 
     def _own(self) -> FittedLoss | None:
         return None if self.counts is None else self.fitted
@@ -726,9 +743,17 @@ class Loss:
             weight is. The arrays are used again once nobody refers to them.
         """
         call = protocol.calling()
+        try:
+            return self._of_call(first, second, sample_weight, call)
+        except Exception:
+            if call is not None:
+                call.library.leave(call.booster)
+            raise
+
+    def _of_call(self, first: Any, second: Any, sample_weight: Any, call: protocol.Call | None) -> tuple[Array, Array]:
         library, owner = (None, None) if call is None else (call.library, call.booster)
-        native = hasattr(second, "get_label")
-        if native:
+        data = None
+        if hasattr(second, "get_label"):
             margin, data = first, second
             library = library or protocol.library_of(data)
             label, sample_weight = protocol.label_and_weight(data) if library is None else library.label_and_weight(data)
@@ -737,47 +762,154 @@ class Loss:
             label, margin = first, second
         device = None if library is None or call is None else library.device(call.booster)
         if device is None and type(margin) is type(label) is np.ndarray and self.device != "cuda":
-            return self._round(margin, label, sample_weight, library, owner, False, call, native)
+            return self._round(margin, label, sample_weight, library, owner, False, call, data)
         gpu = backend.use_gpu(self.device, margin, label, on_device=device is not None)
         if gpu and device is not None:
             with arrays.on_gpu(device):
-                return self._round(margin, label, sample_weight, library, owner, gpu, call, native)
-        out = self._round(margin, label, sample_weight, library, owner, gpu, call, native)
+                return self._round(margin, label, sample_weight, library, owner, gpu, call, data)
+        out = self._round(margin, label, sample_weight, library, owner, gpu, call, data)
         if not gpu or device is not None or arrays.is_on_device(label) or arrays.is_on_device(margin):
             return out
         return arrays.to_host(out[0]), arrays.to_host(out[1])
 
     def _round(
-        self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool, call: Any, native: bool
+        self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool, call: Any, data: Any
     ) -> tuple[Array, Array]:
-        memory = self._memory
+        memory, workers = self._memory, protocol.workers_of(library, data)
         training = None if owner is None else memory.trainings.get(owner)
-        if training is not None and training.library is library and training.knows(margin, label, sample_weight):
+        if training is not None and training.library is not library:
+            training = None
+        if workers.size > 1:
+            return self._round_of_several(workers, training, (margin, label, sample_weight), library, gpu, call, data)
+        if training is not None and training.knows(margin, label, sample_weight):
             m, y, w = margin, label, sample_weight
         else:
             m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
             w = labels.as_weight(sample_weight, y, gpu)
-        if training is None or training.library is not library or not training.suits(m, y):
-            on_host = arrays.to_host(m)
-            labels.check_margin(on_host)
-            task = labels.task_of(m, y, None if self.counts is None else self.counts.task)
-            first = training is None
-            training = Training(self, y, w, task, m.shape[1] if m.ndim == 2 else 1, library)
-            training.label = training.weight = None  # the library hands them over each time
-            if owner is not None:
-                memory.trainings[owner] = training
-            if first and call is not None and self.weights_move:
-                training.continue_from(call)
-            if first and call is not None:
-                margins = np.atleast_1d(np.asarray(on_host[0], np.float64))
-                advice.advise(advice.FirstRound(training.fitted, margins, call, native), memory.warned)
+        if training is None or not training.suits(m, y):
+            training = self._begin_training(m, y, w, self._task_of(m, y), library, owner, call, data)
         fitted = training.fitted
         out = training.round(m, y, w, gpu)
+        self._remember(training, fitted, call)
+        return out
+
+    def _round_of_several(
+        self, workers: Workers, training: Training | None, given: tuple[Any, Any, Any], library: Any, gpu: bool, call: Any,
+        data: Any,
+    ) -> tuple[Array, Array]:  # fmt: skip
+        """A round of one worker of several, all of which notice if one of them has other labels, or something wrong."""
+        owner = data if call is None else call.booster
+        moves, fitted = self.weights_move, None if training is None else training.fitted
+
+        def attempt(arrays: Any = None) -> tuple[Any, tuple[float]]:
+            m, y, w = arrays = arrays or self._of_worker(*given, gpu)
+            if training is None or not training.suits(m, y):
+                return (arrays, None), (1.0,)
+            out = None if moves and not is_agreed else training.attempt(m, y, w, gpu, bound)
+            return (arrays, out), (float(out is None and (is_agreed or not moves)),)
+
+        is_agreed = bound = False
+        (arrays, out), changed = workers.agree(attempt, 1)
+        if moves and not changed.any():  # adds the misses up, for which all have to be ready
+            is_agreed = True
+            (arrays, out), changed = workers.agree(lambda: attempt(arrays), 1)
+        if changed.any():
+            before, moving = training, None if training is None else training.moving
+            m, y, w = arrays
+            task, columns = self._agreed_task(workers, m, y, call)
+            if not len(y):
+                y = np.empty((0, columns) if task is Task.MULTILABEL else 0, np.float32)
+            training = self._begin_training(m, y, w, (task, columns), library, owner, call, data, workers, before is None)
+            training.take_over(moving)
+            is_agreed = bound = True
+            (_, out), _ = workers.agree(lambda: attempt((m, y, w)), 1)
+        assert training is not None
+        self._remember(training, fitted, call)
+        return cast("tuple[Array, Array]", out)
+
+    def _of_worker(self, margin: Any, label: Any, sample_weight: Any, gpu: bool) -> tuple[Array, Array, Array | None]:
+        """The arrays that one of several workers is given; one without rows may get them in any shape."""
+        if not labels.as_array("label", label, gpu).shape[0]:
+            return np.empty(0, np.float32), np.empty(0, np.float32), None
+        y = labels.as_label(label, gpu)
+        return labels.as_margin(margin, gpu), y, labels.as_weight(sample_weight, y, gpu)
+
+    def _task_of(self, m: Array, y: Array) -> tuple[Task, int]:
+        labels.check_margin(arrays.to_host(m))
+        known = None if self.counts is None else self.counts.task
+        return labels.task_of(m, y, known), m.shape[1] if m.ndim == 2 else 1
+
+    def _agreed_task(self, workers: Workers, m: Array, y: Array, call: Any = None) -> tuple[Task, int]:
+        """The task of the workers that have rows, which the others cannot tell."""
+        tasks = list(Task)
+
+        def find() -> tuple[None, list[float]]:
+            if not len(y):
+                return None, [0.0] * (len(tasks) + 1)
+            task, columns = self._task_of(m, y)
+            return None, [*(float(one is task) for one in tasks), columns]
+
+        *votes, total = workers.agree(find, len(tasks) + 1)[1]
+        voters = sum(votes)
+        if not voters:
+            raise ValueError("label is empty on every worker; a loss needs at least one row.")
+        task, columns = tasks[int(np.argmax(votes))], int(total // voters)
+
+        def check() -> None:
+            own = columns
+            if len(y):
+                own = self._task_of(m, y)[1]
+            elif call is not None:
+                own = call.library.n_outputs(call.booster)
+            if max(votes) < voters or own != columns:
+                raise ValueError(
+                    f"the workers do not train the same task: this one has {own} columns of margins, those with rows have "
+                    f"{total / voters:g}; where some have no rows, write num_class or num_target in the parameters, as "
+                    f"xgboost_params(y) does."
+                )
+
+        workers.together(check)
+        return task, columns
+
+    def _of_all(self, workers: Workers, given: tuple[Any, Any, Any] | None) -> FittedLoss:
+        """The loss for the labels of all workers, of which those without rows give None."""
+
+        def arrays_of() -> tuple[Array, Array, Array | None]:
+            empty = np.empty(0, np.float32)
+            if given is None:
+                return empty, empty, None
+            m, y = labels.as_margin(given[0]), labels.as_label(given[1])
+            return m, y, labels.as_weight(given[2], y)
+
+        m, y, w = workers.together(arrays_of)
+        task, columns = self._agreed_task(workers, m, y)
+        y = y if len(y) else np.empty((0, columns) if task is Task.MULTILABEL else 0, np.float32)
+        counts = workers.together(lambda: labels.count(y, w, task, columns, partial=True))
+        return fitted_loss(self, counts.summed(workers))
+
+    def _begin_training(
+        self, m: Array, y: Array, w: Array | None, task: tuple[Task, int], library: Any, owner: Any, call: Any, data: Any,
+        workers: Workers = ALONE, first: bool | None = None,
+    ) -> Training:  # fmt: skip
+        memory, booster = self._memory, None if call is None else call.booster
+        first = (owner is None or owner not in memory.trainings) if first is None else first
+        training = Training(self, y, w, *task, library, booster, workers)
+        training.label = training.weight = None  # the library hands them over each time
+        if owner is not None:
+            memory.trainings[owner] = training
+        if first and call is not None and self.weights_move:
+            training.continue_from(call)
+        if first and call is not None and len(y):
+            margins = np.atleast_1d(np.asarray(arrays.to_host(m)[0], np.float64))
+            advice.advise(advice.FirstRound(training.fitted, margins, call, data is not None), memory.warned)
+        return training
+
+    def _remember(self, training: Training, fitted: FittedLoss | None, call: Any) -> None:
+        """What a round leaves behind it, ``fitted`` being the loss of the last one."""
         if call is not None and self.weights_move:
             call.library.keep_weights(call.booster, training.moving)
-        if training.fitted is not fitted or fitted.counts not in memory.trained:
-            memory.train(training.fitted.counts)
-        return out
+        if training.fitted is not fitted or training.fitted.counts not in self._memory.trained:
+            self._memory.train(training.fitted.counts)
 
     def in_training(self, call: protocol.Call | None) -> Any:
         """The loss fitted to the labels of the training that a booster is in, for a metric that it calls."""

@@ -254,12 +254,21 @@ def cheapest(task: Task, eta: Array, cost: Array) -> Array:
 
 def realised(label: Array, decided: Array, cost: Array, weight: Array | None) -> tuple[float, float]:
     """Mean cost of decided codes, and that of the best constant decision, of each label by itself if there are several."""
+    return means(*totals(label, decided, cost, weight))
+
+
+def totals(label: Array, decided: Array, cost: Array, weight: Array | None) -> tuple[Array, Array, Array]:
+    """Summed cost of decided codes, that of each constant decision, and summed weight."""
     of_decisions = _given_truth(label, cost)
     paid = np.take_along_axis(of_decisions, decided[..., None], -1)[..., 0]
     w = np.ones(1) if weight is None else weight
     w = np.broadcast_to(w if w.ndim == paid.ndim else w[:, None], paid.shape)
-    constant = np.einsum("i...,i...k->...k", w, of_decisions).min(axis=-1).sum() / w.sum()
-    return float((w * paid).sum() / w.sum()), float(constant)
+    return np.asarray((w * paid).sum()), np.einsum("i...,i...k->...k", w, of_decisions), np.asarray(w.sum())
+
+
+def means(paid: Array, constant: Array, mass: Array) -> tuple[float, float]:
+    """See :func:`realised`."""
+    return float(paid / mass), float(constant.min(axis=-1).sum() / mass)
 
 
 def savings(mean: float, constant: float) -> float:

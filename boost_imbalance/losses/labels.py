@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NoReturn
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda.arrays import column, is_on_device, to_host, view
 from boost_imbalance.kernels.program import LARGEST
+from boost_imbalance.losses.workers import Workers
 
 Array = npt.NDArray[Any]
 
@@ -78,12 +78,13 @@ class Counts:
         n = self.by_class
         return np.asarray(n > 1e-9 * n.sum(axis=0))
 
-    def summed(self, add: Callable[[Array], Array]) -> Counts:
-        """The counts of all workers of a distributed training, by a function that adds an array up over them."""
-        columns = self.columns
-        everything = add(np.concatenate([self.ones, self.totals, self.weight, [float(self.rows)]]))
-        ones, totals, weight = everything[:-1].reshape(3, columns)
-        return Counts(self.task, ones, totals, int(everything[-1]), weight, self.soft)
+    def summed(self, workers: Workers) -> Counts:
+        """The counts of all workers of a distributed training."""
+        ones, totals, weight, rows, soft = workers.sums(self.ones, self.totals, self.weight, self.rows, self.soft)
+        if not weight.any():
+            raise ValueError("sample_weight is zero in every row of every worker; leave it out for equal weights.")
+        _check_mass(weight)
+        return Counts(self.task, ones, totals, int(rows), weight, bool(soft))
 
     def agrees(self, ones: Array, totals: Array) -> bool:
         """Whether a later pass over the data saw the same labels and weights."""
@@ -200,18 +201,21 @@ def task_of(margin: Array, label: Array, known: Task | None = None) -> Task:
     return Task.BINARY if columns == 1 else Task.MULTICLASS
 
 
-def count(label: Array, weight: Array | None, task: Task, columns: int) -> Counts:
-    """Count labels (already through :func:`as_label`), or say which of them or of the weights is wrong."""
+def count(label: Array, weight: Array | None, task: Task, columns: int, partial: bool = False) -> Counts:
+    """Count labels (already through :func:`as_label`), or say which of them or of the weights is wrong.
+
+    Of ``partial`` data, other workers have the rest: there may be no rows, or none that weighs anything.
+    """
     label, weight = to_host(label), None if weight is None else to_host(weight)
     if weight is not None:
-        check_weight(weight)
+        check_weight(weight, partial)
     if task is Task.MULTICLASS and label.ndim == 1:
         check_label(label, columns)
         codes = label.astype(np.intp)
         ones = np.bincount(codes, minlength=columns).astype(np.float64)
         totals = ones if weight is None else np.bincount(codes, weights=weight, minlength=columns)
         return Counts(task, ones, totals, len(label), np.full(columns, totals.sum()))
-    y = label.reshape(len(label), -1)
+    y = label.reshape(len(label), columns)
     soft = _is_soft(label)
     if task is Task.MULTICLASS:
         check_shares(y)
@@ -223,9 +227,15 @@ def count(label: Array, weight: Array | None, task: Task, columns: int) -> Count
         w = np.broadcast_to(weight.reshape(len(label), -1), y.shape)
         totals = np.einsum("ij,ij->j", w, y, dtype=np.float64)
         mass = w.sum(axis=0, dtype=np.float64)
-        if not (mass > 0).all():
-            raise ValueError(f"sample_weight is 0 in every row of label {int(np.argmin(mass))}; leave that label out.")
+        if not partial:
+            _check_mass(mass)
     return Counts(task, ones, totals, len(label), mass, soft)
+
+
+def _check_mass(mass: Array) -> None:
+    """Refuse labels without any weight."""
+    if not (mass > 0).all():
+        raise ValueError(f"sample_weight is 0 in every row of label {int(np.argmin(mass))}; leave that label out.")
 
 
 def _is_soft(label: Array) -> bool:
@@ -243,7 +253,7 @@ def check_soft(label: Array) -> None:
 def check_shares(label: Array) -> None:
     """Refuse rows of class probabilities that do not add up to 1."""
     off = np.abs(label.sum(axis=1, dtype=np.float64) - 1.0)
-    if not off.max() <= 1e-3:
+    if not (off <= 1e-3).all():
         row = int(np.argmax(np.where(np.isnan(off), np.inf, off)))
         raise ValueError(
             f"label sums to {label[row].sum():g} in row {row}; class probabilities sum to 1 in every row (for a multi-label "
@@ -274,8 +284,8 @@ def bad_label(label: Array, n_classes: int | None) -> NoReturn:
     raise ValueError(f"label is {value} in {position}; {remedy}.")
 
 
-def check_weight(weight: Array) -> None:
-    """Refuse sample weights that are negative, not finite, or all zero."""
+def check_weight(weight: Array, partial: bool = False) -> None:
+    """Refuse sample weights that are negative, not finite, or, of all rows of a training, all zero."""
     allowed = (weight >= 0) & (weight <= LARGEST)
     if not allowed.all():
         weight, allowed = to_host(weight), to_host(allowed)
@@ -284,7 +294,7 @@ def check_weight(weight: Array) -> None:
             f"sample_weight is {weight[tuple(where)]} in row {where[0]}; weights must be finite (at most 2^120) and not "
             "negative."
         )
-    if not weight.any():
+    if not partial and not weight.any():
         raise ValueError("sample_weight is zero in every row; leave it out for equal weights.")
 
 

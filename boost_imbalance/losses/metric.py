@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.losses import advice, labels, protocol
+from boost_imbalance.losses.labels import Task
+from boost_imbalance.losses.workers import ALONE, Workers
 
 Array = npt.NDArray[Any]
 
@@ -56,6 +58,8 @@ class Metric:
         self.name = name
         self.greater_is_better = greater_is_better
         self.__name__ = f"pre_{name}" if greater_is_better else name
+        self._warned: set[str] = set()
+        """What has been warned of; copies share it."""
 
     def __repr__(self) -> str:
         return f"<metric {self.name}>"
@@ -69,10 +73,31 @@ class Metric:
         call = protocol.calling()
         metric = self if self._objective is None else self.of(self._objective.in_training(call))
         if not hasattr(second, "get_label"):
-            return MetricValue.of(self.name, metric.value(second, first, sample_weight), self.greater_is_better)
+            library = None if call is None else call.library
+            value = metric._of_call(call, library, None, second, first, sample_weight)
+            return MetricValue.of(self.name, value, self.greater_is_better)
         library = protocol.library_of(second) if call is None else call.library
-        value = metric.value(first, *protocol.label_and_weight(second))
+        value = metric._of_call(call, library, second, first, *protocol.label_and_weight(second))
         return (self.__name__, value) if library is None else library.metric_result(self, value)
+
+    def _of_call(self, call: Any, library: Any, data: Any, margin: Any, label: Any, weight: Any) -> float:
+        if call is not None and "machines" not in self._warned and library.has_unseen_rows(call.booster):
+            self._warned.add("machines")
+            protocol.warn(
+                f"the metric {self.name!r} is of the rows of one machine alone, since LightGBM does not add metrics up over "
+                f"machines; judge the trained model by all validation rows in one place."
+            )
+        try:
+            return self._over(protocol.workers_of(library, data), margin, label, weight)
+        except Exception:
+            if call is not None:
+                library.leave(call.booster)
+            raise
+
+    def over_workers(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
+        """The metric of the rows of all workers where a library calls in a distributed training; else :meth:`value`."""
+        call = protocol.calling()
+        return self._of_call(call, None if call is None else call.library, None, margin, label, sample_weight)
 
     def of(self, objective: Any) -> Metric:
         """The same metric of what this objective's calibrated probabilities say."""
@@ -89,18 +114,74 @@ class Metric:
         label : array_like, shape (n,) or (n, labels)
         sample_weight : array_like, shape (n,), optional
         """
+        return self._over(ALONE, margin, label, sample_weight)
+
+    def _over(self, workers: Workers, margin: Any, label: Any, sample_weight: Any) -> float:
+        """The metric of the rows of all workers, of which some may have none."""
+        tasks = list(Task)
+
+        def look() -> tuple[tuple[Rows, Any] | None, list[float]]:
+            if workers.size > 1 and not labels.as_array("label", label).shape[0]:
+                return None, [0.0] * (len(tasks) + 2)
+            rows = self._rows(margin, label, sample_weight, partial=workers.size > 1)
+            facts = [*(float(one is rows.task) for one in tasks), rows.columns, float(rows.weight is not None)]
+            return (rows, self._prepared(rows)), facts
+
+        found, facts = workers.agree(look, len(tasks) + 2)
+        *votes, columns, weighted = facts.tolist()
+        if not max(votes):
+            raise ValueError("label is empty on every worker; a metric needs at least one row.")
+        if max(votes) < sum(votes) or columns % sum(votes):
+            raise ValueError("the workers have data of different tasks; give each labels and margins of the same columns.")
+        task, width = tasks[int(np.argmax(votes))], int(columns / sum(votes))
+        if found is None:
+            rows = Rows.none(task, width)
+            found = rows, self._prepared(rows)
+        return self._evaluated(found[1], task, workers, weighted > 0)
+
+    def _rows(self, margin: Any, label: Any, sample_weight: Any, partial: bool) -> Rows:
+        """The arguments, checked; of ``partial`` data, other workers have the other rows."""
         m, y = labels.as_margin(margin), labels.as_label(label)
         task = labels.task_of(m, y)
         if not self._ranks and protocol.calling() is None:
             known = None if self._objective is None else self._objective._known()
-            advice.warn_of_probabilities(m, known, task is labels.Task.MULTICLASS)
+            advice.warn_of_probabilities(m, known, task is Task.MULTICLASS)
         w = labels.as_weight(sample_weight, y)
         if w is not None:
-            labels.check_weight(w)
-        return self._value(m, y, w)
+            labels.check_weight(w, partial)
+        return Rows(m, y, w, task)
 
-    def _value(self, margin: Array, label: Array, weight: Array | None) -> float:
+    def _prepared(self, rows: Rows) -> Any:
+        """What can be said of these rows alone, or an error. There may be none."""
         raise NotImplementedError
+
+    def _evaluated(self, prepared: Any, task: Task, workers: Workers, weighted: bool) -> float:
+        """The value, of what was prepared by all workers; all of them call this, so that none fails alone."""
+        raise NotImplementedError
+
+    def _probability(self, margin: Array) -> Array:
+        """The objective's calibrated probability."""
+        return np.asarray(self._objective._probability(margin) if len(margin) else margin)
+
+
+class Rows(NamedTuple):
+    """Margins, labels and weights of one worker, checked."""
+
+    margin: Array
+    label: Array
+    weight: Array | None
+    task: Task
+
+    @classmethod
+    def none(cls, task: Task, columns: int) -> Rows:
+        """Those of a worker without any."""
+        margin = np.empty((0, columns) if columns > 1 else 0)
+        return cls(margin, np.empty(margin.shape if task is Task.MULTILABEL else 0, np.float32), None, task)
+
+    @property
+    def columns(self) -> int:
+        """Number of margins of a row."""
+        return self.margin.shape[1] if self.margin.ndim == 2 else 1
 
 
 class LossMetric(Metric):
@@ -116,3 +197,8 @@ class LossMetric(Metric):
             m = labels.as_margin(margin, device=True)
             advice.warn_of_probabilities(m, self._objective._known(), m.ndim == 2 and np.ndim(label) == 1)
         return float(self._objective.mean_loss(margin, label, sample_weight))
+
+    def _over(self, workers: Workers, margin: Any, label: Any, sample_weight: Any) -> float:
+        if workers.size == 1:
+            return self.value(margin, label, sample_weight)
+        return float(self._objective.mean_loss_over(workers, margin, label, sample_weight))

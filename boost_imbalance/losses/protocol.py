@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from boost_imbalance.losses.workers import ALONE, Workers
 
 if TYPE_CHECKING:
     from boost_imbalance.losses.advice import FirstRound
@@ -54,8 +56,20 @@ class Library(Protocol):
     def takes_gradient_as_hessian(self) -> bool:
         """Whether the library's own softmax has ``|p - y|`` for its Hessian instead of that multiple of ``p (1 - p)``."""
 
-    def sum_over_workers(self) -> Callable[[Array], Array] | None:
-        """What adds an array up over the workers of a distributed training; None where there is one process."""
+    def sum_over_workers(self, data: Any = None) -> Workers | None:
+        """What adds an array up over the workers of a distributed training.
+
+        None where there is one process, where each worker has all rows of ``data``, and where the library cannot do it.
+        """
+
+    def has_unseen_rows(self, booster: Any) -> bool:
+        """Whether other machines have rows of this training that :meth:`sum_over_workers` cannot ask for."""
+
+    def leave(self, booster: Any) -> None:
+        """Tell the other machines of a training that this one fails, so that they need not wait for it."""
+
+    def n_threads(self, booster: Any) -> int | None:
+        """On how many threads a booster is told to train; None if it is not."""
 
     def metric_result(self, metric: Any, value: float) -> Any:
         """A metric's value in the form that the native interface expects."""
@@ -125,6 +139,11 @@ def calling() -> Call | None:
             if found.is_booster(booster):
                 return Call(found, booster)
     return None
+
+
+def workers_of(library: Library | None, data: Any = None) -> Workers:
+    """The workers of the training that a library is in, by its data set if that is known."""
+    return (library.sum_over_workers(data) if library is not None else None) or ALONE
 
 
 def arguments_of(module: str, *functions: str) -> tuple[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,9 @@ from boost_imbalance.losses import backend, labels
 from boost_imbalance.losses.buffers import Buffers
 from boost_imbalance.losses.device import Copies, DeviceBuffers
 from boost_imbalance.losses.fitted import CURVATURES, FittedLoss, fitted_loss
-from boost_imbalance.losses.labels import Task
-from boost_imbalance.losses.protocol import Call, Library
+from boost_imbalance.losses.labels import Counts, Task
+from boost_imbalance.losses.protocol import Call
+from boost_imbalance.losses.workers import ALONE, Workers
 
 Array = npt.NDArray[Any]
 
@@ -26,8 +27,22 @@ class Training:
     from round to round: class weights that follow a model's errors, and memory that is used again.
     """
 
-    def __init__(self, loss: Any, label: Any, weight: Any, task: Task, columns: int, library: Library | None) -> None:
+    def __init__(
+        self,
+        loss: Any,
+        label: Any,
+        weight: Any,
+        task: Task,
+        columns: int,
+        library: Any,
+        booster: Any = None,
+        workers: Workers = ALONE,
+    ) -> None:
         self.loss, self.library = loss, library
+        self._workers = workers
+        self._unseen = booster is not None and library.has_unseen_rows(booster)
+        self._partial = self._unseen or workers.size > 1
+        """Whether other workers have other rows."""
         self.label, self.weight = label, weight
         self.buffers = Buffers()
         self.device_buffers: dict[int, DeviceBuffers] = {}
@@ -35,18 +50,19 @@ class Training:
         self.moving: Array | None = None
         self.evaluated: Any = None
         """The loss fitted to this training's labels, for metrics."""
-        self.n_threads = loss.threads
+        self.n_threads = loss.n_threads or (booster is not None and library.n_threads(booster)) or loss.threads
         self._formats: Any = None
         self._task, self._columns = task, columns
         self._bind(label, weight)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = ("buffers", "device_buffers", "copies", "_served", "_formats")  # memory that another process makes anew
+        # What another process makes anew.
+        kept = ("buffers", "device_buffers", "copies", "_served", "_formats", "_workers")
         return {name: value for name, value in vars(self).items() if name not in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.__dict__.update(_served={}, _formats=None)
+        self.__dict__.update(_served={}, _formats=None, _workers=ALONE)
         self.buffers, self.device_buffers, self.copies = Buffers(), {}, Copies()
 
     def __deepcopy__(self, memo: Any) -> Training:
@@ -54,26 +70,55 @@ class Training:
         return self
 
     def _bind(self, label: Any, weight: Any) -> None:
-        if self.loss.weights_move and self._task is Task.MULTICLASS and label.ndim == 2:
-            raise ValueError(
-                f"label has shape {label.shape}, a probability for each class, but the class weights of "
-                f"{self.loss.constructor_name} follow the rows of each class that are missed; give class indices."
-            )
-        self.local = labels.count(label, weight, self._task, self._columns)
-        add = None if self.library is None else self.library.sum_over_workers()
-        counts = self.local if add is None else self.local.summed(add)
+        def count() -> Counts:
+            if self.loss.weights_move and self._task is Task.MULTICLASS and label.ndim == 2:
+                raise ValueError(
+                    f"label has shape {label.shape}, a probability for each class, but the class weights of "
+                    f"{self.loss.constructor_name} follow the rows of each class that are missed; give class indices."
+                )
+            return labels.count(label, weight, self._task, self._columns, self._partial)
+
+        self.local = self._workers.together(count)
+        counts = self.local.summed(self._workers) if self._workers.size > 1 else self.local
         fitted = self.loss.counts
         if fitted is None:
             self.fitted = fitted_loss(self.loss, counts)
-        elif (fitted.task, fitted.columns) == (counts.task, counts.columns):
-            # The labels at hand set the scale and are what later rounds must agree with; fit() set the loss.
-            self.fitted = FittedLoss(self.loss, counts, self.loss.fitted.coefficients)
-        else:
+        elif (fitted.task, fitted.columns) != (counts.task, counts.columns):
             raise ValueError(
                 f"this training is {counts.task.value} with {counts.columns} columns, but fit() saw {fitted.task.value} "
                 f"labels with {fitted.columns}; make a new objective for it."
             )
+        elif self._unseen:
+            self.fitted = self.loss.fitted
+        else:
+            # The labels at hand set the scale and are what later rounds must agree with; fit() set the loss.
+            self.fitted = FittedLoss(self.loss, counts, self.loss.fitted.coefficients)
+        if self._unseen:
+            self._refuse_unseen_rows()
         self._served: dict[Any, tuple[Program, Array]] = {}
+
+    def _refuse_unseen_rows(self) -> None:
+        """Refuse what would depend on the rows of this machine alone, on all machines alike."""
+        loss = self.loss
+        where = "this training runs on several machines whose labels LightGBM does not add up"
+        if loss.weights_move:
+            raise ValueError(
+                f"{where}, but the class weights of {loss!r} follow the errors on all rows; train it with XGBoost, or take "
+                f"weighted_objective('balanced').fit(y)."
+            )
+        scaled = isinstance(loss.scale, str) and not self.fitted.is_built_in
+        if loss.counts is None and (loss.needs_counts or scaled):
+            what = "" if loss.needs_counts else f"scale={loss.scale!r} of "
+            classes = "[0, 1], sample_weight=[n0, n1]" if self._columns == 1 else "[0, 1, ...], sample_weight=[n0, n1, ...]"
+            one = (
+                f", or objective.fit({classes}) with how often each class occurs"
+                if self._task is not Task.MULTILABEL
+                else ""
+            )
+            raise ValueError(
+                f"{where}, but {what}{loss!r} depends on how often each class occurs; before training, write objective = "
+                f"objective.fit(y) with the labels of all machines{one}."
+            )
 
     def __call__(self, margin: Any) -> tuple[Array, Array]:
         """Gradient and Hessian at these margins, for the labels and weights that the training is bound to.
@@ -109,9 +154,12 @@ class Training:
 
     def continue_from(self, call: Call) -> None:
         """Begin with the class weights of the training that this one continues, if it continues one."""
-        kept = self.library.kept_weights(call) if self.library is not None else None
-        if kept is not None and kept.shape == self._weights_shape:
-            self.moving = kept
+        self.take_over(self.library.kept_weights(call) if self.library is not None else None)
+
+    def take_over(self, moving: Array | None) -> None:
+        """Begin with these class weights, if they are for as many classes."""
+        if moving is not None and moving.shape == self._weights_shape:
+            self.moving = moving
 
     @property
     def _weights_shape(self) -> tuple[int, int]:
@@ -119,27 +167,43 @@ class Training:
 
     def suits(self, margin: Array, label: Array) -> bool:
         """Whether these could be a round of this training."""
+        if not len(label):  # of a worker without rows, whose margins have any shape
+            return self.local.rows == len(margin) == 0
         columns = margin.shape[1] if margin.ndim == 2 else 1
         several = label.ndim == 2 and self._task is not Task.MULTICLASS
         return self._columns == columns and self.local.rows == len(margin) and several == (self._task is Task.MULTILABEL)
 
     def round(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[Array, Array]:
         """Gradient and Hessian of one round; labels that changed since the last one are noticed."""
-        if self.moving is None and self.loss.weights_move:
-            self.moving = np.ones(self._weights_shape)
-        checks, out = self._pass(m, y, w, gpu)
-        if checks.wrong or not self.local.agrees(checks.counts, checks.totals):
-            raise_if_wrong(checks, m, y, w, self.fitted)
+        out = self.attempt(m, y, w, gpu)
+        if out is None:
             self._bind(y, w)
-            checks, out = self._pass(m, y, w, gpu)
-            raise_if_wrong(checks, m, y, w, self.fitted)
+            out = self.attempt(m, y, w, gpu, bound=True)
         if self._formats is None and not gpu and y.dtype == np.float32:
             weight = None if w is None else (w.shape, w.dtype)
             self._formats = type(m), m.shape, m.dtype, type(y), y.shape, y.dtype, type(w), weight
+        return cast("tuple[Array, Array]", out)
+
+    def attempt(self, m: Array, y: Array, w: Array | None, gpu: bool, bound: bool = False) -> tuple[Array, Array] | None:
+        """Gradient and Hessian; None if the labels are others than in the last round, unless they have just been bound."""
+        if self.moving is None and self.loss.weights_move:
+            self.moving = np.ones(self._weights_shape)
+        moving = self.moving
+        checks, out = self._pass(m, y, w, gpu)
+        if checks.wrong or not self.local.agrees(checks.counts, checks.totals):
+            raise_if_wrong(checks, m, y, w, self.fitted, self._partial)
+            if not bound:
+                self.moving = moving
+                return None
         return out
 
     def _pass(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[Checks, tuple[Array, Array]]:
         fitted, threads = self.fitted, self.n_threads
+        if not len(y):
+            nothing = np.zeros(self._columns)
+            if self.moving is not None:
+                self._move(np.zeros(self._weights_shape))
+            return Checks(nothing, nothing, 0), (np.empty((0, self._columns), np.float32),) * 2
         if gpu:
             buffers = self.device_buffers.setdefault(arrays.current_gpu(), DeviceBuffers())
             m = m if arrays.is_on_device(m) else buffers.margin(m)
@@ -171,18 +235,8 @@ class Training:
     def _moved(self, table: Array, m: Array, y: Array, w: Array | None, engine: Any) -> Array:
         """The coefficients after one step of the class weights, by each class's false-negative rate at these margins."""
         fitted = self.fitted
-        missed = engine.misses(m, y, w, fitted.coefficients, softmax=fitted.softmax, n_threads=self.n_threads)
-        add = None if self.library is None else self.library.sum_over_workers()
-        missed = missed if add is None else add(missed)
-        mass = fitted.counts.by_class.reshape(missed.shape)
-        with np.errstate(invalid="ignore"):
-            moved = np.asarray(self.loss.moved_weights(self.moving, np.where(mass > 0, missed / mass, 0.0)), np.float64)
-        if moved.shape != missed.shape or not (np.isfinite(moved) & (moved >= 0)).all():
-            raise ValueError(
-                f"{self.loss.constructor_name}.moved_weights gives {moved.ravel().tolist()}; class weights must be finite, "
-                f"not negative, and of shape {missed.shape}."
-            )
-        self.moving = moved
+        self._move(engine.misses(m, y, w, fitted.coefficients, softmax=fitted.softmax, n_threads=self.n_threads))
+        assert self.moving is not None
         table = table.copy()
         if fitted.softmax:
             table[Row.POSITIVE_WEIGHT] *= self.moving[0]
@@ -191,8 +245,21 @@ class Training:
             table[Row.POSITIVE_WEIGHT] *= self.moving[1]
         return table
 
+    def _move(self, missed: Array) -> None:
+        """One step of the class weights, by the weight of the rows of each class that this worker missed."""
+        missed = self._workers(missed)
+        mass = self.fitted.counts.by_class.reshape(missed.shape)
+        with np.errstate(invalid="ignore"):
+            moved = np.asarray(self.loss.moved_weights(self.moving, np.where(mass > 0, missed / mass, 0.0)), np.float64)
+        if moved.shape != missed.shape or not (np.isfinite(moved) & (moved >= 0)).all():
+            raise ValueError(
+                f"{self.loss.constructor_name}.moved_weights gives {moved.ravel().tolist()}; class weights must be finite, "
+                f"not negative, and of shape {missed.shape}."
+            )
+        self.moving = moved
 
-def raise_if_wrong(checks: Checks, m: Array, y: Array, w: Array | None, fitted: FittedLoss) -> None:
+
+def raise_if_wrong(checks: Checks, m: Array, y: Array, w: Array | None, fitted: FittedLoss, partial: bool = False) -> None:
     """Turn what a loop noticed into an error that names the value."""
     if not checks.wrong and (w is None or 0 < checks.totals.max() < np.inf):
         return
@@ -205,4 +272,4 @@ def raise_if_wrong(checks: Checks, m: Array, y: Array, w: Array | None, fitted: 
     if checks.wrong & BAD_MARGIN:
         labels.check_margin(m)
     if w is not None and (checks.wrong & BAD_WEIGHT or not 0 < checks.totals.max() < np.inf):
-        labels.check_weight(w)
+        labels.check_weight(w, partial)
