@@ -762,8 +762,8 @@ def _fitted(
 
 
 def _file_of(classifier: ImbalancedXGBClassifier) -> bytes:
-    """The model file with the record of the classifier, and margins as they are."""
-    booster = classifier._exported()
+    """The model file with the record of the classifier; unlike ``save_model``'s with all rounds, and margins as they are."""
+    booster = classifier.get_booster().copy()
     meta = json.dumps({"_estimator_type": "classifier"})
     booster.set_attr(**{"scikit_learn": meta, internals.RECORD: portable.record(classifier, None)})
     return bytes(booster.save_raw("ubj"))
