@@ -85,15 +85,13 @@ __all__ = [
 _LATER = {
     "Comparison": ("comparison.comparison", "sklearn"),
     "ImbalancedLGBMClassifier": ("estimators.lightgbm", "lightgbm"),
-    "ImbalancedSparkXGBClassifier": ("estimators.spark", "pyspark"),
+    "ImbalancedSparkXGBClassifier": ("estimators.spark", "xgboost", "pyspark", "pandas"),
     "ImbalancedXGBClassifier": ("estimators.xgboost", "xgboost"),
     "compare": ("comparison.experiment", "sklearn"),
     "to_onnx": ("estimators.onnx", "onnx"),
 }
 """What is imported when it is asked for: from where, and what it needs beside scikit-learn."""
-_BESIDE = {"pyspark": ("xgboost", "pandas", "pyarrow")}
-"""What else comes with that."""
-_EXTRAS = {"sklearn": "compare", "pyspark": "spark"}
+_EXTRAS = {"pandas": "spark", "pyspark": "spark"}
 """The extra that brings it, where its name is another."""
 
 
@@ -104,13 +102,8 @@ def _is_installed(library: str) -> bool:
         return False
 
 
-def _can_be_had(name: str) -> bool:
-    library = _LATER[name][1]
-    return all(map(_is_installed, (library, "sklearn", *_BESIDE.get(library, ()))))
-
-
 # So that ``import *`` and completion do not stumble over what cannot be imported.
-__all__ = [one for one in __all__ if one not in _LATER or _can_be_had(one)]
+__all__ = [one for one in __all__ if one not in _LATER or all(map(_is_installed, (*_LATER[one][1:], "sklearn")))]
 
 
 def __dir__() -> list[str]:
@@ -124,13 +117,15 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'boost_imbalance' has no attribute {name!r}")
     import importlib
 
-    module, library = _LATER[name]
+    module, *libraries = _LATER[name]
     try:
         found = importlib.import_module(f"boost_imbalance.{module}")
     except ModuleNotFoundError as error:
-        if error.name not in (library, "sklearn", *_BESIDE.get(library, ())):
+        if error.name not in (*libraries, "sklearn"):
             raise
-        extra = _EXTRAS.get(library, library)
-        needed = "scikit-learn" if library == "sklearn" else f"{library} and scikit-learn"
-        raise ImportError(f"{name} needs {needed}; install it with pip install 'boost-imbalance[{extra}]'.") from error
+        extras = ",".join(dict.fromkeys(_EXTRAS.get(one, one) for one in libraries))
+        extras = "compare" if libraries == ["sklearn"] else extras
+        *others, last = [one for one in libraries if one != "sklearn"] + ["scikit-learn"]
+        needed = f"{', '.join(others)}{' and ' if others else ''}{last}"
+        raise ImportError(f"{name} needs {needed}; install it with pip install 'boost-imbalance[{extras}]'.") from error
     return getattr(found, name)

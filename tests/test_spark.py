@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from test_readme import python_blocks
 
 pytest.importorskip("sklearn")
 pytest.importorskip("xgboost")
@@ -22,13 +23,13 @@ from boost_imbalance import (
 )
 
 
-@pytest.mark.parametrize("missing", ["pyspark", "xgboost"])
+@pytest.mark.parametrize("missing", ["pyspark", "xgboost", "pandas"])
 def test_what_is_missing_is_named_with_its_extra(missing):
     if importlib.util.find_spec("pyspark") is None and missing != "pyspark":
         pytest.skip("needs pyspark")
     code = f"import sys; sys.modules[{missing!r}] = None; import boost_imbalance as b; b.ImbalancedSparkXGBClassifier"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
-    assert "pip install 'boost-imbalance[spark]'" in done.stderr
+    assert "pip install 'boost-imbalance[xgboost,spark]'" in done.stderr
 
 
 def test_importing_the_package_imports_no_spark():
@@ -317,3 +318,17 @@ def test_a_loss_and_settings_that_cannot_be_had_are_refused_before_training(spar
         others = [column for column in table.columns if column != name]
         with pytest.raises(ValueError, match=words):
             Estimator(weight_col="weight", validation_indicator_col="valid").fit(table.selectExpr(*others, change))
+
+
+@slow
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_code_of_the_page_runs(spark, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "guide"}
+    for block in python_blocks("docs/guide/spark.md"):
+        exec(block, names)
+    assert names["again"].stages[-1].getLoss() in [focal_objective(gamma=0.5), focal_objective(gamma=2.0)]
+    y, calibrated = names["y"], names["calibrated"]
+    assert abs(calibrated.mean() - y.mean()) < 0.01
+    model, table = names["model"], names["frame"]
+    assert np.array_equal(collected(model.transform(table), "probability"), names["probability"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numbers
 import os
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -346,10 +346,6 @@ class ImbalancedClassifier:
         The classifier itself.
         """
         check_is_fitted(self)
-        return self._tune(lambda: self.predict_proba(X), y, sample_weight)
-
-    def _tune(self, probability: Callable[[], Array], y: Any, sample_weight: Any) -> Any:
-        """See :meth:`tune_decision`; the probabilities of its rows are asked for once the rest has been checked."""
         decision, positive = self._rule(self._target)
         if not decision.is_tuned:
             raise ValueError(
@@ -359,7 +355,7 @@ class ImbalancedClassifier:
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         task, shares = self._target.task, self._population
         weight = self._reweighted(self._target, label, weight, self._other_shares)
-        eta = _deciding(self._target, probability(), shares, positive)
+        eta = _deciding(self._target, self.predict_proba(X), shares, positive)
         found = decision.tune(task, eta, _of(positive, label), weight)
         self._tuned = decision, positive, out_of_reach(task, found, _of(positive, shares)), shares
         return self

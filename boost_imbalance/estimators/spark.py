@@ -49,7 +49,7 @@ from boost_imbalance.estimators import evaluation, internals, portable
 from boost_imbalance.estimators.classifier import Prepared, Rows, default_loss
 from boost_imbalance.estimators.decisions import Decision
 from boost_imbalance.estimators.targets import Target
-from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier, _Training
+from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier, TrainingSettings
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
 
@@ -278,7 +278,7 @@ class ImbalancedSparkXGBClassifier(_SparkParams, Estimator, DefaultParamsReadabl
         prepared = _prepared(classifier, counted, self.getOrDefault("label_cols"))
         given = self.getOrDefault("eval_metric")
         chosen = (evaluation.default() if given is None else _metrics(given)) if has_valid else []
-        training = _Training.of(prepared, chosen, classifier.base_score is None)
+        training = TrainingSettings.of(prepared, chosen, classifier.base_score is None)
         worker = _Worker(
             target=prepared.target,
             loss=prepared.loss.copy(n_threads=prepared.loss.parameters["n_threads"] or threads),
@@ -403,8 +403,9 @@ class ImbalancedSparkXGBClassifierModel(_SparkParams, Model, MLReadable[Any], ML
         margin = margin[:, 0] if margin.shape[1] == 1 else margin
         label, several = found[_LABEL], self.classifier._target.task is Task.MULTILABEL
         y = np.stack(label.to_list()) if several else label.to_numpy()
-        given = found[_WEIGHT].to_numpy() if weight else None
-        self.classifier._tune(lambda: self.classifier._probability(margin, True), y, given)
+        judge = _OfMargins()
+        vars(judge).update(vars(self.classifier))
+        self.classifier._tuned = judge.tune_decision(margin, y, found[_WEIGHT].to_numpy() if weight else None)._tuned
         return self
 
     def _transform(self, dataset: DataFrame) -> DataFrame:
@@ -431,6 +432,13 @@ class ImbalancedSparkXGBClassifierModel(_SparkParams, Model, MLReadable[Any], ML
     def read(cls) -> MLReader[Any]:
         """What reads the model."""
         return _ModelReader()
+
+
+class _OfMargins(ImbalancedXGBClassifier):
+    """A classifier whose rows are given by their margins."""
+
+    def predict_proba(self, X: Any, *others: Any, **options: Any) -> Array:
+        return self._probability(X, True)
 
 
 class _ModelWriter(MLWriter):
