@@ -9,6 +9,11 @@ Average precision and the metrics of a budget (``precision_at``, ``recall_at``, 
 loss are about decisions: label 1 where its probability exceeds ``threshold``, or the most probable class; ``cost`` and
 ``savings`` decide by the smallest expected cost. The probability is ``sigmoid`` or ``softmax`` of the margin, as a library's
 own ``predict`` takes it; give ``objective=`` to decide by its calibrated probability instead.
+
+In a distributed training of XGBoost, by Dask, Spark, Ray or its own tracker, each worker calls a metric with its own rows,
+and gets the value of the rows of all workers, the same on each. Where they have more than four million positives, average
+precision takes scores that differ by less than one part in 1024 for equal. LightGBM offers no sum over machines: there a
+metric is of the rows of one machine, and says so.
 """
 
 from __future__ import annotations

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
+import stat
+import struct
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -97,6 +100,7 @@ class LightGBM:
     def leave(self, booster: Any) -> None:
         """Close the connections, at which the other machines fail; else they would wait for ``time_out``, two hours."""
         if getattr(booster, "_network", False):
+            _reset_when_closed(_ports(booster.params))
             booster.free_network()
 
     def n_threads(self, booster: Any) -> int | None:
@@ -133,6 +137,8 @@ class LightGBM:
     def advice(self, first: FirstRound) -> Iterator[tuple[str, str]]:
         """See :class:`Library`."""
         booster = first.call.booster
+        if self.has_unseen_rows(booster):
+            _refuse_early_stopping()
         for name in _CLASS_WEIGHTS:
             value = booster.params.get(name)
             a_number = name == "scale_pos_weight"
@@ -180,6 +186,45 @@ class LightGBM:
     def with_link(self, booster: Any, multilabel: bool, calibrated: bool) -> Any:
         """A copy of a model whose text names its link."""
         return with_link(booster, multilabel, calibrated)
+
+
+def _refuse_early_stopping() -> None:
+    """Refuse, on all machines alike, what would end a training on one of them and leave the others waiting."""
+    callbacks = protocol.arguments_of("lightgbm.engine", "train")[1].get("callbacks_set", ())
+    if any(type(callback).__name__ == "_EarlyStoppingCallback" for callback in callbacks):
+        raise ValueError(
+            "early stopping is on in a training on several machines, each of which would stop when its own validation rows "
+            "say so, while the others wait for it; leave early_stopping out and choose num_boost_round, or train with "
+            "XGBoost, whose workers stop together."
+        )
+
+
+def _ports(params: dict[str, Any]) -> set[int]:
+    """Those on which the machines of a training listen."""
+    machines = params.get("machines", ())
+    ends = machines.split(",") if isinstance(machines, str) else machines
+    return {int(str(end).rpartition(":")[2]) for end in ends}
+
+
+def _reset_when_closed(ports: set[int]) -> None:
+    """Let the connections from or to these ports end in a reset, which LightGBM takes for an error.
+
+    The end of an orderly one it takes for data that are yet to come, and asks for them again for ever.
+    """
+    try:
+        files = [int(name) for name in os.listdir("/dev/fd")]
+    except OSError:  # another system
+        return
+    for file in files:
+        try:
+            if not stat.S_ISSOCK(os.fstat(file).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(file)) as connection:
+                ends = connection.getsockname(), connection.getpeername()
+                if any(isinstance(end, tuple) and end[1] in ports for end in ends):
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:  # closed by now, or not connected
+            continue
 
 
 def _advice_on_metrics(first: FirstRound, params: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -84,7 +84,7 @@ class XGBoost:
         module = sys.modules.get("xgboost")
         if module is None or not module.collective.is_distributed():
             return None
-        if self.is_data(data) and data.data_split_mode() == module.core.DataSplitMode.COL:
+        if self.is_data(data) and _is_split_by_column(data):
             return None
         collective = module.collective
         # Before version 3.4 allreduce returns a flat array.
@@ -185,6 +185,11 @@ class XGBoost:
     def params(self, fitted: FittedLoss) -> dict[str, Any]:
         """Training parameters: the link, and ``base_score``."""
         return params(fitted)
+
+
+def _is_split_by_column(data: Any) -> bool:
+    """Whether each worker has some of the features of all rows, which newer versions do not train."""
+    return hasattr(data, "data_split_mode") and int(data.data_split_mode()) == 1
 
 
 def _has_base_margin() -> bool:

@@ -367,13 +367,19 @@ class Loss:
         label : array_like, shape (n,) or (n, labels)
             0 or 1, or a number between them for a label that is not certain; or class indices. Two dimensions mean a
             multi-label task, or, with ``n_classes``, a probability for each class.
-        sample_weight : array_like, shape (n,), optional
+        sample_weight : array_like, shape (n,) or (n, labels), optional
         n_classes : int, optional
             Number of classes, where the highest may be missing from ``label``, or where ``label`` has a column for each.
 
         Returns
         -------
         A new objective, with the labels' counts; this one is left as it is.
+
+        Notes
+        -----
+        Counts are enough, as a query over a cluster gives them: ``fit([0, 1], sample_weight=[n0, n1])``, or one row for each
+        of several classes; of several labels, one row of zeros and one of ones, ``fit([[0, 0], [1, 1]],
+        sample_weight=[n - positives, positives])``.
 
         Raises
         ------
@@ -385,6 +391,9 @@ class Loss:
         >>> from boost_imbalance import logit_adjusted_objective
         >>> objective = logit_adjusted_objective(tau=1.0).fit([0, 0, 0, 1])
         >>> print(objective.probability([0.0]).round(4))  # the adjustment is undone: a margin of 0 means the prior
+        [0.25]
+        >>> counted = logit_adjusted_objective(tau=1.0).fit([0, 1], sample_weight=[3, 1])
+        >>> print(counted.probability([0.0]).round(4))
         [0.25]
         """
         return self.fit_counts(self._count(label, sample_weight, n_classes))
@@ -654,7 +663,7 @@ class Loss:
             if is_empty:
                 return 0.0, 0.0
             m, y, w, fitted = self._prepare(margin, label, sample_weight, known, gpu)
-            values, total = self._loss(m, y, w, fitted, gpu), backend.backend(gpu).total
+            values, total = self._loss(m, y, w, fitted, gpu, workers.size > 1), backend.backend(gpu).total
             return total(values), float(values.size) if w is None else total(w) * values.size / w.size
 
         loss, mass = workers.sums(*workers.together(sums))
@@ -699,7 +708,7 @@ class Loss:
         w = labels.as_weight(sample_weight, y)
         return labels.count(y, w, *self._task(y, n_classes))
 
-    def _loss(self, m: Array, y: Array, w: Array | None, fitted: FittedLoss, gpu: bool) -> Array:
+    def _loss(self, m: Array, y: Array, w: Array | None, fitted: FittedLoss, gpu: bool, partial: bool = False) -> Array:
         empty = arrays.empty if gpu else np.empty
         out = empty((len(m),) if fitted.softmax else m.shape, m.dtype)
         engine, table = backend.backend(gpu), fitted.coefficients.astype(m.dtype)
@@ -708,7 +717,7 @@ class Loss:
             checks: Checks = engine.loss(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=self.threads)
             return checks
 
-        _run(run, fitted.program._replace(curvature=None), fitted, m, y, w)
+        _run(run, fitted.program._replace(curvature=None), fitted, m, y, w, partial)
         return out
 
     def _prepare(
@@ -745,7 +754,7 @@ class Loss:
         call = protocol.calling()
         try:
             return self._of_call(first, second, sample_weight, call)
-        except Exception:
+        except BaseException:
             if call is not None:
                 call.library.leave(call.booster)
             raise
@@ -775,22 +784,29 @@ class Loss:
     def _round(
         self, margin: Any, label: Any, sample_weight: Any, library: Any, owner: Any, gpu: bool, call: Any, data: Any
     ) -> tuple[Array, Array]:
-        memory, workers = self._memory, protocol.workers_of(library, data)
+        memory = self._memory
         training = None if owner is None else memory.trainings.get(owner)
         if training is not None and training.library is not library:
             training = None
-        if workers.size > 1:
+        workers = None if library is None else library.sum_over_workers(data)
+        if workers is not None and workers.size > 1:
             return self._round_of_several(workers, training, (margin, label, sample_weight), library, gpu, call, data)
-        if training is not None and training.knows(margin, label, sample_weight):
-            m, y, w = margin, label, sample_weight
-        else:
-            m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
-            w = labels.as_weight(sample_weight, y, gpu)
-        if training is None or not training.suits(m, y):
-            training = self._begin_training(m, y, w, self._task_of(m, y), library, owner, call, data)
-        fitted = training.fitted
-        out = training.round(m, y, w, gpu)
-        self._remember(training, fitted, call)
+        try:
+            if training is not None and training.knows(margin, label, sample_weight):
+                m, y, w = margin, label, sample_weight
+            else:
+                m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
+                w = labels.as_weight(sample_weight, y, gpu)
+                if training is None or not training.suits(m, y):
+                    training = self._begin_training(m, y, w, self._task_of(m, y), library, owner, call, data)
+            fitted = training.fitted
+            out = training.attempt(m, y, w, gpu) or training.anew(m, y, w, gpu)
+        except BaseException:
+            if call is not None:
+                library.leave(call.booster)
+            raise
+        if self.weights_move or training.fitted is not fitted or fitted.counts not in memory.trained:
+            self._remember(training, call)
         return out
 
     def _round_of_several(
@@ -799,32 +815,31 @@ class Loss:
     ) -> tuple[Array, Array]:  # fmt: skip
         """A round of one worker of several, all of which notice if one of them has other labels, or something wrong."""
         owner = data if call is None else call.booster
-        moves, fitted = self.weights_move, None if training is None else training.fitted
+        moving = None if training is None else training.moving
 
-        def attempt(arrays: Any = None) -> tuple[Any, tuple[float]]:
-            m, y, w = arrays = arrays or self._of_worker(*given, gpu)
-            if training is None or not training.suits(m, y):
-                return (arrays, None), (1.0,)
-            out = None if moves and not is_agreed else training.attempt(m, y, w, gpu, bound)
-            return (arrays, out), (float(out is None and (is_agreed or not moves)),)
+        def look() -> tuple[Any, tuple[float]]:
+            m, y, w = self._of_worker(*given, gpu)
+            fits, out = training is not None and training.suits(m, y), None
+            if fits and not self.weights_move:
+                out = cast("Training", training).attempt(m, y, w, gpu)
+                fits = out is not None
+            return (m, y, w, out), (float(not fits),)
 
-        is_agreed = bound = False
-        (arrays, out), changed = workers.agree(attempt, 1)
-        if moves and not changed.any():  # adds the misses up, for which all have to be ready
-            is_agreed = True
-            (arrays, out), changed = workers.agree(lambda: attempt(arrays), 1)
+        (m, y, w, out), changed = workers.agree(look, 1)
+        if self.weights_move and not changed.any():
+            # The misses of all are added up on the way, so that all must have got here.
+            def attempt() -> tuple[Any, tuple[float]]:
+                out = cast("Training", training).attempt(m, y, w, gpu)
+                return out, (float(out is None),)
+
+            out, changed = workers.agree(attempt, 1)
         if changed.any():
-            before, moving = training, None if training is None else training.moving
-            m, y, w = arrays
-            task, columns = self._agreed_task(workers, m, y, call)
-            if not len(y):
-                y = np.empty((0, columns) if task is Task.MULTILABEL else 0, np.float32)
-            training = self._begin_training(m, y, w, (task, columns), library, owner, call, data, workers, before is None)
-            training.take_over(moving)
-            is_agreed = bound = True
-            (_, out), _ = workers.agree(lambda: attempt((m, y, w)), 1)
-        assert training is not None
-        self._remember(training, fitted, call)
+            task = self._agreed_task(workers, m, y, call)
+            y = y if len(y) else labels.none(*task)
+            bound = training = self._begin_training(m, y, w, task, library, owner, call, data, workers)
+            bound.take_over(moving)
+            out = workers.together(lambda: bound.attempt(m, y, w, gpu, bound=True))
+        self._remember(cast("Training", training), call)
         return cast("tuple[Array, Array]", out)
 
     def _of_worker(self, margin: Any, label: Any, sample_weight: Any, gpu: bool) -> tuple[Array, Array, Array | None]:
@@ -883,16 +898,16 @@ class Loss:
 
         m, y, w = workers.together(arrays_of)
         task, columns = self._agreed_task(workers, m, y)
-        y = y if len(y) else np.empty((0, columns) if task is Task.MULTILABEL else 0, np.float32)
+        y = y if len(y) else labels.none(task, columns)
         counts = workers.together(lambda: labels.count(y, w, task, columns, partial=True))
         return fitted_loss(self, counts.summed(workers))
 
     def _begin_training(
         self, m: Array, y: Array, w: Array | None, task: tuple[Task, int], library: Any, owner: Any, call: Any, data: Any,
-        workers: Workers = ALONE, first: bool | None = None,
+        workers: Workers = ALONE,
     ) -> Training:  # fmt: skip
         memory, booster = self._memory, None if call is None else call.booster
-        first = (owner is None or owner not in memory.trainings) if first is None else first
+        first = owner is None or owner not in memory.trainings
         training = Training(self, y, w, *task, library, booster, workers)
         training.label = training.weight = None  # the library hands them over each time
         if owner is not None:
@@ -904,11 +919,10 @@ class Loss:
             advice.advise(advice.FirstRound(training.fitted, margins, call, data is not None), memory.warned)
         return training
 
-    def _remember(self, training: Training, fitted: FittedLoss | None, call: Any) -> None:
-        """What a round leaves behind it, ``fitted`` being the loss of the last one."""
+    def _remember(self, training: Training, call: Any) -> None:
         if call is not None and self.weights_move:
             call.library.keep_weights(call.booster, training.moving)
-        if training.fitted is not fitted or training.fitted.counts not in self._memory.trained:
+        if training.fitted.counts not in self._memory.trained[-1:]:
             self._memory.train(training.fitted.counts)
 
     def in_training(self, call: protocol.Call | None) -> Any:
@@ -1099,7 +1113,13 @@ def _unknown_counts(task: Task, columns: int) -> Counts:
 
 
 def _run(
-    run: Callable[[Program], Checks], program: Program, fitted: FittedLoss, m: Array, y: Array, w: Array | None
+    run: Callable[[Program], Checks],
+    program: Program,
+    fitted: FittedLoss,
+    m: Array,
+    y: Array,
+    w: Array | None,
+    partial: bool = False,
 ) -> None:
     """Run a kernel; once more if it took labels between 0 and 1 for wrong ones."""
     if fitted.softmax and y.ndim == 2:
@@ -1107,7 +1127,7 @@ def _run(
     checks = run(program)
     if checks.wrong == BAD_LABEL and not program.soft and not fitted.softmax:
         checks = run(program._replace(soft=True))
-    raise_if_wrong(checks, m, y, w, fitted)
+    raise_if_wrong(checks, m, y, w, fitted, partial)
 
 
 Loss._declared = {name: value for name, value in vars(Loss).items() if isinstance(value, Parameter)}

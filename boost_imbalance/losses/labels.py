@@ -201,6 +201,11 @@ def task_of(margin: Array, label: Array, known: Task | None = None) -> Task:
     return Task.BINARY if columns == 1 else Task.MULTICLASS
 
 
+def none(task: Task, columns: int) -> Array:
+    """The labels of a worker without rows."""
+    return np.empty((0, columns) if task is Task.MULTILABEL else 0, np.float32)
+
+
 def count(label: Array, weight: Array | None, task: Task, columns: int, partial: bool = False) -> Counts:
     """Count labels (already through :func:`as_label`), or say which of them or of the weights is wrong.
 

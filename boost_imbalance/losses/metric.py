@@ -89,7 +89,7 @@ class Metric:
             )
         try:
             return self._over(protocol.workers_of(library, data), margin, label, weight)
-        except Exception:
+        except BaseException:
             if call is not None:
                 library.leave(call.booster)
             raise
@@ -175,8 +175,7 @@ class Rows(NamedTuple):
     @classmethod
     def none(cls, task: Task, columns: int) -> Rows:
         """Those of a worker without any."""
-        margin = np.empty((0, columns) if columns > 1 else 0)
-        return cls(margin, np.empty(margin.shape if task is Task.MULTILABEL else 0, np.float32), None, task)
+        return cls(np.empty((0, columns) if columns > 1 else 0), labels.none(task, columns), None, task)
 
     @property
     def columns(self) -> int:

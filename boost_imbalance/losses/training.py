@@ -175,14 +175,12 @@ class Training:
 
     def round(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[Array, Array]:
         """Gradient and Hessian of one round; labels that changed since the last one are noticed."""
-        out = self.attempt(m, y, w, gpu)
-        if out is None:
-            self._bind(y, w)
-            out = self.attempt(m, y, w, gpu, bound=True)
-        if self._formats is None and not gpu and y.dtype == np.float32:
-            weight = None if w is None else (w.shape, w.dtype)
-            self._formats = type(m), m.shape, m.dtype, type(y), y.shape, y.dtype, type(w), weight
-        return cast("tuple[Array, Array]", out)
+        return self.attempt(m, y, w, gpu) or self.anew(m, y, w, gpu)
+
+    def anew(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[Array, Array]:
+        """The same of labels that are bound first."""
+        self._bind(y, w)
+        return cast("tuple[Array, Array]", self.attempt(m, y, w, gpu, bound=True))
 
     def attempt(self, m: Array, y: Array, w: Array | None, gpu: bool, bound: bool = False) -> tuple[Array, Array] | None:
         """Gradient and Hessian; None if the labels are others than in the last round, unless they have just been bound."""
@@ -195,6 +193,9 @@ class Training:
             if not bound:
                 self.moving = moving
                 return None
+        if self._formats is None and not gpu and y.dtype == np.float32:
+            weight = None if w is None else (w.shape, w.dtype)
+            self._formats = type(m), m.shape, m.dtype, type(y), y.shape, y.dtype, type(w), weight
         return out
 
     def _pass(self, m: Array, y: Array, w: Array | None, gpu: bool) -> tuple[Checks, tuple[Array, Array]]:
