@@ -208,8 +208,9 @@ def test_pipeline_search_save_and_load(spark, tmp_path):
     rows = [(*map(float, x), int(label)) for x, label in zip(X, y, strict=True)]
     table = spark.createDataFrame(rows, ["a", "b", "c", "label"]).cache()
     estimator = bi.ImbalancedSparkXGBClassifier(
-        num_workers=2, decision={"cost": [[0, 1], [8, 0]]}, sampling_rate={0: 0.5}, class_weight={1: 2.0}, **SETTINGS
-    )
+        num_workers=2, decision={"cost": [[0, 1], [8, 0]]}, sampling_rate={0: 0.5}, class_weight={1: 2.0},
+        monotone_constraints=np.array([1, 0, 0]), xgb_params={"max_cached_hist_node": 100}, **SETTINGS,
+    )  # fmt: skip
     pipeline = Pipeline(stages=[VectorAssembler(inputCols=["a", "b", "c"], outputCol="features"), estimator])
     losses = [focal_objective(gamma=1.0), weighted_objective(weights=None)]
     grid = ParamGridBuilder().addGrid(estimator.loss, [estimator.loss_json(loss) for loss in losses]).build()
@@ -221,7 +222,7 @@ def test_pipeline_search_save_and_load(spark, tmp_path):
     best = found.bestModel.stages[-1]
     alone = bi.ImbalancedXGBClassifier(
         loss=losses[int(np.argmax(found.avgMetrics))], decision={"cost": [[0, 1], [8, 0]]}, sampling_rate={0: 0.5},
-        class_weight={1: 2.0}, n_jobs=1, **SETTINGS,
+        class_weight={1: 2.0}, monotone_constraints=(1, 0, 0), n_jobs=1, **SETTINGS,
     ).fit(X, y)  # fmt: skip
     assert np.array_equal(best.classifier.predict_proba(X), alone.predict_proba(X))
     assert np.array_equal(best.classifier.predict(X), alone.predict(X))
@@ -296,6 +297,7 @@ def test_a_loss_and_settings_that_cannot_be_had_are_refused_before_training(spar
         ({"num_workers": 0}, "num_workers is 0"),
         ({"num_workers": 3, "repartition": False}, "2 partitions for 3 workers"),
         ({"tree_method": "exact"}, "give 'hist'"),
+        ({"booster": "gblinear"}, "give 'gbtree'"),
         ({"early_stopping_rounds": 3}, "validation_indicator_col"),
         ({"decision": "f1"}, "validation_indicator_col"),
         ({"decision": {"top": 3}}, "rank them by the probability column"),
@@ -332,3 +334,23 @@ def test_the_code_of_the_page_runs(spark, tmp_path, monkeypatch):
     assert abs(calibrated.mean() - y.mean()) < 0.01
     model, table = names["model"], names["frame"]
     assert np.array_equal(collected(model.transform(table), "probability"), names["probability"])
+
+
+@slow
+def test_a_worker_that_fails_ends_the_training(spark):
+    from pyspark import BarrierTaskContext, TaskContext
+    from pyspark.sql import functions
+
+    X, y, _, _ = data("binary")
+
+    @functions.udf("int")
+    def label(value):
+        context = TaskContext.get()
+        if isinstance(context, BarrierTaskContext) and context.partitionId() == 1:
+            raise RuntimeError("this worker is lost")
+        return value
+
+    table = frame(spark, X, y).withColumn("label", label("label"))
+    estimator = bi.ImbalancedSparkXGBClassifier(num_workers=2, repartition=False, **SETTINGS)
+    with pytest.raises(Exception, match="this worker is lost"):
+        estimator.fit(table)

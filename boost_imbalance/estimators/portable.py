@@ -87,7 +87,7 @@ def record(model: Any, shift: Array | None) -> str:
         "prior": plain(model.class_prior_),
         "even": plain(model._even),
         "pos_label": plain(model.pos_label),
-        "decision": decision_state(model.decision),
+        "decision": _decision_state(model.decision),
         "tuned": None if tuned is None else _tuned_state(*tuned[:3]),
         "tuned_for": None if tuned is None else plain(tuned[3]),
         "prevalence": _population_state(model.prevalence, target.task),
@@ -165,8 +165,7 @@ def _tuned_state(rule: Decision, positive: int, thresholds: Array) -> list[Any]:
     return [rule.kind, plain(rule.value), positive, plain(thresholds), *confidence]
 
 
-def decision_state(decision: Any) -> Any:
-    """What ``decision=`` was given, of JSON's types."""
+def _decision_state(decision: Any) -> Any:
     return {key: plain(value) for key, value in decision.items()} if isinstance(decision, Mapping) else decision
 
 

@@ -103,11 +103,16 @@ def _text_of_loss(value: Any) -> str:
     return json.dumps(portable.loss_parameters(value))
 
 
-def _json(value: Any) -> Any:
-    """A value of a parameter of JSON's types; one that is already, as it is."""
-    if isinstance(value, dict):
-        return value if set(value) == {"by_class"} else portable.plain(value)
+def _by_class(value: Any) -> Any:
+    """A value of JSON's types; one whose keys are classes, which need not be strings, as pairs."""
+    if isinstance(value, dict) and set(value) == {"by_class"}:  # of JSON's types already
+        return value
     return portable.plain(dict(value.items()) if hasattr(value, "items") else value)
+
+
+def _by_name(value: Any) -> Any:
+    """A value of JSON's types; one whose keys are names stays a dict."""
+    return {name: portable.plain(one) for name, one in value.items()} if hasattr(value, "items") else portable.plain(value)
 
 
 def _plain_metrics(value: Any) -> Any:
@@ -151,7 +156,7 @@ class _SparkParams(
     repartition = _param("repartition", "Shuffle the rows over the workers at random.", TypeConverters.toBoolean)
     loss = _param("loss", "The loss, as JSON text; an objective is made one.", _text_of_loss)
     eval_metric = _param("eval_metric", "Names of the metrics of the validation rows.", _plain_metrics)
-    xgb_params = _param("xgb_params", "Further parameters of xgboost.train.", TypeConverters.identity)
+    xgb_params = _param("xgb_params", "Further parameters of xgboost.train.", _by_name)
 
     def _col(self, param: Any) -> str | None:
         return self.getOrDefault(param) or None if self.isDefined(param) else None
@@ -168,10 +173,9 @@ _XGBOOST: dict[str, Any] = {
 """XGBoost's own parameters, with their defaults."""
 
 for _name in _OURS:
-    _converter = portable.decision_state if _name == "decision" else _json
-    setattr(_SparkParams, _name, _param(_name, _OURS[_name], _converter))
+    setattr(_SparkParams, _name, _param(_name, _OURS[_name], _by_name if _name == "decision" else _by_class))
 for _name in _XGBOOST:
-    setattr(_SparkParams, _name, _param(_name, f"{_name} of xgboost.XGBClassifier.", portable.plain))
+    setattr(_SparkParams, _name, _param(_name, f"{_name} of xgboost.XGBClassifier.", _by_name))
 
 
 class ImbalancedSparkXGBClassifier(_SparkParams, Estimator, DefaultParamsReadable, DefaultParamsWritable):
@@ -204,7 +208,7 @@ class ImbalancedSparkXGBClassifier(_SparkParams, Estimator, DefaultParamsReadabl
         As of :class:`ImbalancedXGBClassifier`. A rule that is tuned takes the validation rows, whose margins are collected.
     eval_metric : str, dict or list, optional
         Names of metrics, of this package or XGBoost's own, such as ``"average_precision"``; or with arguments,
-        ``{{"recall_at": {{"top": 0.01}}}}``. Early stopping goes by the last. Default: log loss of calibrated probabilities.
+        ``{"recall_at": {"top": 0.01}}``. Early stopping goes by the last. Default: log loss of calibrated probabilities.
     early_stopping_rounds : int, optional
     xgb_params : dict, optional
         Parameters of ``xgboost.train`` that :class:`xgboost.XGBClassifier` does not name.
@@ -219,10 +223,13 @@ class ImbalancedSparkXGBClassifier(_SparkParams, Estimator, DefaultParamsReadabl
 
     Examples
     --------
-    >>> from boost_imbalance import ImbalancedSparkXGBClassifier, focal_objective  # doctest: +SKIP
-    >>> estimator = ImbalancedSparkXGBClassifier(loss=focal_objective(gamma=2.0), num_workers=4)  # doctest: +SKIP
-    >>> model = estimator.fit(frame)  # doctest: +SKIP
-    >>> model.transform(frame).select("prediction", "probability")  # doctest: +SKIP
+    >>> from boost_imbalance import ImbalancedSparkXGBClassifier, focal_objective
+    >>> estimator = ImbalancedSparkXGBClassifier(loss=focal_objective(gamma=2.0), num_workers=4, max_depth=3)
+    >>> estimator.getLoss()
+    focal_objective(gamma=2.0)
+
+    With a data frame that has the columns ``features`` and ``label``, ``estimator.fit(frame).transform(frame)`` adds
+    ``rawPrediction``, ``probability`` and ``prediction``; the guide's page on Spark has all of it.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -314,6 +321,8 @@ class ImbalancedSparkXGBClassifier(_SparkParams, Estimator, DefaultParamsReadabl
             raise ValueError(f"num_workers is {self.getOrDefault('num_workers')}; give at least 1.")
         if classifier.tree_method == "exact":
             raise ValueError("tree_method is 'exact', which XGBoost does not have for several workers; give 'hist'.")
+        if classifier.booster == "gblinear":
+            raise ValueError("booster is 'gblinear', but the workers train trees; give 'gbtree' or 'dart'.")
         decision = Decision.of(classifier.decision)
         if decision.kind == "top":
             raise ValueError(
@@ -404,7 +413,7 @@ class ImbalancedSparkXGBClassifierModel(_SparkParams, Model, MLReadable[Any], ML
         label, several = found[_LABEL], self.classifier._target.task is Task.MULTILABEL
         y = np.stack(label.to_list()) if several else label.to_numpy()
         judge = _OfMargins()
-        vars(judge).update(vars(self.classifier))
+        judge.__dict__.update(self.classifier.__dict__)
         self.classifier._tuned = judge.tune_decision(margin, y, found[_WEIGHT].to_numpy() if weight else None)._tuned
         return self
 
@@ -704,7 +713,7 @@ class _Worker:
                 shape = (0,) if several is None else (0, several)
                 none = np.empty(0, np.float32) if self.weighted else None
                 part.blocks.append((np.empty((0, self.n_features), np.float32), np.empty(shape, np.float32), none))
-        hist = self.params.get("tree_method") in (None, "auto", "hist") and self.params.get("booster") != "gblinear"
+        hist = self.params.get("tree_method") in (None, "auto", "hist")
         made = self._quantiles(training) if hist else self._matrix(training)
         evals = []
         if self.has_valid:
