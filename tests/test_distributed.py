@@ -171,7 +171,7 @@ def test_workers_train_the_model_of_one_machine_and_see_its_metrics(xgb, constru
         assert np.abs(prediction - alone).max() == 0.0
         assert own_counts == counts
         assert own_digits == results[0][1]  # what XGBoost takes the unweighted mean of
-        np.testing.assert_allclose(own_digits, digits, rtol=1e-12)
+        np.testing.assert_allclose(own_digits, digits, rtol=1e-8)  # of float32 losses, as compiled for odd or even rows
         for name, values in own_history["t"].items():
             np.testing.assert_allclose(values, history["t"][name], atol=1.5e-6)  # XGBoost writes 6 digits
 
