@@ -209,7 +209,7 @@ def test_pipeline_search_save_and_load(spark, tmp_path):
     table = spark.createDataFrame(rows, ["a", "b", "c", "label"]).cache()
     estimator = bi.ImbalancedSparkXGBClassifier(
         num_workers=2, decision={"cost": [[0, 1], [8, 0]]}, sampling_rate={0: 0.5}, class_weight={1: 2.0},
-        monotone_constraints=np.array([1, 0, 0]), xgb_params={"max_cached_hist_node": 100}, **SETTINGS,
+        monotone_constraints=(1, 0, 0), xgb_params={"max_cached_hist_node": 100}, **SETTINGS,
     )  # fmt: skip
     pipeline = Pipeline(stages=[VectorAssembler(inputCols=["a", "b", "c"], outputCol="features"), estimator])
     losses = [focal_objective(gamma=1.0), weighted_objective(weights=None)]

@@ -272,6 +272,8 @@ class ImbalancedSparkXGBClassifier(_SparkParams, Estimator, DefaultParamsReadabl
         given |= {name: self.getOrDefault(name) for name in ("decision", "pos_label", "missing_label")}
         for name in ("prevalence", "sampling_rate", "classes", "class_weight"):
             given[name] = portable.from_plain(self.getOrDefault(name))
+        if isinstance(given.get("monotone_constraints"), list):
+            given["monotone_constraints"] = tuple(given["monotone_constraints"])  # XGBoost takes no lists there
         categorical = given.get("feature_types") is not None
         further = self.getOrDefault("xgb_params") or {}
         return ImbalancedXGBClassifier(loss=self.getLoss(), enable_categorical=categorical, **given, **further)
