@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from boost_imbalance.comparison.experiment import compare
     from boost_imbalance.estimators.lightgbm import ImbalancedLGBMClassifier
     from boost_imbalance.estimators.onnx import to_onnx
+    from boost_imbalance.estimators.spark import ImbalancedSparkXGBClassifier
     from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier
 
 __version__ = "0.1.0"
@@ -42,6 +43,7 @@ Objective = Loss
 __all__ = [
     "Comparison",
     "ImbalancedLGBMClassifier",
+    "ImbalancedSparkXGBClassifier",
     "ImbalancedXGBClassifier",
     "Loss",
     "Objective",
@@ -83,11 +85,14 @@ __all__ = [
 _LATER = {
     "Comparison": ("comparison.comparison", "sklearn"),
     "ImbalancedLGBMClassifier": ("estimators.lightgbm", "lightgbm"),
+    "ImbalancedSparkXGBClassifier": ("estimators.spark", "xgboost", "pyspark", "pandas"),
     "ImbalancedXGBClassifier": ("estimators.xgboost", "xgboost"),
     "compare": ("comparison.experiment", "sklearn"),
     "to_onnx": ("estimators.onnx", "onnx"),
 }
 """What is imported when it is asked for: from where, and what it needs beside scikit-learn."""
+_EXTRAS = {"pandas": "spark", "pyspark": "spark"}
+"""The extra that brings it, where its name is another."""
 
 
 def _is_installed(library: str) -> bool:
@@ -98,7 +103,7 @@ def _is_installed(library: str) -> bool:
 
 
 # So that ``import *`` and completion do not stumble over what cannot be imported.
-__all__ = [one for one in __all__ if one not in _LATER or all(map(_is_installed, (_LATER[one][1], "sklearn")))]
+__all__ = [one for one in __all__ if one not in _LATER or all(map(_is_installed, (*_LATER[one][1:], "sklearn")))]
 
 
 def __dir__() -> list[str]:
@@ -112,13 +117,15 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'boost_imbalance' has no attribute {name!r}")
     import importlib
 
-    module, library = _LATER[name]
+    module, *libraries = _LATER[name]
     try:
         found = importlib.import_module(f"boost_imbalance.{module}")
     except ModuleNotFoundError as error:
-        if error.name not in (library, "sklearn"):
+        if error.name not in (*libraries, "sklearn"):
             raise
-        extra = "compare" if library == "sklearn" else library
-        needed = "scikit-learn" if library == "sklearn" else f"{library} and scikit-learn"
-        raise ImportError(f"{name} needs {needed}; install it with pip install 'boost-imbalance[{extra}]'.") from error
+        extras = ",".join(dict.fromkeys(_EXTRAS.get(one, one) for one in libraries))
+        extras = "compare" if libraries == ["sklearn"] else extras
+        *others, last = [one for one in libraries if one != "sklearn"] + ["scikit-learn"]
+        needed = f"{', '.join(others)}{' and ' if others else ''}{last}"
+        raise ImportError(f"{name} needs {needed}; install it with pip install 'boost-imbalance[{extras}]'.") from error
     return getattr(found, name)

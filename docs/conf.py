@@ -38,6 +38,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"
+autodoc_mock_imports = ["pyspark"]  # large, and only its names matter here
 autodoc_typehints = "none"  # the docstrings say what arrays look like, which types do not
 autosummary_generate = False
 numpydoc_show_class_members = False

@@ -14,6 +14,7 @@ PAGES = sorted(
     if not {"_build", "gallery"} & set(page.relative_to(DOCS).parts)
 )
 WITH_CODE = [page for page in PAGES if "```python\n" in (ROOT / page).read_text(encoding="utf-8")]
+RUN_ELSEWHERE = {"docs/guide/ray.md", "docs/guide/spark.md"}  # by test_ray.py and test_spark.py, in a session of theirs
 WITHOUT_CODE = {"benchmarks.md", "changelog.md", "contributing.md", "guide/README.md", "losses/index.md"}
 LONG = {f"docs/guide/{name}.md" for name in ("compare", "own-loss", "shap", "tuning")}
 WRITTEN = {"our_losses"}  # modules that a page writes itself
@@ -39,7 +40,10 @@ def test_every_page_has_code():
     assert {page for page in pages if not page.startswith("api/")} == WITHOUT_CODE
 
 
-@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in LONG)) for page in WITH_CODE])
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] * (page in LONG)) for page in WITH_CODE if page not in RUN_ELSEWHERE],
+)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_guide_code_runs(page, tmp_path, monkeypatch):
     blocks = list(python_blocks(page))

@@ -82,18 +82,18 @@ def record(model: Any, shift: Array | None) -> str:
         "version": VERSION,
         "loss": _loss_state(model.loss_),
         "task": target.task.value,
-        "classes": _plain(target.classes),
+        "classes": plain(target.classes),
         "dtype": str(target.dtype),
-        "prior": _plain(model.class_prior_),
-        "even": _plain(model._even),
-        "pos_label": _plain(model.pos_label),
+        "prior": plain(model.class_prior_),
+        "even": plain(model._even),
+        "pos_label": plain(model.pos_label),
         "decision": _decision_state(model.decision),
         "tuned": None if tuned is None else _tuned_state(*tuned[:3]),
-        "tuned_for": None if tuned is None else _plain(tuned[3]),
+        "tuned_for": None if tuned is None else plain(tuned[3]),
         "prevalence": _population_state(model.prevalence, target.task),
         "sampling_rate": _population_state(model.sampling_rate, target.task),
         "knows_prior": model._knows_prior,
-        "shift": _plain(shift),
+        "shift": plain(shift),
         "missing": model._missing,
     }
     return json.dumps(state).replace("=", "\\u003d")
@@ -109,7 +109,7 @@ def restore(model: Any, text: str) -> Array | None:
     model._target, model.loss_ = target, _loss_of(state["loss"])
     model.class_prior_, model._even = (np.asarray(state[name], dtype=np.float64) for name in ("prior", "even"))
     model.decision, model.pos_label = state["decision"], state["pos_label"]
-    model.prevalence, model.sampling_rate = (_from_plain(state.get(name)) for name in ("prevalence", "sampling_rate"))
+    model.prevalence, model.sampling_rate = (from_plain(state.get(name)) for name in ("prevalence", "sampling_rate"))
     model._tuned, model._knows_prior = None, state.get("knows_prior", True)
     if state["tuned"] is not None:
         kind, value, positive, thresholds, *confidence = state["tuned"]
@@ -162,22 +162,22 @@ def assume_built_in(model: Any, task: Task, columns: int) -> None:
 
 def _tuned_state(rule: Decision, positive: int, thresholds: Array) -> list[Any]:
     confidence = [] if rule.confidence is None else [rule.confidence]
-    return [rule.kind, _plain(rule.value), positive, _plain(thresholds), *confidence]
+    return [rule.kind, plain(rule.value), positive, plain(thresholds), *confidence]
 
 
 def _decision_state(decision: Any) -> Any:
-    return {key: _plain(value) for key, value in decision.items()} if isinstance(decision, Mapping) else decision
+    return {key: plain(value) for key, value in decision.items()} if isinstance(decision, Mapping) else decision
 
 
 def _population_state(given: Any, task: Task) -> Any:
     if hasattr(given, "items") and task is not Task.MULTILABEL:  # a dict, or a Series of pandas
-        return _plain(dict(given.items()))
+        return plain(dict(given.items()))
     return None if given is None else np.asarray(given).tolist()
 
 
 def loss_parameters(loss: Objective) -> dict[str, Any]:
     """A loss that has seen no labels, as JSON can hold it."""
-    parameters = {name: _plain(value) for name, value in loss.parameters.items()}
+    parameters = {name: plain(value) for name, value in loss.parameters.items()}
     if loss.public_name is not None:
         return {"constructor": loss.public_name, "parameters": parameters}
     cls = type(loss)
@@ -192,7 +192,7 @@ def loss_from(state: dict[str, Any]) -> Objective:
     LookupError
         If the module or the class of somebody's own loss is not here.
     """
-    parameters = {key: _from_plain(value) for key, value in state["parameters"].items()}
+    parameters = {key: from_plain(value) for key, value in state["parameters"].items()}
     if "class" in state:
         return _own_class(state["class"])(**parameters)
     name = state["constructor"]
@@ -223,10 +223,10 @@ def _loss_state(loss: Objective) -> dict[str, Any]:
         **loss_parameters(loss),
         "counts": {
             "task": counts.task.value,
-            "ones": _plain(counts.ones),
-            "totals": _plain(counts.totals),
+            "ones": plain(counts.ones),
+            "totals": plain(counts.totals),
             "rows": int(counts.rows),
-            "weight": _plain(counts.weight),
+            "weight": plain(counts.weight),
             "soft": counts.soft,
         },
     }
@@ -246,10 +246,10 @@ def _loss_of(state: dict[str, Any]) -> Objective:
     return fitted
 
 
-def _plain(value: Any) -> Any:
-    """Of JSON's types."""
+def plain(value: Any) -> Any:
+    """A value of JSON's types; a dict, whose keys need not be strings, as pairs."""
     if isinstance(value, Mapping):
-        return {"by_class": [[_plain(key), _plain(one)] for key, one in value.items()]}
+        return {"by_class": [[plain(key), plain(one)] for key, one in value.items()]}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (np.ndarray, list, tuple)):
@@ -257,7 +257,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _from_plain(value: Any) -> Any:
+def from_plain(value: Any) -> Any:
+    """What :func:`plain` was given, with lists for arrays."""
     if isinstance(value, dict):
-        return {key: _from_plain(one) for key, one in value["by_class"]}
+        return {key: from_plain(one) for key, one in value["by_class"]}
     return value
