@@ -292,7 +292,7 @@ def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **optio
     w = labels.as_weight(sample_weight, y)
     labels.count(y, w, Task.MULTILABEL, y.shape[1])
     dataset = lightgbm.Dataset(data, np.zeros(len(y), np.float32), **options)
-    setattr(dataset, _ATTACHED, (y, w))
+    setattr(dataset, _ATTACHED, _by_column(y, w))
     return dataset
 
 
@@ -315,9 +315,14 @@ def attached(data: Any) -> tuple[Array, Array | None] | None:
     if own is None and rows is not None:
         whole = attached(data.reference)
         if whole is not None:
-            own = whole[0][rows], None if whole[1] is None else whole[1][rows]
+            own = _by_column(whole[0][rows], None if whole[1] is None else whole[1][rows])
             setattr(data, _ATTACHED, own)
     return own
+
+
+def _by_column(label: Array, weight: Array | None) -> tuple[Array, Array | None]:
+    """One column after the other, as LightGBM's margins are."""
+    return np.asfortranarray(label), weight if weight is None or weight.ndim == 1 else np.asfortranarray(weight)
 
 
 def with_link(booster: Any, multilabel: bool, calibrated: bool, begun: bool = False) -> Any:
