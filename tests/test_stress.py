@@ -99,8 +99,10 @@ rng = np.random.default_rng(0)
 X = rng.normal(size=(50_000, 4)).astype(np.float32)
 y = (X[:, 0] + rng.normal(size=50_000) > 2).astype(np.float32)
 objective = bi.focal_objective(2.0)
+event = threading.Event()
 def begun(*arguments):
     print("begun", flush=True)
+    event.set()
 def endless():
     if library == "xgboost":
         import xgboost
@@ -144,9 +146,8 @@ def test_ctrl_c_ends_a_training_within_seconds(library):
 def test_an_interpreter_that_ends_while_a_thread_trains_does_not_hang(library):
     pytest.importorskip(library)
     code = """
-    thread = threading.Thread(target=endless, daemon=True)
-    thread.start()
-    thread.join(3.0)
+    threading.Thread(target=endless, daemon=True).start()
+    event.wait()
     sys.exit(7)
     """
     process = begun(textwrap.dedent(code), library)
@@ -432,7 +433,7 @@ def test_two_thousand_rounds_are_flat(library, make_data):
         params = {**objective.xgboost_params(data.y), "learning_rate": 1e-3, "max_depth": 2, "nthread": 1}
         model = xgboost.train(
             params, train_set, 2001, obj=objective, custom_metric=metrics[0], verbose_eval=False, early_stopping_rounds=3000,
-            evals=[(train_set, "train"), (xgboost.DMatrix(held_out.X, held_out.y), "held out")], callbacks=[Noted()],
+            evals=[(train_set, "train"), (xgboost.DMatrix(held_out.X, held_out.y), "held_out")], callbacks=[Noted()],
         )  # fmt: skip
         assert model.num_boosted_rounds() == 2001
     else:
