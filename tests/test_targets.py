@@ -62,3 +62,11 @@ def test_objects_take_no_longer_than_text():
     began = time.perf_counter()
     np.unique(array)  # a single sort of them
     assert took < 2.0 * (time.perf_counter() - began)
+
+
+def test_a_list_of_strings_and_gaps_has_no_class_of_gaps():
+    target = Target.of(["b", float("nan"), "a", None, "b"], None, None)
+    assert target.classes.tolist() == ["a", "b"]
+    assert Target.of(["b", np.nan, "a"], None, None).classes.tolist() == ["a", "b"]
+    with pytest.raises(TypeError, match="mixes labels of different types"):
+        Target.of(["a", 1, "a"], None, None)

@@ -189,6 +189,8 @@ def as_array(y: Any) -> Array:
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
     array = labels.as_array("y", y)
+    if array.dtype.kind == "U" and array.ndim == 1 and not isinstance(y, np.ndarray) and set(map(type, y)) - {str, np.str_}:
+        array = np.fromiter(y, object, len(array))  # NumPy would make a class "nan" of what is missing, and "1" of 1
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
     if array.ndim not in (1, 2):
