@@ -261,6 +261,31 @@ def test_start_wants_features_rather_than_a_dataset(data):
         bi.focal_objective().lightgbm_start(lgb.Dataset(data.X, data.y), data.y)
 
 
+class Rows(lgb.Sequence):
+    """Rows that are read when they are asked for."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __getitem__(self, index):
+        return self.rows[index]
+
+    def __len__(self):
+        return len(self.rows)
+
+
+def test_start_from_a_sequence_of_rows(data):
+    objective = bi.focal_objective(gamma=2.0)
+    params = {**objective.lightgbm_params(data.y), **QUIET}
+    one, other = (
+        lgb.train(params, lgb.Dataset(rows, data.y), 10, init_model=objective.lightgbm_start(rows, data.y))
+        for rows in (Rows(data.X), data.X)
+    )
+    assert np.array_equal(raw(one, data.X), raw(other, data.X))
+    with pytest.raises(TypeError, match=r"a list of 2 lightgbm.Sequence.*init_score"):
+        objective.lightgbm_start([Rows(data.X), Rows(data.X)], data.y)
+
+
 @pytest.mark.parametrize("of_the_loss", [True, False])
 def test_early_stopping_keeps_the_best_round(data, make_data, of_the_loss):
     objective = bi.focal_objective(gamma=1.0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import pathlib
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -190,7 +190,7 @@ def loss_from(state: dict[str, Any]) -> Objective:
     Raises
     ------
     LookupError
-        If the module or the class of somebody's own loss is not here.
+        If somebody's own loss is of a module that has not been imported, because a file could name any, or not in it.
     """
     parameters = {key: from_plain(value) for key, value in state["parameters"].items()}
     if "class" in state:
@@ -206,12 +206,13 @@ def loss_from(state: dict[str, Any]) -> Objective:
 
 def _own_class(where: str) -> type[Objective]:
     module, _, name = where.partition(":")
-    try:
-        found: Any = importlib.import_module(module)
-        for part in name.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise LookupError(f"the loss {name} of the module {module!r} is not here ({error})") from None
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, "__dict__", {}).get(part)  # getattr could run code of the module's
+    if found is None:
+        raise LookupError(
+            f"the loss {name} of the module {module!r} is not here; import the module first, since a file imports none"
+        )
     if not (isinstance(found, type) and issubclass(found, Objective)):
         raise LookupError(f"{name} of the module {module!r} is no loss")
     return found

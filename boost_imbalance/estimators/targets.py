@@ -43,13 +43,14 @@ class Target:
             if empty.any():
                 raise ValueError(f"y holds no label in column {int(np.argmax(empty))}; leave that column out.")
             return target
-        observed = _plain(array[~_missing(array, missing_label)])
+        values, _ = _distinct(array)
+        observed = _plain(values[~_missing(values, missing_label)])
         if len(observed) == 0:
             raise ValueError("y holds no label at all; training needs at least one row of each of two classes.")
         if observed.dtype.kind == "f" and np.isinf(observed).any():
             raise ValueError("y contains infinity; classes are finite numbers or strings.")
         found = _unique("y", observed)
-        check_classification_targets(observed)
+        check_classification_targets(np.resize(observed, max(len(observed), min(len(array), 3 * len(observed)))))
         known = found if classes is None else _unique("classes", _plain(as_array(classes)))
         if classes is not None and len(known) < 2:
             raise ValueError(f"classes is {classes!r}, one class only; a classifier needs two, so name them all.")
@@ -79,6 +80,7 @@ class Target:
             raise ValueError(
                 f"{name} has shape {array.shape}, but the training labels were {self.task.value}; give the same kind."
             )
+        array, index = _distinct(array)
         missing = _missing(array, self.missing_label)
         observed = ~missing if missing.any() else None
         if self.task is Task.MULTILABEL:
@@ -105,6 +107,8 @@ class Target:
         code[where] = self._codes(
             _plain(array[where]), name, "leave those rows out, or name all classes in classes= before fit"
         )
+        if index is not None:
+            code, observed = code[index], None if observed is None else observed[index]
         return code, observed
 
     def decode(self, code: Array) -> Array:
@@ -145,9 +149,9 @@ class Target:
 
 def labelled(y: Any, missing_label: Any) -> Array | None:
     """Indices of the rows that have a label; None if all have."""
-    array = as_array(y)
+    array, index = _distinct(as_array(y))
     known = ~_missing(array, missing_label)
-    rows = np.asarray(known.any(axis=1) if known.ndim == 2 else known)
+    rows = np.asarray(known.any(axis=1) if known.ndim == 2 else known if index is None else known[index])
     return None if rows.all() or not rows.any() else np.flatnonzero(rows)
 
 
@@ -185,6 +189,8 @@ def as_array(y: Any) -> Array:
     elif hasattr(y, "to_numpy"):
         y = y.to_numpy()
     array = labels.as_array("y", y)
+    if array.dtype.kind == "U" and array.ndim == 1 and not isinstance(y, np.ndarray) and set(map(type, y)) - {str, np.str_}:
+        array = np.fromiter(y, object, len(array))  # NumPy would make a class "nan" of what is missing, and "1" of 1
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array, warn=True)
     if array.ndim not in (1, 2):
@@ -194,6 +200,28 @@ def as_array(y: Any) -> Array:
     if array.dtype.kind == "c":
         raise ValueError("y is complex: Complex data not supported.")
     return array
+
+
+def _distinct(array: Array) -> tuple[Array, Array | None]:
+    """What a column of objects holds, and which of it each row; any other array as it is, and None.
+
+    Objects cost a call of Python each, so that a few of them are looked at instead of millions.
+    """
+    if array.dtype.kind != "O" or array.ndim != 1:
+        return array, None
+    values = array.tolist()
+    kinds = {kind for kind in set(map(type, values)) if kind not in (str, type(None)) and kind.__name__ != "NAType"}
+    if len(kinds) > 1:  # of which some may be equal, as 1 and 1.0
+        return array, None
+    try:
+        position = {value: i for i, value in enumerate(dict.fromkeys(values))}
+        index = np.fromiter(map(position.__getitem__, values), np.intp, len(values))
+    except TypeError:  # no hash, or no truth value
+        return array, None
+    found = np.empty(len(position), object)
+    for value, i in position.items():
+        found[i] = value
+    return found, index
 
 
 def _missing(array: Array, sentinel: Any) -> Array:

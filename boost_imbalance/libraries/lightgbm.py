@@ -298,13 +298,7 @@ pandas_categorical:{categories}
 def constant_model(start: Array, data: Any) -> Any:
     """A model that predicts ``start`` for every row of data with as many features as ``data``."""
     lightgbm = _imported("lightgbm_start")
-    shape = getattr(data, "shape", None)
-    if shape is None or len(shape) != 2:
-        raise TypeError(
-            f"data is {type(data).__name__}; give the training features as a matrix or data frame of shape (n, features), "
-            f"not a Dataset or a file name."
-        )
-    features = int(shape[1])
+    features = _feature_count(lightgbm, data)
     trees = [_TREE.format(index=index, value=float(value)) for index, value in enumerate(start)]
     text = _MODEL.format(
         columns=len(start),
@@ -316,6 +310,24 @@ def constant_model(start: Array, data: Any) -> Any:
         categories=json.dumps(_categories(data), default=_plain),
     )
     return lightgbm.Booster(model_str=text)
+
+
+def _feature_count(lightgbm: Any, data: Any) -> int:
+    """Number of features of a matrix, a data frame, or a sequence of rows."""
+    if isinstance(data, lightgbm.Sequence):
+        return len(data[0])
+    if isinstance(data, list) and data and isinstance(data[0], lightgbm.Sequence):
+        raise TypeError(
+            f"data is a list of {len(data)} lightgbm.Sequence, from which LightGBM cannot continue a model (init_model); "
+            f"make one Sequence of them, or give lightgbm.Dataset(init_score=) the start(label) for each row."
+        )
+    shape = getattr(data, "shape", None)
+    if shape is None or len(shape) != 2:
+        raise TypeError(
+            f"data is {type(data).__name__}; give the training features as a matrix or data frame of shape (n, features) or "
+            f"as a lightgbm.Sequence, not as a Dataset or a file name."
+        )
+    return int(shape[1])
 
 
 def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **options: Any) -> Any:
@@ -359,7 +371,7 @@ def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **optio
     w = labels.as_weight(sample_weight, y)
     labels.count(y, w, Task.MULTILABEL, y.shape[1])
     dataset = lightgbm.Dataset(data, np.zeros(len(y), np.float32), **options)
-    setattr(dataset, _ATTACHED, (y, w))
+    setattr(dataset, _ATTACHED, _by_column(y, w))
     return dataset
 
 
@@ -382,9 +394,14 @@ def attached(data: Any) -> tuple[Array, Array | None] | None:
     if own is None and rows is not None:
         whole = attached(data.reference)
         if whole is not None:
-            own = whole[0][rows], None if whole[1] is None else whole[1][rows]
+            own = _by_column(whole[0][rows], None if whole[1] is None else whole[1][rows])
             setattr(data, _ATTACHED, own)
     return own
+
+
+def _by_column(label: Array, weight: Array | None) -> tuple[Array, Array | None]:
+    """One column after the other, as LightGBM's margins are."""
+    return np.asfortranarray(label), weight if weight is None or weight.ndim == 1 else np.asfortranarray(weight)
 
 
 def with_link(booster: Any, multilabel: bool, calibrated: bool, begun: bool = False) -> Any:

@@ -1024,7 +1024,7 @@ class Loss:
 
         Parameters
         ----------
-        data : array, sparse matrix or data frame, shape (n, features)
+        data : array, sparse matrix, data frame or lightgbm.Sequence, shape (n, features)
             The training features; only their number, and the categories of a data frame, matter.
         label : array_like, shape (n,) or (n, labels)
             NaN means that one of several labels is missing.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance.kernels.derivatives import Terms
 from boost_imbalance.kernels.expressions import evaluate
 from boost_imbalance.kernels.program import Curvature, Program, Row
 from boost_imbalance.kernels.source import CROSS_ENTROPY, Formula, T, is_cross_entropy
@@ -36,6 +37,9 @@ OF_THEIR_OWN = ("residual", "safeguarded")
 
 SMALLEST_HESSIAN = 1e-16
 """The floor that XGBoost's own objectives put under their Hessian."""
+
+_MOST_AT_ONCE = 2**22
+"""Margins of one label of every kind, of which there are the square of the number of classes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +146,7 @@ class FittedLoss:
         if self.is_cross_entropy:
             u = self.link.start_of_cross_entropy(self.priors, *self.class_weights)
         else:
-            u = self.link.start(self.sides, self.priors, *self.class_weights, self.formula.all_classes)
+            u = _start(self.formula, self.task, self.priors.tobytes(), self.coefficients.tobytes())
         return np.asarray(u - self.offset)
 
     @functools.cached_property
@@ -155,20 +159,6 @@ class FittedLoss:
         """Whether sigmoid or softmax of the margin is the calibrated probability."""
         shift = self.calibrating_shift
         return shift is not None and not shift.any()
-
-    def sides(self, column: int, t: Array) -> tuple[Array, Array, Array, Array]:
-        """Loss and slope at log-odds ``t`` (n,) of a positive, and at ``-t`` of a negative, without class weights."""
-        half = len(self.shape) // 2
-        found = []
-        for terms, rows, sign in (
-            (self.formula.positive, slice(0, half), 1.0),
-            (self.formula.negative, slice(half, None), -1.0),
-        ):
-            values = dict(zip(self.formula.shape, self.shape[rows, column], strict=False))
-            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-                found += evaluate(terms[:2], {**values, T: sign * np.asarray(t, np.float64)})
-        loss1, slope1, loss0, slope0 = (np.broadcast_to(value, np.shape(t)) for value in found)
-        return loss1, slope1, loss0, slope0
 
     def served(self, hessian_factor: float, margin_type: Any, weight_type: Any = None) -> Array:
         """Coefficients with what only serves a booster: scale, a library's own Hessian factor, floor.
@@ -207,14 +197,40 @@ class FittedLoss:
         """At the start, over labels with these priors; added up where the columns belong to one row's label."""
         label, mass = self.link.one_of_each(self.priors)
         # In the formats of the training, whose kernel is then compiled already.
-        margin = np.repeat(self.start[None, :], len(label), axis=0).astype(margin_type)
-        weight = None if weight_type is None else np.ones(len(label), weight_type)
-        gradient, hessian = np.empty(margin.shape, np.float32), np.empty(margin.shape, np.float32)
-        backend.backend(gpu=False).gradient_hessian(
-            self.program._replace(soft=False), margin, label, weight, self.coefficients.astype(np.float32),
-            (gradient, hessian), softmax=self.softmax, n_threads=1,
-        )  # fmt: skip
-        return self.link.totals((mass * np.maximum(hessian, 0.0)).sum(axis=0))
+        start, program = self.start.astype(margin_type), self.program._replace(soft=False)
+        table, columns = self.coefficients.astype(np.float32), len(self.start)
+        total, rows = np.zeros(columns), max(2, _MOST_AT_ONCE // columns)
+        for i in range(0, len(label), rows):
+            margin = np.repeat(start[None, :], len(label[i : i + rows]), axis=0)
+            weight = None if weight_type is None else np.ones(len(margin), weight_type)
+            gradient, hessian = np.empty(margin.shape, np.float32), np.empty(margin.shape, np.float32)
+            backend.backend(gpu=False).gradient_hessian(
+                program, margin, label[i : i + rows], weight, table, (gradient, hessian), softmax=self.softmax, n_threads=1
+            )
+            total += (mass[i : i + rows] * np.maximum(hessian, 0.0)).sum(axis=0)
+        return self.link.totals(total)
+
+
+@functools.lru_cache(maxsize=16)  # parameters for a library, its starting model and its training each ask
+def _start(formula: Formula, task: Task, priors: bytes, table: bytes) -> Array:
+    """The margins with their offset at which the loss is lowest; the numbers come as bytes, which can be looked up."""
+    link, of_each = link_of(task), np.frombuffer(priors)
+    coefficients = np.frombuffer(table).reshape(-1, len(of_each))
+    shape = np.split(coefficients[Row.SHAPE :], 2)
+
+    def side(terms: Terms, parameters: Array, t: Array, which: slice) -> start.Side:
+        values = {
+            name: row[which].reshape(-1, *(1,) * (t.ndim - 1)) for name, row in zip(formula.shape, parameters, strict=True)
+        }
+        found = evaluate((terms.loss, terms.slope, terms.exact), {**values, T: t})
+        return start.Side(*(np.broadcast_to(value, t.shape) for value in found))
+
+    def sides(t: Array, which: slice) -> tuple[start.Side, start.Side]:
+        return side(formula.positive, shape[0], t, which), side(formula.negative, shape[1], -t, which)
+
+    u = link.start(sides, of_each, coefficients[Row.POSITIVE_WEIGHT], coefficients[Row.NEGATIVE_WEIGHT], formula.all_classes)
+    u.flags.writeable = False
+    return u
 
 
 def fitted_loss(loss: Any, counts: Counts) -> FittedLoss:

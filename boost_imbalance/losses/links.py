@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,8 +28,8 @@ class Link(Protocol):
     def start_of_cross_entropy(self, priors: Array, w1: Array, w0: Array) -> Array:
         """The margins that minimise weighted cross-entropy."""
 
-    def start(self, sides: Any, priors: Array, w1: Array, w0: Array, all_classes: bool) -> Array:
-        """The margins that minimise a loss; ``sides(column, t)`` gives its values and slopes, see :class:`FittedLoss`."""
+    def start(self, sides: start.Sides, priors: Array, w1: Array, w0: Array, all_classes: bool) -> Array:
+        """The margins that minimise a loss."""
 
     def calibrating_shift(self, offset: Array, w1: Array, w0: Array) -> Array:
         """What to add to the margins of cross-entropy so that their plain link is calibrated."""
@@ -63,16 +62,9 @@ class Sigmoid:
         share = start.clip_prior(priors * w1 / (priors * w1 + (1.0 - priors) * w0))
         return np.asarray(np.log(share / (1.0 - share)))  # as LightGBM computes it, to the last bit
 
-    def start(self, sides: Any, priors: Array, w1: Array, w0: Array, all_classes: bool) -> Array:
+    def start(self, sides: start.Sides, priors: Array, w1: Array, w0: Array, all_classes: bool) -> Array:
         """See :class:`Link`."""
-
-        def slopes(column: int, t: Array) -> tuple[Array, Array]:
-            _, if_one, _, if_zero = sides(column, t)
-            return if_one, -if_zero
-
-        return np.array(
-            [start.sigmoid_start(functools.partial(slopes, k), priors[k], w1[k], w0[k]) for k in range(len(priors))]
-        )
+        return start.sigmoid_start(sides, priors, w1, w0)
 
     def calibrating_shift(self, offset: Array, w1: Array, w0: Array) -> Array:
         """See :class:`Link`."""
@@ -110,15 +102,9 @@ class Softmax:
         share = priors * np.maximum(w1, start.SMALLEST_PRIOR * w1.max())
         return np.asarray(np.log(share / share.sum()))
 
-    def start(self, sides: Any, priors: Array, w1: Array, w0: Array, all_classes: bool) -> Array:
+    def start(self, sides: start.Sides, priors: Array, w1: Array, w0: Array, all_classes: bool) -> Array:
         """See :class:`Link`."""
-        seen = 1.0 if all_classes else 0.0
-
-        def terms(t: Array) -> tuple[Array, Array, Array, Array]:
-            each = np.array([np.ravel(sides(k, t[k : k + 1])) for k in range(len(t))])
-            return each[:, 0], each[:, 1], seen * each[:, 2], -seen * each[:, 3]
-
-        return start.softmax_start(terms, priors, w1)
+        return start.softmax_start(sides, priors, w1, all_classes)
 
     def calibrating_shift(self, offset: Array, w1: Array, w0: Array) -> Array:
         """See :class:`Link`."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.kernels.program import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, Checks, Program, Row
-from boost_imbalance.losses import backend, labels
+from boost_imbalance.losses import backend, labels, slices
 from boost_imbalance.losses.buffers import Buffers
 from boost_imbalance.losses.device import Copies, DeviceBuffers
 from boost_imbalance.losses.fitted import CURVATURES, FittedLoss, fitted_loss
@@ -140,6 +140,8 @@ class Training:
                 f"margin has shape {m.shape}, but the labels of this training are {self.fitted.task.value}; give shape "
                 f"{shape}."
             )
+        if not gpu and m.ndim == 2:  # once, not a jump in memory for each number in every round
+            self.label, self.weight = slices.in_order_of(m, self.label), slices.in_order_of(m, self.weight)
         out = self.round(m, self.label, self.weight, gpu)
         if not gpu or arrays.is_on_device(margin) or arrays.is_on_device(self.label):
             return out
@@ -223,6 +225,9 @@ class Training:
             table = self._moved(table, m, y, w, engine)
         if gpu:
             table = buffers.table(table)
+        rows = None if gpu or fitted.softmax else slices.rows_at_once(m)
+        if rows is not None and y.flags.c_contiguous:
+            return slices.gradient_hessian(engine, program, m, y, w, table, out, rows, threads), out
         return engine.gradient_hessian(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=threads), out
 
     def _serve(self, margin_type: Any, weight_type: Any) -> tuple[Program, Array]:
