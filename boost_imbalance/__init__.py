@@ -30,6 +30,8 @@ from boost_imbalance.losses.weighting import effective_number
 if TYPE_CHECKING:
     from boost_imbalance.comparison.comparison import Comparison
     from boost_imbalance.comparison.experiment import compare
+    from boost_imbalance.estimators.dask_lightgbm import ImbalancedDaskLGBMClassifier
+    from boost_imbalance.estimators.dask_xgboost import ImbalancedDaskXGBClassifier
     from boost_imbalance.estimators.lightgbm import ImbalancedLGBMClassifier
     from boost_imbalance.estimators.onnx import to_onnx
     from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier
@@ -41,6 +43,8 @@ Objective = Loss
 
 __all__ = [
     "Comparison",
+    "ImbalancedDaskLGBMClassifier",
+    "ImbalancedDaskXGBClassifier",
     "ImbalancedLGBMClassifier",
     "ImbalancedXGBClassifier",
     "Loss",
@@ -82,6 +86,8 @@ __all__ = [
 
 _LATER = {
     "Comparison": ("comparison.comparison", "sklearn"),
+    "ImbalancedDaskLGBMClassifier": ("estimators.dask_lightgbm", "lightgbm", "dask"),
+    "ImbalancedDaskXGBClassifier": ("estimators.dask_xgboost", "xgboost", "dask"),
     "ImbalancedLGBMClassifier": ("estimators.lightgbm", "lightgbm"),
     "ImbalancedXGBClassifier": ("estimators.xgboost", "xgboost"),
     "compare": ("comparison.experiment", "sklearn"),
@@ -98,7 +104,7 @@ def _is_installed(library: str) -> bool:
 
 
 # So that ``import *`` and completion do not stumble over what cannot be imported.
-__all__ = [one for one in __all__ if one not in _LATER or all(map(_is_installed, (_LATER[one][1], "sklearn")))]
+__all__ = [one for one in __all__ if one not in _LATER or all(map(_is_installed, (*_LATER[one][1:], "sklearn")))]
 
 
 def __dir__() -> list[str]:
@@ -112,13 +118,14 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'boost_imbalance' has no attribute {name!r}")
     import importlib
 
-    module, library = _LATER[name]
+    module, *libraries = _LATER[name]
     try:
         found = importlib.import_module(f"boost_imbalance.{module}")
     except ModuleNotFoundError as error:
-        if error.name not in (library, "sklearn"):
+        if (error.name or "").partition(".")[0] not in (*libraries, "sklearn"):
             raise
-        extra = "compare" if library == "sklearn" else library
-        needed = "scikit-learn" if library == "sklearn" else f"{library} and scikit-learn"
-        raise ImportError(f"{name} needs {needed}; install it with pip install 'boost-imbalance[{extra}]'.") from error
+        extras = "compare" if libraries == ["sklearn"] else ",".join(libraries)
+        *others, last = [one for one in libraries if one != "sklearn"] + ["scikit-learn"]
+        needed = f"{', '.join(others)}{' and ' if others else ''}{last}"
+        raise ImportError(f"{name} needs {needed}; install it with pip install 'boost-imbalance[{extras}]'.") from error
     return getattr(found, name)

@@ -138,10 +138,10 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
             "eval_set": eval_set, "verbose": verbose, "feature_weights": feature_weights,
             "sample_weight_eval_set": sample_weight_eval_set, "base_margin_eval_set": base_margin_eval_set,
         }  # fmt: skip
-        whole = {"base_margin": base_margin, "xgb_model": _as_trained(xgb_model)}
+        whole = {"base_margin": base_margin, "xgb_model": as_trained(xgb_model)}
         tuned = self._tuned_in_folds(X, y, sample_weight, rows, prepared, whole, others)
         metrics = evaluation.requested(self.eval_metric) or (evaluation.default() if eval_set else [])
-        training = _Training.of(prepared, metrics, xgb_model is None and self.base_score is None)
+        training = TrainingSettings.of(prepared, metrics, xgb_model is None and self.base_score is None)
         if eval_set is not None:
             others |= self._encoded_eval_set(prepared, eval_set, sample_weight_eval_set)
         for_now = {"objective": evaluation.Training(prepared.loss, prepared.label, prepared.weight)}
@@ -199,7 +199,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         stop = EarlyStopping(rounds=rounds, metric_name=metrics[-1])
         return {"early_stopping_rounds": None, "callbacks": [*(self.callbacks or []), stop]}
 
-    def _linear_start(self, training: _Training, callbacks: Any) -> dict[str, Any]:
+    def _linear_start(self, training: TrainingSettings, callbacks: Any) -> dict[str, Any]:
         """A callback in place of the intercepts of several outputs, of which gblinear would take the first for all."""
         start, multilabel = training.params.get("base_score"), "num_class" not in training.params
         if not isinstance(start, list):
@@ -211,13 +211,13 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
     @property
     def classes_(self) -> Array:
         """The classes, in the order of the columns of ``predict_proba``; of a multi-label task, the label indices."""
-        training: _Training | None = self.__dict__.get("_training")
+        training: TrainingSettings | None = self.__dict__.get("_training")
         # XGBoost's fit compares this with the labels that it is given, which are encoded.
         return super().classes_ if training is None else training.occurring
 
     def _configure_fit(self, booster: Any, params: dict[str, Any], *others: Any) -> Any:
         """XGBoost's fit asks for this once it has checked the labels: the parameters and the metric to train with."""
-        training: _Training | None = self.__dict__.pop("_training", None)
+        training: TrainingSettings | None = self.__dict__.pop("_training", None)
         if training is None:
             return super()._configure_fit(booster, params, *others)
         self.n_classes_ = len(self._target.classes)
@@ -243,6 +243,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         pairs, row_weights = [], []
         for i, given_set in enumerate(eval_set):
             X, y = evaluation.pair(given_set, i, "sample_weight_eval_set")
+            self._refuse_dask(**{f"eval_set[{i}][0]": X, f"eval_set[{i}][1]": y})
             label, observed = prepared.target.encode(y, f"the y of eval_set[{i}]")
             given = None if weights is None else weights[i]
             if prepared.target.task is Task.MULTILABEL and observed is not None:
@@ -448,7 +449,7 @@ def _has_split(booster: Booster, columns: int, shared: bool) -> Array:
     return found
 
 
-class _Training(NamedTuple):
+class TrainingSettings(NamedTuple):
     """What XGBoost's fit is told of one training."""
 
     occurring: Array
@@ -457,7 +458,7 @@ class _Training(NamedTuple):
     metric: Callable[[Array, DMatrix], Any] | None
 
     @classmethod
-    def of(cls, prepared: Prepared, metrics: list[Any], begins: bool) -> _Training:
+    def of(cls, prepared: Prepared, metrics: list[Any], begins: bool) -> TrainingSettings:
         """``begins``: at the loss's own start."""
         names = [metric for metric in metrics if isinstance(metric, str)]
         _check_names(names, prepared)
@@ -500,7 +501,7 @@ def _together(functions: list[evaluation.Evaluation]) -> Callable[[Array, DMatri
     return metrics
 
 
-def _as_trained(model: Any) -> Any:
+def as_trained(model: Any) -> Any:
     """A model to continue; one from a file of ``save_model`` without the calibrating shift."""
     if isinstance(model, (str, os.PathLike, bytearray)):
         portable.check_file(model, "XGBoost")
