@@ -276,6 +276,15 @@ class TestXGBoost:
         (found,), (expected,) = two.evals_result()["validation_0"].values(), one.evals_result()["validation_0"].values()
         np.testing.assert_allclose(found, expected, atol=2e-6)
 
+    @pytest.mark.filterwarnings("error:The number of unique classes")
+    def test_many_classes(self, rows, spread):
+        X, _, _ = rows("binary")
+        y = np.arange(600) % 40
+        one_partition = {"sizes": (600,), "places": (0,)}
+        model = bi.ImbalancedDaskXGBClassifier(n_estimators=1, max_depth=1, n_jobs=1)
+        model.fit(spread(X, **one_partition), spread(y, **one_partition))
+        assert model.predict_proba(spread(X)).shape == (600, 40)
+
     def test_sparse_blocks(self, rows, spread):
         X, y, _ = rows("binary")
         y = y.copy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -339,7 +340,10 @@ class DaskClassifier(ImbalancedClassifier):
         """What the loss makes of the labels of all partitions, of which the counts alone come here."""
         y, weight = parts.labels()
         known = Rows(np.arange(len(y)), len(y), parts.label_names)
-        prepared = self._prepare(y, weight, known, weighing, n_jobs)
+        with warnings.catch_warnings():
+            # scikit-learn takes many classes in few rows for numbers; here a row stands for many.
+            warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
+            prepared = self._prepare(y, weight, known, weighing, n_jobs)
         given = self.loss
         if given is None or not given.is_fitted:
             prepared = prepared._replace(loss=prepared.loss.fit_counts(parts.counts(prepared.target)))
