@@ -30,6 +30,8 @@ from boost_imbalance.losses.weighting import effective_number
 if TYPE_CHECKING:
     from boost_imbalance.comparison.comparison import Comparison
     from boost_imbalance.comparison.experiment import compare
+    from boost_imbalance.estimators.dask_lightgbm import ImbalancedDaskLGBMClassifier
+    from boost_imbalance.estimators.dask_xgboost import ImbalancedDaskXGBClassifier
     from boost_imbalance.estimators.lightgbm import ImbalancedLGBMClassifier
     from boost_imbalance.estimators.onnx import to_onnx
     from boost_imbalance.estimators.spark import ImbalancedSparkXGBClassifier
@@ -42,6 +44,8 @@ Objective = Loss
 
 __all__ = [
     "Comparison",
+    "ImbalancedDaskLGBMClassifier",
+    "ImbalancedDaskXGBClassifier",
     "ImbalancedLGBMClassifier",
     "ImbalancedSparkXGBClassifier",
     "ImbalancedXGBClassifier",
@@ -84,6 +88,8 @@ __all__ = [
 
 _LATER = {
     "Comparison": ("comparison.comparison", "sklearn"),
+    "ImbalancedDaskLGBMClassifier": ("estimators.dask_lightgbm", "lightgbm", "dask"),
+    "ImbalancedDaskXGBClassifier": ("estimators.dask_xgboost", "xgboost", "dask"),
     "ImbalancedLGBMClassifier": ("estimators.lightgbm", "lightgbm"),
     "ImbalancedSparkXGBClassifier": ("estimators.spark", "xgboost", "pyspark", "pandas"),
     "ImbalancedXGBClassifier": ("estimators.xgboost", "xgboost"),
@@ -121,7 +127,7 @@ def __getattr__(name: str) -> Any:
     try:
         found = importlib.import_module(f"boost_imbalance.{module}")
     except ModuleNotFoundError as error:
-        if error.name not in (*libraries, "sklearn"):
+        if (error.name or "").partition(".")[0] not in (*libraries, "sklearn"):
             raise
         extras = ",".join(dict.fromkeys(_EXTRAS.get(one, one) for one in libraries))
         extras = "compare" if libraries == ["sklearn"] else extras

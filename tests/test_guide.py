@@ -18,7 +18,12 @@ RUN_ELSEWHERE = {"docs/guide/ray.md", "docs/guide/spark.md"}  # by test_ray.py a
 WITHOUT_CODE = {"benchmarks.md", "changelog.md", "contributing.md", "guide/README.md", "losses/index.md"}
 LONG = {f"docs/guide/{name}.md" for name in ("compare", "own-loss", "shap", "tuning")}
 WRITTEN = {"our_losses"}  # modules that a page writes itself
-CLASSIFIERS = {"ImbalancedLGBMClassifier": "lightgbm", "ImbalancedXGBClassifier": "xgboost"}
+CLASSIFIERS = {
+    "ImbalancedDaskLGBMClassifier": "lightgbm",
+    "ImbalancedDaskXGBClassifier": "xgboost",
+    "ImbalancedLGBMClassifier": "lightgbm",
+    "ImbalancedXGBClassifier": "xgboost",
+}
 
 
 def imported(block):

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from boost_imbalance.estimators import advice, internals, population
 from boost_imbalance.estimators.decisions import Decision, decide, known, largest, out_of_reach
-from boost_imbalance.estimators.targets import Target, as_array, collected, labelled, weights_of
+from boost_imbalance.estimators.targets import Target, as_array, collected, is_dask, labelled, weights_of
 from boost_imbalance.losses import costs
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
@@ -119,6 +119,7 @@ class ImbalancedClassifier:
 
     def _labelled_rows(self, X: Any, y: Any, **by_row: Any) -> tuple[Any, Any, dict[str, Any], Rows]:
         """The rows that have any label at all; what else there is of each row goes with them."""
+        self._refuse_dask(X=X, y=y, **by_row)
         X, y = collected(X), collected(y)
         by_row = {name: collected(value) for name, value in by_row.items()}
         if hasattr(X, "shape") or isinstance(X, (list, tuple)):
@@ -137,6 +138,17 @@ class ImbalancedClassifier:
         kept = {name: value if value is None else take_rows(value, has_label) for name, value in by_row.items()}
         array = as_array(y)
         return take_rows(X, has_label), array[has_label], kept, Rows(has_label, len(array), names)
+
+    def _refuse_dask(self, **given: Any) -> None:
+        """Refuse what would be collected from a cluster, without a word, into the memory of one process."""
+        for name, value in given.items():
+            if is_dask(value):
+                own = type(self).__name__
+                raise TypeError(
+                    f"{name} is a Dask {type(value).__name__}, all of which {own} would load into this process; write "
+                    f"{own.replace('Imbalanced', 'ImbalancedDask', 1)}(...), which trains and predicts where the data is, "
+                    f"or give {name}.compute()."
+                )
 
     def _prepare(
         self, y: Any, sample_weight: Any, rows: Rows, class_weights: dict[str, Any], n_jobs: int | None
@@ -259,12 +271,7 @@ class ImbalancedClassifier:
         decision, positive = self._rule(prepared.target)
         if not decision.is_tuned:
             return None
-        for name, value in whole.items():
-            if value is not None:
-                raise ValueError(
-                    f"decision is {self.decision!r}, whose folds cannot have {name}; fit with decision='posterior', then "
-                    f"set it and call tune_decision(X, y) with held-out rows."
-                )
+        self._check_foldable(whole)
         target, label, weight = prepared.target, prepared.label, prepared.weight
         shares = self._shares(target, prepared.prior)
         self._reweighted(target, label, weight, shares)  # says early what it cannot do
@@ -274,11 +281,7 @@ class ImbalancedClassifier:
         multilabel = target.task is Task.MULTILABEL
         eta = np.full(label.shape if target.task is not Task.MULTICLASS else (len(label), target.columns), np.nan)
         counts = None if weight is None else weight.copy()
-        model: Any = clone(self)
-        model.set_params(decision="posterior", prevalence=None, sampling_rate=None)
-        model.set_params(classes=None if multilabel else target.classes)
-        if multilabel:
-            model.set_params(class_weight=prepared.class_weight)
+        model = self._fold_model(prepared)
         X, y = _indexable(X), as_array(y)
         for train, test in self._folds(strata, multilabel, rows):
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
@@ -294,16 +297,44 @@ class ImbalancedClassifier:
             fold._is_fold = True
             with internals.without_autologging():
                 fold.fit(take_rows(X, train), fold_y, sample_weight=row_weight, **others)
-            probability = fold.predict_proba(take_rows(X, test))
-            if shares is not None:
-                probability = population.adapted(probability, population.ratios(target.task, fold.class_prior_, shares))
-            eta[test] = _deciding(target, probability, fold.class_prior_, positive)
-            if shares is not None:
-                eta[test] = known(target.task, eta[test], _of(positive, shares))
+            eta[test] = fold._held_out(take_rows(X, test), positive, shares)
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
         counts = None if counts is None else counts[held_out]
-        counts = self._reweighted(target, label[held_out], counts, shares)
-        found = decision.tune(target.task, eta[held_out], _of(positive, label[held_out]), counts)
+        return self._best_thresholds(prepared, eta[held_out], label[held_out], counts)
+
+    def _check_foldable(self, whole: dict[str, Any]) -> None:
+        """Refuse what cannot be divided into folds."""
+        for name, value in whole.items():
+            if value is not None:
+                raise ValueError(
+                    f"decision is {self.decision!r}, whose folds cannot have {name}; fit with decision='posterior', then "
+                    f"set it and call tune_decision(X, y) with held-out rows."
+                )
+
+    def _fold_model(self, prepared: Prepared) -> Any:
+        """What is trained on a fold, to be cloned."""
+        model: Any = clone(self)
+        model.set_params(decision="posterior", prevalence=None, sampling_rate=None)
+        if prepared.target.task is Task.MULTILABEL:
+            model.set_params(classes=None, class_weight=prepared.class_weight)
+        else:
+            model.set_params(classes=prepared.target.classes)
+        return model
+
+    def _held_out(self, X: Any, positive: int, shares: Array | None) -> Array:
+        """What decides about rows that this model of a fold does not know, in a population of these shares."""
+        probability, target = self.predict_proba(X), self._target
+        if shares is not None:
+            probability = population.adapted(probability, population.ratios(target.task, self.class_prior_, shares))
+        eta = deciding(target, probability, self.class_prior_, positive)
+        return eta if shares is None else known(target.task, eta, _of(positive, shares))
+
+    def _best_thresholds(self, prepared: Prepared, eta: Array, label: Array, weight: Array | None) -> Array:
+        """Those that serve held-out rows best, in the population that is predicted for."""
+        (decision, positive), target = self._rule(prepared.target), prepared.target
+        shares = self._shares(target, prepared.prior)
+        weight = self._reweighted(target, label, weight, shares)
+        found = decision.tune(target.task, eta, _of(positive, label), weight)
         return out_of_reach(target.task, found, _of(positive, prepared.prior if shares is None else shares))
 
     def _folds(self, strata: Array, multilabel: bool, rows: Rows) -> list[tuple[Array, Array]]:
@@ -353,11 +384,14 @@ class ImbalancedClassifier:
             )
         label, observed = self._target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
-        task, shares = self._target.task, self._population
+        return self._tune(deciding(self._target, self.predict_proba(X), self._population, positive), label, weight)
+
+    def _tune(self, eta: Array, label: Array, weight: Array | None) -> Any:
+        """See :meth:`tune_decision`."""
+        (decision, positive), shares = self._rule(self._target), self._population
         weight = self._reweighted(self._target, label, weight, self._other_shares)
-        eta = _deciding(self._target, self.predict_proba(X), shares, positive)
-        found = decision.tune(task, eta, _of(positive, label), weight)
-        self._tuned = decision, positive, out_of_reach(task, found, _of(positive, shares)), shares
+        found = decision.tune(self._target.task, eta, _of(positive, label), weight)
+        self._tuned = decision, positive, out_of_reach(self._target.task, found, _of(positive, shares)), shares
         return self
 
     def estimate_prevalence(self, X: Any) -> Any:
@@ -407,7 +441,7 @@ class ImbalancedClassifier:
                 "the model file did not say which shares the classes had in training, without which others cannot be "
                 "estimated; load a file that save_model of this classifier wrote."
             )
-        margin = self.decision_function(X)
+        margin = np.asarray(self.decision_function(X))
         if len(margin) == 0:
             raise ValueError("X has no rows; give some of the population whose shares are wanted.")
         shares = population.estimated(self._target.task, self._calibrated(margin), self.class_prior_)
@@ -529,11 +563,12 @@ class ImbalancedClassifier:
     def _costs(self, cost: Any, X: Any) -> Array:
         """Costs that are given with the rows, checked before anything is predicted."""
         check_is_fitted(self)
+        self._refuse_dask(X=X)
         rows = X.shape[0] if hasattr(X, "shape") else len(X)
         return costs.checked(cost, self._target.task, self._target.columns, rows, "cost")
 
     def _cheapest(self, probability: Array, cost: Array) -> Array:
-        task, eta = self._target.task, _deciding(self._target, probability, self._population, 1)
+        task, eta = self._target.task, deciding(self._target, probability, self._population, 1)
         return costs.cheapest(task, eta, cost)
 
     def _decide(self, probability: Array, cost: Array | None = None) -> Array:
@@ -543,17 +578,18 @@ class ImbalancedClassifier:
         thresholds = self.thresholds_
         (decision, positive), shares = self._rule(target), self._population
         if decision.kind == "top":
-            eta = _deciding(target, probability, shares, positive)
+            eta = deciding(target, probability, shares, positive)
             return target.decode(_of(positive, largest(eta, decision.value)))
         if thresholds is None:
             return target.decode(self._cheapest(probability, decision.value))
-        eta, prior = _deciding(target, probability, shares, positive), _of(positive, shares)
+        eta, prior = deciding(target, probability, shares, positive), _of(positive, shares)
         code = decide(target.task, eta, thresholds, prior, decision.is_by_share(self._even))
         return target.decode(_of(positive, code))
 
     def _check_features(self, X: Any, names: bool = True) -> None:
         """The same words for both libraries."""
         check_is_fitted(self)
+        self._refuse_dask(X=X)
         shape: Any = np.shape(X) if isinstance(X, (list, tuple)) else getattr(X, "shape", ())
         if len(shape) == 1:
             raise ValueError(
@@ -742,7 +778,7 @@ def _same_rule(tuned: Any, decision: Decision, positive: int) -> bool:
     return same_kind and np.array_equal(known.value, decision.value)
 
 
-def _deciding(target: Target, probability: Array, prior: Array, positive: int) -> Array:
+def deciding(target: Target, probability: Array, prior: Array, positive: int) -> Array:
     """The probabilities that decide: of the positive class, of each class, or of each label."""
     eta = probability[:, positive] if target.task is Task.BINARY else probability
     return known(target.task, eta, _of(positive, prior))

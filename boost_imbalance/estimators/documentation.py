@@ -77,3 +77,14 @@ def documented(cls: Any) -> Any:
     text = cls.__doc__.replace("{parameters}", _PARAMETERS).replace("{attributes}", _ATTRIBUTES)
     cls.__doc__ = text.replace("{example}", _EXAMPLE.replace("{name}", cls.__name__).replace("{quiet}", quiet))
     return cls
+
+
+def documented_as(local: Any) -> Any:
+    """Fill in the docstring of a class with the parameters of the one that it is for more than one machine."""
+    parameters = local.__doc__.partition("Parameters\n")[2].partition("Attributes\n")[0].rstrip()
+
+    def fill(cls: Any) -> Any:
+        cls.__doc__ = cls.__doc__.replace("{parameters}", f"Parameters\n{parameters}")
+        return cls
+
+    return fill

@@ -35,14 +35,15 @@ from boost_imbalance.losses.labels import Task
 Array = npt.NDArray[Any]
 
 _ATTRIBUTE = "\nboost_imbalance="
-_IMBALANCE = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
-_METRIC = ("metric", "metrics", "metric_types")
+IMBALANCE = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
+METRIC = ("metric", "metrics", "metric_types")
 _NUM_CLASS = ("num_class", "num_classes")
 _BAGGING = tuple(
     f"{sign}_{name}" for sign in ("pos", "neg") for name in ("bagging_fraction", "bagging", "subsample", "sub_row")
 )
+LINEAR = ("linear_tree", "linear_trees")
 _BOOSTING = ("boosting_type", "boosting", "boost")
-_NO_METRIC = ("None", "none", "", "na", "null", "custom")
+NO_METRIC = ("None", "none", "", "na", "null", "custom")
 _OF_RAW_SCORES = {
     Task.BINARY: ("auc", "average_precision"),
     Task.MULTICLASS: ("auc_mu", "multi_error"),
@@ -190,7 +191,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             The classifier itself.
         """
         own = self.get_params(deep=False)
-        weighing = {name: own.get(name) for name in (*_IMBALANCE, "class_weight")}
+        weighing = {name: own.get(name) for name in (*IMBALANCE, "class_weight")}
         whole_X, whole_y = X, y
         X, y, by_row, rows = self._labelled_rows(X, y, sample_weight=sample_weight, init_score=init_score)
         sample_weight, init_score = by_row.values()
@@ -210,18 +211,18 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         begins = init_model is None and init_score is None and own.get("boost_from_average") is not False
         if begins and eval_init_score is not None:
             raise ValueError("eval_init_score is given without init_score; give both, or neither for the loss's own start.")
-        linear = any(own.get(name) for name in ("linear_tree", "linear_trees"))
+        linear = any(own.get(name) for name in LINEAR)
         start = np.atleast_1d(np.asarray(prepared.loss.start(prepared.label, prepared.weight, target.n_classes)))
         if begins and linear:  # leaves with a slope cannot take up a constant
             init_model, begins = constant_model(start, X), False
         sets = _EvaluationSets(whole_X, whole_y, prepared, others, later)
-        requested = [metric for name in _METRIC for metric in evaluation.requested(own.get(name))]
+        requested = [metric for name in METRIC for metric in evaluation.requested(own.get(name))]
         requested += evaluation.requested(eval_metric)
         if not requested and sets.given:
             requested = evaluation.default()
         metrics = [_usable(metric, prepared) for metric in requested]
         params = self._booster_params()
-        params["random_state"] = _seed(self.random_state)
+        params["random_state"] = seed(self.random_state)
         params["objective"] = evaluation.Training(prepared.loss, prepared.label, prepared.weight)
         params["metric"] = [*(metric for metric in metrics if isinstance(metric, str)), "None"]
         if target.columns > 1:
@@ -417,7 +418,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
 
     def _booster_params(self, given: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         """Parameters that go to LightGBM, with those that are given to a method before the classifier's own."""
-        ours = {*OWN, *_IMBALANCE, *_METRIC, *_NUM_CLASS, "class_weight", "importance_type", "n_estimators", "random_state"}
+        ours = {*OWN, *IMBALANCE, *METRIC, *_NUM_CLASS, "class_weight", "importance_type", "n_estimators", "random_state"}
         own = {name: value for name, value in self.get_params(deep=False).items() if name not in ours}
         threads = [one.get(name) for one in (given, own) for name in _THREADS]
         n_jobs = next((value for value in threads if value is not None), None)
@@ -454,7 +455,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             shift = None
         if shift is not None and shift.any():
             booster = with_link(booster, self._target.task is Task.MULTILABEL, calibrated=True, begun=True)
-            _add_to_first_trees(booster, shift)
+            add_to_first_trees(booster, shift)
         header, rest = internals.split_model(booster.model_to_string())
         pathlib.Path(fname).write_text(f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{rest}", encoding="utf-8")
 
@@ -470,7 +471,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             if shift is not None and shift.any():
                 calibrated = self.loss_.fitted.link_is_calibrated
                 booster = with_link(booster, self._target.task is Task.MULTILABEL, calibrated)
-                _add_to_first_trees(booster, -shift)
+                add_to_first_trees(booster, -shift)
         else:
             objective = header.partition("\nobjective=")[2].partition("\n")[0]
             if "\naverage_output" in header or not _CROSS_ENTROPY.fullmatch(objective):
@@ -509,7 +510,7 @@ def _as_trained(model: Any) -> Any:
     record = _header(text)[1]
     shift = None if record is None else portable.shift_in(record)[1]
     if shift is not None:
-        _add_to_first_trees(booster, -shift)
+        add_to_first_trees(booster, -shift)
     return booster
 
 
@@ -588,7 +589,7 @@ class _Training:
             callbacks=[*first, *self.callbacks],
         )
         if self.start is not None and dart:
-            _add_to_first_trees(booster, self.start)
+            add_to_first_trees(booster, self.start)
         return booster
 
     def _dataset(self, X: Any, codes: Array, weight: Array | None, init_score: Any, **options: Any) -> lightgbm.Dataset:
@@ -605,7 +606,7 @@ def _begun_at(start: Array) -> Callable[[Any], None]:
 
     def add(env: Any) -> None:
         if env.iteration == env.begin_iteration:
-            _add_to_first_trees(env.model, start)
+            add_to_first_trees(env.model, start)
 
     add.order = -(10**6)  # type: ignore[attr-defined]
     return add
@@ -705,7 +706,7 @@ def _usable(metric: Any, prepared: Prepared) -> Any:
     if not isinstance(metric, str):
         return evaluation.Evaluation(metric, prepared.loss)
     decides = metric == "multi_error" and not prepared.loss.fitted.link_is_calibrated
-    if metric not in _NO_METRIC and (decides or metric not in _OF_RAW_SCORES[task]):
+    if metric not in NO_METRIC and (decides or metric not in _OF_RAW_SCORES[task]):
         able = "".join(f"{name!r}, " for name in _OF_RAW_SCORES[task])
         raise ValueError(
             f"eval_metric is {metric!r}, which LightGBM does not take of the raw scores of a {task.value} task; give {able}"
@@ -718,7 +719,7 @@ def _constant(start: Array, rows: int) -> Array:
     return np.full(rows, start[0]) if len(start) == 1 else np.tile(start, (rows, 1))
 
 
-def _seed(random_state: Any) -> Any:
+def seed(random_state: Any) -> Any:
     """A number, which LightGBM's own classifier draws from a generator in the same way."""
     largest = np.iinfo(np.int32).max
     if isinstance(random_state, np.random.RandomState):
@@ -728,7 +729,7 @@ def _seed(random_state: Any) -> Any:
     return random_state
 
 
-def _add_to_first_trees(booster: Any, shift: Array) -> None:
+def add_to_first_trees(booster: Any, shift: Array) -> None:
     """Add a constant to the margin of each column, in the leaves of its first tree."""
     trees = booster.dump_model(num_iteration=1)["tree_info"]
     for k, constant in enumerate(shift):

@@ -39,19 +39,19 @@ class Target:
                 )
             kind = array.dtype if array.dtype.kind in "biuf" else np.dtype(np.int64)
             target = cls(Task.MULTILABEL, np.arange(array.shape[1]), kind, missing_label)
-            empty = _missing(array, missing_label).all(axis=0)
+            empty = missing_in(array, missing_label).all(axis=0)
             if empty.any():
                 raise ValueError(f"y holds no label in column {int(np.argmax(empty))}; leave that column out.")
             return target
         values, _ = _distinct(array)
-        observed = _plain(values[~_missing(values, missing_label)])
+        observed = plain(values[~missing_in(values, missing_label)])
         if len(observed) == 0:
             raise ValueError("y holds no label at all; training needs at least one row of each of two classes.")
         if observed.dtype.kind == "f" and np.isinf(observed).any():
             raise ValueError("y contains infinity; classes are finite numbers or strings.")
         found = _unique("y", observed)
         check_classification_targets(np.resize(observed, max(len(observed), min(len(array), 3 * len(observed)))))
-        known = found if classes is None else _unique("classes", _plain(as_array(classes)))
+        known = found if classes is None else _unique("classes", plain(as_array(classes)))
         if classes is not None and len(known) < 2:
             raise ValueError(f"classes is {classes!r}, one class only; a classifier needs two, so name them all.")
         if len(known) < 2:
@@ -81,7 +81,7 @@ class Target:
                 f"{name} has shape {array.shape}, but the training labels were {self.task.value}; give the same kind."
             )
         array, index = _distinct(array)
-        missing = _missing(array, self.missing_label)
+        missing = missing_in(array, self.missing_label)
         observed = ~missing if missing.any() else None
         if self.task is Task.MULTILABEL:
             if array.shape[1] != len(self.classes):
@@ -105,7 +105,7 @@ class Target:
         code = np.zeros(len(array), np.float32)
         where = slice(None) if observed is None else observed
         code[where] = self._codes(
-            _plain(array[where]), name, "leave those rows out, or name all classes in classes= before fit"
+            plain(array[where]), name, "leave those rows out, or name all classes in classes= before fit"
         )
         if index is not None:
             code, observed = code[index], None if observed is None else observed[index]
@@ -120,7 +120,7 @@ class Target:
     def class_index(self, label: Any, name: str) -> int:
         """The code of one class."""
         remedy = "give one of those, or name all classes in classes= if the training rows lack some"
-        return int(self._codes(_plain(as_array([label])), name, remedy)[0])
+        return int(self._codes(plain(as_array([label])), name, remedy)[0])
 
     def positive_code(self, pos_label: Any) -> int:
         """The code of the positive one of two classes."""
@@ -150,7 +150,7 @@ class Target:
 def labelled(y: Any, missing_label: Any) -> Array | None:
     """Indices of the rows that have a label; None if all have."""
     array, index = _distinct(as_array(y))
-    known = ~_missing(array, missing_label)
+    known = ~missing_in(array, missing_label)
     rows = np.asarray(known.any(axis=1) if known.ndim == 2 else known if index is None else known[index])
     return None if rows.all() or not rows.any() else np.flatnonzero(rows)
 
@@ -172,6 +172,11 @@ def weights_of(sample_weight: Any, label: Array, observed: Array | None, name: s
     return np.asarray((weight if weight.ndim == observed.ndim else weight[:, None]) * observed)
 
 
+def is_dask(data: Any) -> bool:
+    """Whether this is a Dask array, series or data frame."""
+    return type(data).__module__.partition(".")[0] in ("dask", "dask_expr") and hasattr(data, "__dask_graph__")
+
+
 def collected(data: Any) -> Any:
     """A lazy frame of polars as a frame with rows; anything else as it is."""
     return data.collect() if hasattr(data, "collect_schema") and hasattr(data, "collect") else data
@@ -181,6 +186,8 @@ def as_array(y: Any) -> Array:
     """``y`` in host memory, of one dimension, or of two if there are several columns."""
     if y is None:
         raise ValueError("y is None; this classifier requires y to be passed, but the target y is None.")
+    if is_dask(y):
+        raise TypeError(f"y is a Dask {type(y).__name__}, all of which would be loaded into this process; give y.compute().")
     y = collected(y)
     if hasattr(y, "toarray"):
         y = y.toarray()
@@ -224,7 +231,7 @@ def _distinct(array: Array) -> tuple[Array, Array | None]:
     return found, index
 
 
-def _missing(array: Array, sentinel: Any) -> Array:
+def missing_in(array: Array, sentinel: Any) -> Array:
     """Where there is no label: NaN, None, NA, and the sentinel."""
     missing: Any
     if array.dtype.kind == "f":
@@ -247,7 +254,7 @@ def _is_missing(value: Any) -> bool:
         return True
 
 
-def _plain(array: Array) -> Array:
+def plain(array: Array) -> Array:
     """Numbers that a column of objects holds, as an array of numbers."""
     if array.dtype.kind == "O" and all(isinstance(value, (bool, int, float, np.generic)) for value in array):
         return np.asarray(array.tolist())

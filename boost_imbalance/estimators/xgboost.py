@@ -243,6 +243,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         pairs, row_weights = [], []
         for i, given_set in enumerate(eval_set):
             X, y = evaluation.pair(given_set, i, "sample_weight_eval_set")
+            self._refuse_dask(**{f"eval_set[{i}][0]": X, f"eval_set[{i}][1]": y})
             label, observed = prepared.target.encode(y, f"the y of eval_set[{i}]")
             given = None if weights is None else weights[i]
             if prepared.target.task is Task.MULTILABEL and observed is not None:

@@ -200,6 +200,7 @@ class Loss:
             return hash(type(self))
 
     def __getstate__(self) -> dict[str, Any]:
+        self._note_sending()
         return {**self.parameters, "counts": self.counts, "told": self._memory.trained or self._memory.told}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -215,7 +216,14 @@ class Loss:
         return made
 
     def __deepcopy__(self, memo: Any) -> Any:
+        self._note_sending()
         return self.__copy__()
+
+    def _note_sending(self) -> None:
+        """Forget earlier trainings where this object is on its way to workers, which will not say what labels they had."""
+        sender = protocol.sender()
+        if sender is not None:
+            self._memory.send(sender)
 
     def __repr__(self) -> str:
         shown = {
@@ -340,6 +348,11 @@ class Loss:
                 memory.fitted = fitted_loss(self, self.counts)
             return memory.fitted
         seen = memory.trained or memory.told
+        if memory.sent is not None and memory.trained and self.needs_counts:
+            raise ValueError(
+                f"{self!r} has trained here and on other workers, and only one of the two is meant; write "
+                f"{_line_of_counts(memory.trained[-1].columns)}, with the class counts that belong to these margins."
+            )
         if len({self._distinct(counts) for counts in seen}) > 1:
             raise ValueError(
                 f"{self!r} has served trainings with different labels; use the objective that fit(label) returns, with the "
@@ -380,7 +393,8 @@ class Loss:
         -----
         Counts are enough, as a query over a cluster gives them: ``fit([0, 1], sample_weight=[n0, n1])``, or one row for each
         of several classes; of several labels, one row of zeros and one of ones, ``fit([[0, 0], [1, 1]],
-        sample_weight=[n - positives, positives])``.
+        sample_weight=[n - positives, positives])``. That is the way where the labels are on other machines: the result goes
+        to the workers of a distributed training, and its :meth:`probability` answers here.
 
         Raises
         ------
@@ -396,6 +410,10 @@ class Loss:
         >>> counted = logit_adjusted_objective(tau=1.0).fit([0, 1], sample_weight=[3, 1])
         >>> print(counted.probability([0.0]).round(4))
         [0.25]
+        >>> zeros, ones = [9_900, 9_000, 5_000], [100, 1_000, 5_000]
+        >>> counted = logit_adjusted_objective(tau=1.0).fit([[0, 0, 0], [1, 1, 1]], sample_weight=[zeros, ones])
+        >>> print(counted.probability([[0.0, 0.0, 0.0]]).round(4))
+        [[0.01 0.1  0.5 ]]
         """
         return self.fit_counts(self._count(label, sample_weight, n_classes))
 
@@ -524,8 +542,9 @@ class Loss:
         Raises
         ------
         ValueError
-            If it takes class counts to know, and this object has neither come from :meth:`fit` nor served a training, or has
-            served several with different labels.
+            If it takes class counts to know, and this object has neither come from :meth:`fit` nor served a training in
+            this process, or has served several with different labels. After a training on workers of Dask or Spark, give
+            :meth:`fit` their counts.
 
         References
         ----------
@@ -589,6 +608,12 @@ class Loss:
         columns = m.shape[1] if m.ndim == 2 else 1
         fitted = self._known()
         if fitted is None:
+            if self._memory.sent is not None and (columns > 1 or self.needs_counts):
+                raise ValueError(
+                    f"{self!r} has trained on other workers, whose labels are not known here; write "
+                    f"{_line_of_counts(columns)}, with how many rows each class had there, and call probability(margin) of "
+                    f"that."
+                )
             if columns > 1 or self.needs_counts:
                 raise ValueError(
                     f"{self!r} has not seen any labels; call probability(margin) of the objective that fit(label) returns."
@@ -1091,18 +1116,39 @@ class _Memory:
         self.warned: set[str] = set()
         """Kinds of mistakes that have been warned of; copies share it."""
         self.fitted: FittedLoss | None = None
+        self.sent: Any = None
+        """Who sent it to workers last; this object does not know what labels they had."""
+        self.claimed: tuple[Counts, ...] = ()
+        """What had been told when it went there."""
+
+    def send(self, sender: Any) -> None:
+        """What was known of earlier trainings says nothing of the one that begins, but what has been told since may."""
+        if sender != self.sent:
+            self.told = tuple(counts for counts in self.told if counts not in (*self.trained, *self.claimed))
+            self.trained, self.claimed, self.sent = (), self.told, sender
 
     def train(self, counts: Counts) -> None:
         self.trained = _with(self.trained, counts)
 
     def tell(self, counts: Counts) -> None:
         self.told = _with(self.told, counts)
+        self.claimed = tuple(one for one in self.claimed if one != counts)
 
 
 def _with(known: tuple[Counts, ...], counts: Counts) -> tuple[Counts, ...]:
     """The counts of two label sets at most, the last one last; the same labels under other weights take their place."""
     others = tuple(one for one in known if (one.rows, one.ones.tobytes()) != (counts.rows, counts.ones.tobytes()))
     return (*others, counts)[-2:]
+
+
+def _line_of_counts(columns: int) -> str:
+    """The line with which :meth:`Loss.fit` gets counts instead of labels."""
+    if columns == 1:
+        return "objective = objective.fit([0, 1], sample_weight=[n0, n1])"
+    return (
+        f"objective = objective.fit(range({columns}), sample_weight=counts), or of several labels "
+        f"objective.fit([[0] * {columns}, [1] * {columns}], sample_weight=[zeros, ones])"
+    )
 
 
 def _rebuilt(cls: type[Loss], parameters: dict[str, Any], counts: Counts | None, told: tuple[Counts, ...]) -> Any:

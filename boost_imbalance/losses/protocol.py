@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+import weakref
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -105,6 +106,7 @@ LIBRARIES: dict[str, Library] = {}
 
 _by_module: dict[str, Library] = {}
 _MOST_CALLERS = 8
+_CLUSTERS = ("dask", "spark")
 
 
 def register(library: Library) -> None:
@@ -164,6 +166,27 @@ def arguments_of(module: str, *functions: str) -> tuple[str, dict[str, Any]]:
 def is_library(frame: Any) -> bool:
     """Whether a frame runs code of a library."""
     return any(_root(frame) == one.calls_from.partition(".")[0] for one in LIBRARIES.values())
+
+
+def sender() -> Any:
+    """Who copies or pickles for the workers of a cluster, if a library's interface for one is running further up.
+
+    A reference to the asynchronous task that does it, of which each training of XGBoost's on Dask has its own; True where
+    there is no such task.
+    """
+    frame: Any = sys._getframe(1)
+    roots = {one.calls_from.partition(".")[0] for one in LIBRARIES.values()}
+    while frame is not None:
+        root, _, rest = str(frame.f_globals.get("__name__", "")).partition(".")
+        if root in roots and rest.partition(".")[0] in _CLUSTERS:
+            asyncio = sys.modules.get("asyncio")
+            try:
+                task = None if asyncio is None else asyncio.current_task()
+            except RuntimeError:  # no loop is running in this thread
+                task = None
+            return True if task is None else weakref.ref(task)
+        frame = frame.f_back
+    return None
 
 
 def _root(frame: Any) -> str:
