@@ -257,7 +257,7 @@ def test_no_number_is_lost(one):
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=2000)
+@settings(deadline=None, max_examples=300)
 @given(rounds(list(LOSSES), st.one_of(st.just(0.0), st.floats(0.0, 50.0)), HESSIANS))
 def test_no_number_of_any_loss_is_lost(one):
     check_round(*one)
