@@ -817,20 +817,15 @@ class Loss:
         workers = None if library is None else library.sum_over_workers(data)
         if workers is not None and workers.size > 1:
             return self._round_of_several(workers, training, (margin, label, sample_weight), library, gpu, call, data)
-        try:
-            if training is not None and training.knows(margin, label, sample_weight):
-                m, y, w = margin, label, sample_weight
-            else:
-                m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
-                w = labels.as_weight(sample_weight, y, gpu)
-                if training is None or not training.suits(m, y):
-                    training = self._begin_training(m, y, w, self._task_of(m, y), library, owner, call, data)
-            fitted = training.fitted
-            out = training.attempt(m, y, w, gpu) or training.anew(m, y, w, gpu)
-        except BaseException:
-            if call is not None:
-                library.leave(call.booster)
-            raise
+        if training is not None and training.knows(margin, label, sample_weight):
+            m, y, w = margin, label, sample_weight
+        else:
+            m, y = labels.as_margin(margin, gpu), labels.as_label(label, gpu)
+            w = labels.as_weight(sample_weight, y, gpu)
+            if training is None or not training.suits(m, y):
+                training = self._begin_training(m, y, w, self._task_of(m, y), library, owner, call, data)
+        fitted = training.fitted
+        out = training.attempt(m, y, w, gpu) or training.anew(m, y, w, gpu)
         if self.weights_move or training.fitted is not fitted or fitted.counts not in memory.trained:
             self._remember(training, call)
         return out

@@ -225,7 +225,7 @@ class Training:
             table = self._moved(table, m, y, w, engine)
         if gpu:
             table = buffers.table(table)
-        rows = None if gpu or fitted.softmax else slices.rows_at_once(m)
+        rows = None if gpu or fitted.softmax or m.ndim == 1 else slices.rows_at_once(m)
         if rows is not None and y.flags.c_contiguous:
             return slices.gradient_hessian(engine, program, m, y, w, table, out, rows, threads), out
         return engine.gradient_hessian(program, m, y, w, table, out, softmax=fitted.softmax, n_threads=threads), out
