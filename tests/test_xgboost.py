@@ -820,3 +820,41 @@ def test_fact_predict_applies_the_link_of_the_named_objective(any_data):
     margin = predict(booster, any_data, output_margin=True)
     linked = softmax(margin) if any_data.task == "multiclass" else 1.0 / (1.0 + np.exp(-margin))
     np.testing.assert_allclose(predict(booster, any_data), linked, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["QuantileDMatrix", "ExtMemQuantileDMatrix"])
+def test_batches_give_the_model_of_one_array(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    X = np.clip(np.round(2 * rng.normal(size=(3000, 4))) / 2, -2, 2).astype(np.float32)  # which quantiles keep as it is
+    y = (X[:, 0] + X[:, 1] + rng.logistic(size=3000) > 3).astype(np.float32)
+    weight = rng.uniform(0.5, 2.0, size=3000).astype(np.float32)
+
+    class Batches(xgb.DataIter):
+        def __init__(self, **options):
+            self.rows = 0
+            super().__init__(**options)
+
+        def next(self, put):
+            if self.rows == 3000:
+                return False
+            batch = slice(self.rows, self.rows + 1000)
+            put(data=X[batch], label=y[batch], weight=weight[batch])
+            self.rows += 1000
+            return True
+
+        def reset(self):
+            self.rows = 0
+
+    objective = bi.focal_objective(gamma=2.0)
+    params = {**objective.xgboost_params(y, weight), "max_depth": 3, "nthread": 1}
+    batches = Batches(cache_prefix=str(tmp_path / "cache")) if kind.startswith("Ext") else Batches()
+    found = []
+    for data in (xgb.QuantileDMatrix(X, y, weight=weight), getattr(xgb, kind)(batches)):
+        history = {}
+        booster = xgb.train(
+            params, data, 5, obj=objective, custom_metric=bi.metrics.average_precision(), evals=[(data, "train")],
+            evals_result=history, verbose_eval=False,
+        )  # fmt: skip
+        found.append((booster.predict(xgb.DMatrix(X)), history["train"]["pre_average_precision"]))
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
