@@ -4,7 +4,9 @@ python benchmarks/many_labels.py [--labels 100 1000 10000] [--rounds 20] [--outp
 
 Splits on fewer gradients are those of SketchBoost (Iosipoi and Vakhrushev, NeurIPS 2022): a random projection of a row's
 gradients onto ``width`` numbers finds the tree, all gradients set its leaves. XGBoost calls that interface experimental.
-Each training has a process of its own. Macro average precision is of held-out rows, over labels that occur among them.
+Each training has a process of its own and one thread, whose time is that of the processor. Trees for all labels are left
+out at 10 000 labels: their histograms need 13 GB at depth 6. Macro average precision is of held-out rows, over labels that
+occur among them.
 """
 
 from __future__ import annotations
@@ -72,16 +74,16 @@ def trained(candidate: str, labels: int, rounds: int) -> dict[str, Any]:
     )  # compiles
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     matrix = xgboost.QuantileDMatrix(X[:half], y[:half], max_bin=BINS)
-    begun = time.perf_counter()
+    begun = time.process_time()
     booster = xgboost.train(params, matrix, rounds, obj=given)
-    taken = time.perf_counter() - begun
+    taken = time.process_time() - begun
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     margin = booster.predict(xgboost.DMatrix(X[half:]), output_margin=True)
     macro = bi.metrics.average_precision().value(margin, y[half:])
     return {
-        "labels": labels, "rows": half, "rounds": rounds, "candidate": candidate, "s_per_round": round(taken / rounds, 4),
-        "MB": round(memory / 1024), "macro_ap": round(macro, 4), "model_MB": round(len(booster.save_raw("ubj")) / 2**20, 2),
-        "xgboost": xgboost.__version__,
+        "labels": labels, "rows": half, "rounds": rounds, "candidate": candidate,
+        "cpu_s_per_round": round(taken / rounds, 4), "MB": round(memory / 1024), "macro_ap": round(macro, 4),
+        "model_MB": round(len(booster.save_raw("ubj")) / 2**20, 2), "xgboost": xgboost.__version__,
     }  # fmt: skip
 
 
@@ -98,6 +100,8 @@ def main() -> None:
     found = []
     for labels in options.labels:
         for candidate in CANDIDATES:
+            if labels > 5000 and candidate == "trees for all labels":
+                continue
             command = [sys.executable, __file__, "--labels", str(labels), "--rounds", str(options.rounds)]
             done = subprocess.run([*command, "--candidate", candidate], capture_output=True, text=True, check=True)
             found.append(json.loads(done.stdout.splitlines()[-1]))
