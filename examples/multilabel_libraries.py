@@ -1,6 +1,6 @@
 """
-Several labels in both libraries
-================================
+Multi-label in both libraries
+=============================
 
 One model for all labels, in XGBoost (a tree per label, or trees that labels share) and in LightGBM, with a gamma, a
 weight and a threshold for each label, and with labels that are not known.
