@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from boost_imbalance.estimators.classifier import ImbalancedClassifier, Prepared, Rows, deciding, take_rows
-from boost_imbalance.estimators.targets import Target, as_array, is_dask, labelled, missing_in, plain, weights_of
+from boost_imbalance.estimators.targets import Target, as_array, check_types, is_dask, labelled, missing_in, plain, weights_of
 from boost_imbalance.losses import costs, labels
 from boost_imbalance.losses.labels import Counts, Task
 
@@ -216,6 +216,7 @@ def _counted(
     w, aligned = _row_weights(weight, array, where), _is_aligned(X)
     if array.ndim == 1:
         observed = plain(array[known])
+        check_types("y", observed)
         check_classification_targets(observed)
         try:
             found, code = np.unique(observed, return_inverse=True)
