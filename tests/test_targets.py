@@ -87,7 +87,7 @@ Colour = enum.Enum("Colour", "red blue")
         ([Colour.red, Colour.blue], "of type Colour; .*convert them, for instance by numpy.asarray"),
         ([{1: 2}, {3: 4}], "of type dict"),
         ([10**30, 10**30 + 1], f"y holds {10**30}, of type int; labels are strings or numbers that NumPy has"),
-        ([{1, 2}, {1}], r"y holds \{1, 2\}; several labels a row are columns of zeros and ones, which .*MultiLabelBinarizer"),
+        ([{1, 2}, {1}], r"y holds \{1, 2\}; several labels a row are columns .*MultiLabelBinarizer"),
         ([(1, 2), (3,)], r"y holds \(1, 2\); several labels a row"),
         ([decimal.Decimal("sNaN"), "a", "a"], "y holds one class only, 'a'; a classifier needs two"),
     ],
@@ -110,11 +110,11 @@ def test_dates_may_be_missing():
 
 def test_what_is_no_list_of_classes_or_no_missing_label_is_named():
     y = np.array([0.0, 0.0])
-    with pytest.raises(ValueError, match="y holds one class only, 0.0; a classifier needs two"):
+    with pytest.raises(ValueError, match=r"y holds one class only, 0\.0; a classifier needs two"):
         Target.of(y, None, None)
     for classes in ("01", {0, 1}, [[0, 1]]):
         with pytest.raises(TypeError, match=r"classes is .*; give a list of all classes, such as \[0, 1\]"):
             Target.of(y, classes, None)
     for sentinel in (["?", None], {"?"}, np.array(["?"])):
-        with pytest.raises(TypeError, match="missing_label is .*; give one value"):
+        with pytest.raises(TypeError, match=r"missing_label is .*; give one value"):
             Target.of(["a", "b", "?"], None, sentinel)

@@ -279,8 +279,8 @@ def check_types(name: str, observed: Array) -> None:
             f"sklearn.preprocessing.MultiLabelBinarizer().fit_transform({name}) makes."
         )
     raise TypeError(
-        f"{name} holds {odd!r}, of type {type(odd).__name__}; labels are strings or numbers that NumPy has, so convert them, "
-        f"for instance by numpy.asarray({name}).astype(str)."
+        f"{name} holds {odd!r}, of type {type(odd).__name__}; labels are strings or numbers that NumPy has, so convert "
+        f"them, for instance by numpy.asarray({name}).astype(str)."
     )
 
 
