@@ -212,8 +212,8 @@ def _own_class(where: str) -> type[Objective]:
     if found is None:
         remedy = "define its class" if module == "__main__" or module in sys.modules else f"write import {module}"
         raise LookupError(
-            f"the loss {name} of the module {module!r} is not here; {remedy} before the model is loaded, since a file imports "
-            f"none"
+            f"the loss {name} of the module {module!r} is not here; {remedy} before the model is loaded, since a file "
+            f"imports none"
         )
     if not (isinstance(found, type) and issubclass(found, Objective)):
         raise LookupError(f"{name} of the module {module!r} is no loss")
