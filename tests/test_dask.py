@@ -495,6 +495,11 @@ class TestXGBoost:
             model = make(**COMMON, eval_metric="aucpr").fit(X, y)
         with pytest.raises(ValueError, match="which is about all rows together"):
             model.set_params(decision={"top": 5}).predict(X)
+        model.set_params(decision="posterior")
+        with pytest.raises(ValueError, match="sample_weight is zero in every row"):
+            model.score(X, y, sample_weight=spread(0 * weight))
+        with pytest.raises(ValueError, match="y holds no label at all; give rows that have one"):
+            model.score(X, np.nan * y)
         with pytest.raises(ValueError, match="no thresholds were tuned for it"):
             model.set_params(decision="f1").predict(X)
         with pytest.raises(ValueError, match=r"cost has shape \(600, 2, 2\)"):

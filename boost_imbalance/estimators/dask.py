@@ -113,7 +113,7 @@ class Parts:
         # A partition without a labelled row, such as a filter leaves behind, takes no part.
         used = [i for i, summary in enumerate(summaries) if summary.rows]
         if not used:
-            raise ValueError(f"{named['y']} holds no label at all; training needs at least one row of each of two classes.")
+            raise ValueError(f"{named['y']} holds no label at all; give rows that have one.")
         return cls(
             name, collections[0], [by_part[i] for i in used], label_names, [summaries[i] for i in used], used, collections
         )
@@ -541,6 +541,8 @@ class DaskClassifier(ImbalancedClassifier):
         model, scored = dask.delayed(self.to_local(), pure=False), dask.delayed(_scored)
         found = client.gather(client.compute([scored(model, *part[:3], self._target, cost) for part in parts.columns]))
         total, mass = np.sum(found, axis=0)
+        if not mass:
+            raise ValueError("sample_weight is zero in every row; leave it out for equal weights.")
         return float(total / mass)
 
 
