@@ -51,7 +51,7 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
     Notes
     -----
     The rows stay where they are: no partition is moved. ``decision_cv`` divides partitions, not rows: a number of folds, or
-    a splitter of the partitions' positions. Tuned decisions bring one number for each held-out row to this process.
+    a splitter of the positions of those with labels. Tuned decisions bring one number for each held-out row to this process.
     Functions of labels and probabilities are no ``eval_metric`` here, because each worker sees its own rows only.
     Partitions without rows take no part. ``booster="gblinear"`` and ``tree_method="exact"`` are not distributed.
 
