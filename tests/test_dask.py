@@ -374,6 +374,17 @@ class TestXGBoost:
         two.tune_decision(spread(X), spread(y), spread(weight))
         np.testing.assert_array_equal(two.thresholds_, one.thresholds_)
 
+    def test_folds_of_partitions_without_one_of_the_classes(self, rows, spread):
+        X, y, _ = rows("binary")
+        order = np.argsort(y, kind="stable")
+        model = bi.ImbalancedDaskXGBClassifier(**COMMON, decision="f1", decision_cv=3)
+        sizes = (300, 300 - int(y.sum()), int(y.sum()))
+        with pytest.warns(UserWarning, match=r"decision is 'f1', but 1 of the 3 folds of decision_cv are trained on rows"):
+            model.fit(spread(X[order], sizes, (0, 1, 0)), spread(y[order], sizes, (0, 1, 0)))
+        listed = model.set_params(decision_cv=[([0, 1], [2]), ([1, 2], [0])]).fit(spread(X), spread(y)).thresholds_
+        by_array = model.set_params(decision_cv=[(np.array([0, 1]), np.array([2])), (np.array([1, 2]), np.array([0]))])
+        np.testing.assert_array_equal(by_array.fit(spread(X), spread(y)).thresholds_, listed)
+
     def test_several_classes_are_tuned_too(self, rows, spread):
         from sklearn.model_selection import PredefinedSplit
 
@@ -419,6 +430,8 @@ class TestXGBoost:
             assert model.to_onnx().graph.output[1].name == "probability"
 
     def test_what_cannot_be_distributed_is_refused(self, rows, spread, client):
+        from sklearn.model_selection import StratifiedKFold
+
         X, y, weight = rows("binary")
         X, y = spread(X), spread(y)
         make = bi.ImbalancedDaskXGBClassifier
@@ -452,10 +465,27 @@ class TestXGBoost:
             make().fit(X, np.nan * y)
         with pytest.raises(ValueError, match="which is tuned on held-out partitions, but X has only one with labels"):
             make(decision="f1").fit(X.rechunk((600, 4)), y.rechunk(600))
+        for folds, error in (([([0], [7])], IndexError), (StratifiedKFold(2), TypeError), (1, ValueError)):
+            with pytest.raises(error, match=r"decision_cv is .* has to divide the positions 0 to 2 of the partitions"):
+                make(decision="f1", decision_cv=folds).fit(X, y)
+        with pytest.raises(TypeError, match=r"X is Delayed.*; give a Dask collection"):
+            make().fit(dask.delayed(np.eye(4)), y)
+        closed = make()
+        closed.client = distributed.Client(client.cluster, set_as_default=False)
+        closed.client.close()
+        with pytest.raises(ValueError, match=r"the Dask client is closed; write model.client = client"):
+            closed.fit(X, y)
         with pytest.raises(ValueError, match="whose folds cannot have base_margin"):
             make(decision="f1").fit(X, y, base_margin=0 * y)
         with pytest.raises(ValueError, match=r"y of eval_set\[0\] holds 2.0, which is not one of the classes 0.0, 1.0"):
             make().fit(X, y, eval_set=[(X, 2 * y)])
+        with pytest.raises(ValueError, match=r"X of eval_set\[0\] has 3 features, but X has 4; give the columns of X"):
+            make().fit(X, y, eval_set=[(X[:, :3], y)])
+        with pytest.raises(ValueError, match=r"one of X and X of eval_set\[0\] names its columns"):
+            make().fit(X, y, eval_set=[(spread(pd.DataFrame(X.compute())), y)])
+        frame = spread(pd.DataFrame(X.compute(), columns=list("abcd")))
+        with pytest.raises(ValueError, match=r"X of eval_set\[0\] has the columns \['b', 'a', 'c', 'd'\], but X has \['a'"):
+            make().fit(frame, y, eval_set=[(frame[list("bacd")], y)])
         with pytest.raises(TypeError, match=r"client is 'tcp.*give a distributed.Client"):
             make().client = "tcp://127.0.0.1:8786"
         many = spread(np.stack([np.arange(600) % 2, np.arange(600) % 3], axis=1))
@@ -465,6 +495,11 @@ class TestXGBoost:
             model = make(**COMMON, eval_metric="aucpr").fit(X, y)
         with pytest.raises(ValueError, match="which is about all rows together"):
             model.set_params(decision={"top": 5}).predict(X)
+        model.set_params(decision="posterior")
+        with pytest.raises(ValueError, match="sample_weight is zero in every row"):
+            model.score(X, y, sample_weight=spread(0 * weight))
+        with pytest.raises(ValueError, match="y holds no label at all; give rows that have one"):
+            model.score(X, np.nan * y)
         with pytest.raises(ValueError, match="no thresholds were tuned for it"):
             model.set_params(decision="f1").predict(X)
         with pytest.raises(ValueError, match=r"cost has shape \(600, 2, 2\)"):

@@ -19,6 +19,7 @@ from sklearn.model_selection import (
     FixedThresholdClassifier,
     GridSearchCV,
     KFold,
+    PredefinedSplit,
     ShuffleSplit,
     StratifiedKFold,
     TunedThresholdClassifierCV,
@@ -552,6 +553,18 @@ def test_a_class_that_a_fold_lacks(library):
     assert model.classes_.tolist() == ["a", "b", "c"]
     assert model.thresholds_.shape == (3,)
     assert set(model.predict(X)) <= {"a", "b", "c"}
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_fold_that_is_trained_on_one_of_two_classes_is_told(library, make_data):
+    data = make_data("binary", 240)
+    order = np.argsort(data.y, kind="stable")
+    model = library.make(decision="f1", decision_cv=KFold(3))
+    model.set_params(decision_cv=3).fit(data.X[order], data.y[order])
+    last = np.r_[np.zeros(240 - int(data.y.sum())), np.ones(int(data.y.sum()))]  # all positives in one fold
+    folds = PredefinedSplit(np.where(last == 1, 2, np.arange(240) % 2))
+    with pytest.warns(UserWarning, match="decision is 'f1', but 1 of the 3 folds of decision_cv are trained on rows of one"):
+        model.set_params(decision_cv=folds).fit(data.X[order], data.y[order])
 
 
 @pytest.mark.parametrize(

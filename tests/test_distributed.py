@@ -347,6 +347,28 @@ def test_starts_of_each_workers_own_labels_are_refused(xgb):
             raise error
 
 
+@pytest.mark.parametrize("how", ["all to their own", "one to all", "classifier"])
+def test_objectives_fitted_to_each_workers_own_labels_are_refused(xgb, how):
+    if how == "classifier":
+        pytest.importorskip("sklearn")
+    data = Data("binary")
+
+    def work(rank):
+        objective, rows = bi.weighted_objective("balanced"), (slice(0, 200), slice(200, ROWS))[rank]
+        if how == "classifier":
+            bi.ImbalancedXGBClassifier(loss=objective, n_estimators=1, n_jobs=1).fit(data.X[rows], data.y[rows])
+            return
+        if how == "all to their own":
+            objective = objective.fit(data.y[rows])
+        elif rank == 0:
+            objective = objective.fit(data.y)
+        xgb.train({"base_score": 0.5, "nthread": 1}, data.matrix(rows), 1, obj=objective)
+
+    for error in on_xgboost(work, 2):
+        with pytest.raises(ValueError, match=r"fitted to different labels.*which counts the rows of all workers"):
+            raise error
+
+
 @pytest.mark.parametrize("constructor", CONSTRUCTORS)
 def test_labels_that_change_on_one_worker_alone(xgb, constructor):
     before, after = Data("binary"), Data("binary")

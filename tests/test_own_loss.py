@@ -6,6 +6,7 @@ import math
 import pickle
 import sys
 import textwrap
+import types
 
 import numpy as np
 import pytest
@@ -175,9 +176,13 @@ def test_classifier_search_file_and_onnx(own, library, make_data, tmp_path, monk
     monkeypatch.delitem(sys.modules, "own_losses")
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if "own" not in entry])
     plain = classifier(library)
-    with pytest.warns(UserWarning, match=f"the loss {type(own).__name__} of the module 'own_losses' is not here"):
+    told = f"the loss {type(own).__name__} of the module 'own_losses' is not here; write import own_losses before the model"
+    with pytest.warns(UserWarning, match=told):
         plain.load_model(file)
     np.testing.assert_allclose(plain.predict_proba(data.X), model.predict_proba(data.X, calibrated=False), rtol=1e-6)
+    monkeypatch.setitem(sys.modules, "own_losses", types.ModuleType("own_losses"))  # which has no such class
+    with pytest.warns(UserWarning, match="is not here; define its class before the model is loaded"):
+        classifier(library).load_model(file)
 
 
 def test_values_and_copies(own):

@@ -1,5 +1,8 @@
 """What a column of labels means, whatever holds it."""
 
+import datetime
+import decimal
+import enum
 import time
 
 import numpy as np
@@ -70,3 +73,48 @@ def test_a_list_of_strings_and_gaps_has_no_class_of_gaps():
     assert Target.of(["b", np.nan, "a"], None, None).classes.tolist() == ["a", "b"]
     with pytest.raises(TypeError, match="mixes labels of different types"):
         Target.of(["a", 1, "a"], None, None)
+
+
+Colour = enum.Enum("Colour", "red blue")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ([decimal.Decimal("1.5"), decimal.Decimal(0)], r"y holds Decimal\('1.5'\), of type Decimal; labels are strings or"),
+        ([1, decimal.Decimal(0)], r"y holds Decimal\('0'\), of type Decimal"),
+        ([datetime.date(2020, 1, 1), None, datetime.date(2021, 1, 1)], r"datetime.date\(2020, 1, 1\), of type date"),
+        ([Colour.red, Colour.blue], "of type Colour; .*convert them, for instance by numpy.asarray"),
+        ([{1: 2}, {3: 4}], "of type dict"),
+        ([10**30, 10**30 + 1], f"y holds {10**30}, of type int; labels are strings or numbers that NumPy has"),
+        ([{1, 2}, {1}], r"y holds \{1, 2\}; several labels a row are columns .*MultiLabelBinarizer"),
+        ([(1, 2), (3,)], r"y holds \(1, 2\); several labels a row"),
+        ([decimal.Decimal("sNaN"), "a", "a"], "y holds one class only, 'a'; a classifier needs two"),
+    ],
+)
+def test_what_is_no_label_is_named(values, told):
+    array = np.empty(len(values), object)
+    array[:] = values
+    with pytest.raises((TypeError, ValueError), match=told):
+        Target.of(array, None, None)
+
+
+def test_dates_may_be_missing():
+    y = np.array(["2020-01-02", "2020-01-01", "NaT", "2020-01-02"], "M8[D]")
+    target = Target.of(y, None, None)
+    code, observed = target.encode(y, "y")
+    assert target.classes.tolist() == [datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)]
+    assert code[observed].tolist() == [1, 0, 1]
+    assert labelled(y, None).tolist() == [0, 1, 3]
+
+
+def test_what_is_no_list_of_classes_or_no_missing_label_is_named():
+    y = np.array([0.0, 0.0])
+    with pytest.raises(ValueError, match=r"y holds one class only, 0\.0; a classifier needs two"):
+        Target.of(y, None, None)
+    for classes in ("01", {0, 1}, [[0, 1]]):
+        with pytest.raises(TypeError, match=r"classes is .*; give a list of all classes, such as \[0, 1\]"):
+            Target.of(y, classes, None)
+    for sentinel in (["?", None], {"?"}, np.array(["?"])):
+        with pytest.raises(TypeError, match=r"missing_label is .*; give one value"):
+            Target.of(["a", "b", "?"], None, sentinel)

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from boost_imbalance.estimators import advice, internals, population
 from boost_imbalance.estimators.decisions import Decision, decide, known, largest, out_of_reach
 from boost_imbalance.estimators.targets import Target, as_array, collected, is_dask, labelled, weights_of
-from boost_imbalance.losses import costs
+from boost_imbalance.losses import costs, protocol
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.parameters import check_weights, is_whole
@@ -283,7 +283,10 @@ class ImbalancedClassifier:
         counts = None if weight is None else weight.copy()
         model = self._fold_model(prepared)
         X, y = _indexable(X), as_array(y)
-        for train, test in self._folds(strata, multilabel, rows):
+        folds = self._folds(strata, multilabel, rows)
+        if target.task is Task.BINARY:
+            self._advise_of_folds(strata, [strata[train] for train, _ in folds])
+        for train, test in folds:
             row_weight = None if sample_weight is None else np.asarray(sample_weight)[train]
             fold_y = y[train]
             if multilabel and weight is not None and counts is not None and weight.ndim == 2:
@@ -301,6 +304,16 @@ class ImbalancedClassifier:
         held_out = np.isfinite(eta).reshape(len(eta), -1).all(axis=1)
         counts = None if counts is None else counts[held_out]
         return self._best_thresholds(prepared, eta[held_out], label[held_out], counts)
+
+    def _advise_of_folds(self, label: Array, trained: list[Array]) -> None:
+        """Warn of folds that are trained on one of two classes, by the codes of their labels."""
+        blind = sum(not {0, 1}.issubset(np.unique(codes).tolist()) for codes in trained)
+        if blind and {0, 1}.issubset(np.unique(label).tolist()):
+            protocol.warn(
+                f"decision is {self.decision!r}, but {blind} of the {len(trained)} folds of decision_cv "
+                f"are trained on rows of one class only, and say nothing of where the threshold should be; divide the rows "
+                f"so that both classes are among those that each fold is trained on."
+            )
 
     def _check_foldable(self, whole: dict[str, Any]) -> None:
         """Refuse what cannot be divided into folds."""

@@ -15,7 +15,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from boost_imbalance.estimators.classifier import ImbalancedClassifier, Prepared, Rows, deciding, take_rows
-from boost_imbalance.estimators.targets import Target, as_array, is_dask, labelled, missing_in, plain, weights_of
+from boost_imbalance.estimators.targets import (
+    Target,
+    as_array,
+    check_types,
+    is_dask,
+    labelled,
+    missing_in,
+    plain,
+    weights_of,
+)
 from boost_imbalance.losses import costs, labels
 from boost_imbalance.losses.labels import Counts, Task
 
@@ -75,7 +84,7 @@ class Parts:
         given = {"X": X, "y": y, "sample_weight": sample_weight, "base_margin": base_margin}
         named = {key: f"{key} of {name}" if name else key for key in given}
         for key, value in given.items():
-            if value is not None and not is_dask(value):
+            if value is not None and not isinstance(value, (da.Array, dd.DataFrame, dd.Series)):
                 raise TypeError(
                     f"{named[key]} is {type(value).__name__}; give a Dask collection, such as dask.array.from_array({key}, "
                     f"...) with the chunks of the others, or take the classifier without Dask in its name."
@@ -104,7 +113,7 @@ class Parts:
         # A partition without a labelled row, such as a filter leaves behind, takes no part.
         used = [i for i, summary in enumerate(summaries) if summary.rows]
         if not used:
-            raise ValueError(f"{named['y']} holds no label at all; training needs at least one row of each of two classes.")
+            raise ValueError(f"{named['y']} holds no label at all; give rows that have one.")
         return cls(
             name, collections[0], [by_part[i] for i in used], label_names, [summaries[i] for i in used], used, collections
         )
@@ -216,6 +225,7 @@ def _counted(
     w, aligned = _row_weights(weight, array, where), _is_aligned(X)
     if array.ndim == 1:
         observed = plain(array[known])
+        check_types("y", observed)
         check_classification_targets(observed)
         try:
             found, code = np.unique(observed, return_inverse=True)
@@ -314,6 +324,8 @@ class DaskClassifier(ImbalancedClassifier):
 
     def _synchronous_client(self) -> Any:
         client = self.client
+        if client.status == "closed":
+            raise ValueError("the Dask client is closed; write model.client = client with one that is open, or None.")
         if client.asynchronous:
             raise ValueError(
                 "the Dask client is asynchronous, which fit does not wait for; give a distributed.Client that is not."
@@ -373,11 +385,19 @@ class DaskClassifier(ImbalancedClassifier):
         if isinstance(folds, (int, np.integer)):
             folds = min(int(folds), count)
         try:
-            splits = list(check_cv(folds).split(np.zeros(count)))
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"decision_cv is {self.decision_cv!r}, of {count} partitions: {error}") from None
+            found_splits = list(check_cv(folds).split(np.zeros(count)))
+            positions = np.arange(count)
+            splits = [(positions[np.asarray(train)], positions[np.asarray(test)]) for train, test in found_splits]
+        except (IndexError, TypeError, ValueError) as error:
+            raise type(error)(
+                f"decision_cv is {self.decision_cv!r}, which has to divide the positions 0 to {count - 1} of the partitions "
+                f"with labels, as a number, KFold or TimeSeriesSplit does: {error}"
+            ) from None
         shares = self._shares(prepared.target, prepared.prior)
         self._reweighted(prepared.target, prepared.label, prepared.weight, shares)  # says early what it cannot do
+        if prepared.target.task is Task.BINARY:
+            trained = [prepared.target.encode(parts.subset(train).labels()[0], "y")[0] for train, _ in splits]
+            self._advise_of_folds(prepared.label, trained)
         client = self._synchronous_client()
         model = self._fold_model(prepared)
         found: dict[int, tuple[Any, ...]] = {}
@@ -521,6 +541,8 @@ class DaskClassifier(ImbalancedClassifier):
         model, scored = dask.delayed(self.to_local(), pure=False), dask.delayed(_scored)
         found = client.gather(client.compute([scored(model, *part[:3], self._target, cost) for part in parts.columns]))
         total, mass = np.sum(found, axis=0)
+        if not mass:
+            raise ValueError("sample_weight is zero in every row; leave it out for equal weights.")
         return float(total / mass)
 
 

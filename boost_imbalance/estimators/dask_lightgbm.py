@@ -50,7 +50,7 @@ class ImbalancedDaskLGBMClassifier(DaskClassifier, ImbalancedLGBMClassifier):
 
     Notes
     -----
-    ``decision_cv`` divides partitions, not rows: a number of folds, or a splitter of the partitions' positions. Tuned
+    ``decision_cv`` divides partitions, not rows: a number of folds, or a splitter of the positions of those with rows. Tuned
     decisions bring one number for each held-out row to this process. Partitions without rows take no part. LightGBM bins
     features from samples of each worker's rows, so that a model of several workers is not that of one, but as good.
 

@@ -51,7 +51,7 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
     Notes
     -----
     The rows stay where they are: no partition is moved. ``decision_cv`` divides partitions, not rows: a number of folds, or
-    a splitter of the partitions' positions. Tuned decisions bring one number for each held-out row to this process.
+    a splitter of the positions of those with labels. Tuned decisions bring one number for each held-out row to this process.
     Functions of labels and probabilities are no ``eval_metric`` here, because each worker sees its own rows only.
     Partitions without rows take no part. ``booster="gblinear"`` and ``tree_method="exact"`` are not distributed.
 
@@ -181,6 +181,7 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
                 found.append(Parts.of(client, X, y, weight, margin, self.missing_label, f"eval_set[{i}]"))
         named = [metric for metric in evaluation.requested(self.eval_metric) if isinstance(metric, str)]
         for i, one in enumerate(found):
+            _check_columns(f"X of eval_set[{i}]", one, parts)
             if named and any(summary.missing for summary in one.summaries):
                 raise ValueError(
                     f"eval_metric is {named[0]!r}, by which XGBoost would count the missing labels of eval_set[{i}] too; "
@@ -242,9 +243,7 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
         given = parts.encoded(prepared.target)
         X = given.pop("X")
         given |= {"missing": self.missing, "feature_types": self.feature_types}
-        if hasattr(X, "columns"):  # named as XGBoost does it itself, but on workers without rows too
-            levels = (name if isinstance(name, tuple) else (name,) for name in X.columns)
-            given["feature_names"] = [" ".join(map(str, level)) for level in levels]
+        given["feature_names"] = _names(X)  # as XGBoost does it itself, but on workers without rows too
         given["enable_categorical"] = bool(self.enable_categorical)
         if feature_weights is not None:
             given["feature_weights"] = (
@@ -316,6 +315,26 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
         if not is_dask(X):
             return super().predict_proba(X, calibrated=calibrated, **options)
         return self._lazy_probability(X, {**options, "calibrated": calibrated}, validate_features)
+
+
+def _names(X: Any) -> list[str] | None:
+    """Those of the columns of a data frame, as XGBoost writes them."""
+    if not hasattr(X, "columns"):
+        return None
+    levels = (name if isinstance(name, tuple) else (name,) for name in X.columns)
+    return [" ".join(map(str, level)) for level in levels]
+
+
+def _check_columns(name: str, parts: Parts, training: Parts) -> None:
+    """Refuse an evaluation set of other columns than the training data's."""
+    count, expected = (one.summaries[0].features for one in (parts, training))
+    if count != expected:
+        raise ValueError(f"{name} has {count} features, but X has {expected}; give the columns of X.")
+    given, wanted = _names(parts.X), _names(training.X)
+    if (given is None) != (wanted is None):
+        raise ValueError(f"one of X and {name} names its columns, the other does not; give data frames or arrays for both.")
+    if given != wanted:
+        raise ValueError(f"{name} has the columns {given}, but X has {wanted}; give the columns of X, in its order.")
 
 
 class _Objective:

@@ -210,8 +210,10 @@ def _own_class(where: str) -> type[Objective]:
     for part in name.split("."):
         found = getattr(found, "__dict__", {}).get(part)  # getattr could run code of the module's
     if found is None:
+        remedy = "define its class" if module == "__main__" or module in sys.modules else f"write import {module}"
         raise LookupError(
-            f"the loss {name} of the module {module!r} is not here; import the module first, since a file imports none"
+            f"the loss {name} of the module {module!r} is not here; {remedy} before the model is loaded, since a file "
+            f"imports none"
         )
     if not (isinstance(found, type) and issubclass(found, Objective)):
         raise LookupError(f"{name} of the module {module!r} is no loss")

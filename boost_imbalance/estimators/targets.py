@@ -49,14 +49,17 @@ class Target:
             raise ValueError("y holds no label at all; training needs at least one row of each of two classes.")
         if observed.dtype.kind == "f" and np.isinf(observed).any():
             raise ValueError("y contains infinity; classes are finite numbers or strings.")
+        check_types("y", observed)
         found = _unique("y", observed)
         check_classification_targets(np.resize(observed, max(len(observed), min(len(array), 3 * len(observed)))))
+        if classes is not None and np.ndim(classes) != 1:
+            raise TypeError(f"classes is {classes!r}; give a list of all classes, such as [0, 1].")
         known = found if classes is None else _unique("classes", plain(as_array(classes)))
         if classes is not None and len(known) < 2:
             raise ValueError(f"classes is {classes!r}, one class only; a classifier needs two, so name them all.")
         if len(known) < 2:
             raise ValueError(
-                f"y holds one class only, {known[0]!r}; a classifier needs two, so give rows of another or name all in "
+                f"y holds one class only, {_listed(known)}; a classifier needs two, so give rows of another or name all in "
                 f"classes=."
             )
         target = cls(Task.BINARY if len(known) == 2 else Task.MULTICLASS, known, known.dtype, missing_label)
@@ -233,9 +236,13 @@ def _distinct(array: Array) -> tuple[Array, Array | None]:
 
 def missing_in(array: Array, sentinel: Any) -> Array:
     """Where there is no label: NaN, None, NA, and the sentinel."""
+    if hasattr(sentinel, "__len__") and not isinstance(sentinel, (str, bytes)):
+        raise TypeError(f"missing_label is {sentinel!r}; give one value, and in y put it in place of any other.")
     missing: Any
     if array.dtype.kind == "f":
         missing = np.isnan(array)
+    elif array.dtype.kind in "mM":
+        missing = np.isnat(array)
     elif array.dtype.kind == "O":
         missing = np.fromiter((_is_missing(value) for value in array.ravel()), bool, array.size).reshape(array.shape)
     else:
@@ -250,7 +257,7 @@ def _is_missing(value: Any) -> bool:
         return True
     try:
         return bool(value != value)
-    except (TypeError, ValueError):  # pandas.NA has no truth value
+    except (TypeError, ValueError, ArithmeticError):  # pandas.NA has no truth value, Decimal("sNaN") is not compared
         return True
 
 
@@ -259,6 +266,22 @@ def plain(array: Array) -> Array:
     if array.dtype.kind == "O" and all(isinstance(value, (bool, int, float, np.generic)) for value in array):
         return np.asarray(array.tolist())
     return array
+
+
+def check_types(name: str, observed: Array) -> None:
+    """Refuse labels that are neither numbers nor strings, through :func:`plain`; bytes are scikit-learn's to refuse."""
+    if observed.dtype.kind != "O" or any(isinstance(value, (str, bytes)) for value in observed):
+        return
+    odd = next((value for value in observed if not isinstance(value, (bool, int, float, np.generic))), observed[0])
+    if isinstance(odd, (list, tuple, set, frozenset)):
+        raise TypeError(
+            f"{name} holds {odd!r}; several labels a row are columns of zeros and ones, which "
+            f"sklearn.preprocessing.MultiLabelBinarizer().fit_transform({name}) makes."
+        )
+    raise TypeError(
+        f"{name} holds {odd!r}, of type {type(odd).__name__}; labels are strings or numbers that NumPy has, so convert "
+        f"them, for instance by numpy.asarray({name}).astype(str)."
+    )
 
 
 def _unique(name: str, array: Array) -> Array:

@@ -880,14 +880,16 @@ class Loss:
         tasks = list(Task)
         # The same number for workers that begin at the same place.
         start = 0 if call is None else zlib.crc32(call.library.start_of(call.booster).encode())
+        # The same for those that have been fitted alike, up to what processors of different makes round.
+        own_fit = 0 if self.counts is None else zlib.crc32(self.fitted.coefficients.astype(np.float32).tobytes())
 
         def find() -> tuple[None, list[float]]:
             if not len(y):
-                return None, [0.0] * (len(tasks) + 1) + [start]
+                return None, [0.0] * (len(tasks) + 1) + [start, own_fit]
             task, columns = self._task_of(m, y)
-            return None, [*(float(one is task) for one in tasks), columns, start]
+            return None, [*(float(one is task) for one in tasks), columns, start, own_fit]
 
-        *votes, total, starts = workers.agree(find, len(tasks) + 2)[1]
+        *votes, total, starts, fits = workers.agree(find, len(tasks) + 3)[1]
         voters = sum(votes)
         if not voters:
             raise ValueError("label is empty on every worker; a loss needs at least one row.")
@@ -914,8 +916,17 @@ class Loss:
                     f"sample_weight=[n0, n1])."
                 )
 
+        def check_fit() -> None:
+            if fits != own_fit * workers.size:
+                raise ValueError(
+                    "the workers' objectives were fitted to different labels, as ImbalancedXGBClassifier does with the rows "
+                    "that it is given; give xgboost.train an objective that is not fitted, which counts the rows of all "
+                    "workers, or one of their counts: objective.fit([0, 1], sample_weight=[n0, n1])."
+                )
+
         workers.together(check_task)
         workers.together(check_start)
+        workers.together(check_fit)
         return task, columns
 
     def _of_all(self, workers: Workers, given: tuple[Any, Any, Any] | None) -> FittedLoss:
