@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -204,13 +205,22 @@ def _fold(objective, library, seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("library", LIBRARIES)
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-def test_trainings_by_joblib(library, backend):
+def test_trainings_by_joblib(library, backend, fresh_python):
+    """In a process of its own: forks of one whose libraries have begun threads hang in these."""
     pytest.importorskip(library)
-    joblib = pytest.importorskip("joblib")
+    pytest.importorskip("joblib")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import test_stress; test_stress.by_joblib(*sys.argv[2:])"
+    assert fresh_python(code, pathlib.Path(__file__).parent, library, backend, timeout=200.0) == "equal"
+
+
+def by_joblib(library, backend):
+    import joblib
+
     objective = LOSSES["adaptive"](1.0)
     together = joblib.Parallel(4, backend=backend)(joblib.delayed(_fold)(objective, library, seed) for seed in range(6))
     for seed, margin in enumerate(together):
         np.testing.assert_array_equal(margin, _fold(LOSSES["adaptive"](1.0), library, seed))
+    print("equal")
 
 
 # Numbers -----------------------------------------------------------------------------------------------------------------
