@@ -173,10 +173,10 @@ print(gradient.tolist(), hessian.tolist(), [one.compiled for one in cache.kernel
     ]
     said = [one.communicate(timeout=300) for one in both]
     assert all(error == "" for _, error in said), said
-    assert len({out.partition("] [")[0] for out, _ in said}) == 1
+    assert any("[True]" in out for out, _ in said)  # one that comes late finds what another has left
     after = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=True)
-    assert after.stdout.replace("False", "True") == said[0][0]
-    assert "True" not in after.stdout
+    assert {out.rpartition(" [")[0] for out, _ in said} == {after.stdout.rpartition(" [")[0]}
+    assert after.stdout.endswith("[False]\n")
     assert not list(tmp_path.rglob("*.part"))
 
 

@@ -98,3 +98,24 @@ def test_a_task_that_waits_behind_others_keeps_no_arrays():
         busy.set()
     assert out.tolist() == [0.0, 1.0, 2.0, 3.0]
     assert all(one.result(10) for one in blocked)
+
+
+def test_a_thread_that_outlives_the_main_one_goes_on_without_helpers(fresh_python):
+    code = """
+import threading
+import numpy as np
+import boost_imbalance as bi
+
+margin, label = np.linspace(-3, 3, 400_000), np.arange(400_000) % 2
+objective = bi.focal_objective(2.0, n_threads=4)
+expected = objective.gradient_hessian(margin, label)
+
+def late():
+    threading.main_thread().join()
+    for own, value in zip(objective.gradient_hessian(margin, label), expected):
+        assert (own == value).all()
+    print("equal", flush=True)
+
+threading.Thread(target=late).start()
+"""
+    assert fresh_python(code) == "equal"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import os
 import pathlib
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -111,7 +112,9 @@ def run_parts(
             kernel(*inputs, rows * i // count, rows * (i + 1) // count, *outputs, parts[i])
 
     helpers = min(n_threads, count) - 1
-    others = [_get_pool(helpers).submit(work) for _ in range(helpers)]
+    others: list[Future[None]] = []
+    with contextlib.suppress(RuntimeError):  # the interpreter is about to end: its threads may finish, but get no helpers
+        others.extend(_get_pool(helpers).submit(work) for _ in range(helpers))
     try:
         work()
     finally:
@@ -127,7 +130,10 @@ def meanwhile(work: Callable[[], _T], n_threads: int) -> Callable[[], _T]:
     """Begin ``work`` in another thread, if there may be one; what is returned gives its result, once there is one."""
     if n_threads < 2:
         return work
-    begun = _get_pool(n_threads - 1).submit(work)
+    try:
+        begun = _get_pool(n_threads - 1).submit(work)
+    except RuntimeError:  # the interpreter is about to end
+        return work
     return lambda: work() if begun.cancel() else begun.result()
 
 
