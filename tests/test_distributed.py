@@ -110,13 +110,13 @@ def on_xgboost(work, n_workers):
 
     def context(rank):
         def enter(run):
-            with xgboost.collective.CommunicatorContext(**arguments, dmlc_task_id=str(rank), dmlc_timeout=30):
+            with xgboost.collective.CommunicatorContext(**arguments, dmlc_task_id=str(rank), dmlc_timeout=120):
                 return run()
 
         return enter
 
     results = run_together(work, [context(rank) for rank in range(n_workers)])
-    tracker.wait_for(timeout=30)
+    tracker.wait_for(timeout=120)
     return results
 
 
@@ -473,7 +473,7 @@ def test_two_workers_train_the_model_of_one(xgb, name):
         for rank in range(2)
     ]
     together = [json.loads(worker.communicate(timeout=120)[0].splitlines()[-1]) for worker in workers]
-    tracker.wait_for(timeout=30)
+    tracker.wait_for(timeout=120)
     data, objective = Data("binary"), getattr(bi, name)()
     params = {**objective.xgboost_params(data.y), "nthread": 1}
     alone = xgb.train(params, data.matrix(), 5, obj=objective).predict(xgb.DMatrix(data.X))

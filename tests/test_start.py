@@ -208,11 +208,11 @@ def test_start_of_many_classes_takes_no_time(objective):
     times = []
     for part in (slice(0, 250), slice(None)):
         one = fitted(objective, priors[part])
-        began = time.perf_counter()
+        began = time.thread_time()
         start = one.start
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
         assert np.logaddexp.reduce(start) == pytest.approx(0.0, abs=1e-12)
-    assert times[1] < 2.5  # a tenth of this alone on a machine
+    assert times[1] < 2.5  # of this thread; a tenth of it where nothing else runs
     assert times[1] < 12.0 * times[0]  # 4 times the classes; a general optimiser takes 60 times as long
 
 

@@ -417,11 +417,11 @@ def test_two_thousand_rounds_are_flat(library, make_data):
             self.function = function
 
         def __call__(self, *arguments):
-            began = time.perf_counter()
+            began = time.thread_time()
             try:
                 return self.function(*arguments)
             finally:
-                spent[0] += time.perf_counter() - began
+                spent[0] += time.thread_time() - began
 
     metrics = Timed(objective.metric), Timed(bi.metrics.average_precision())
 

@@ -57,14 +57,14 @@ def test_unknown_label_among_objects_is_named():
 def test_objects_take_no_longer_than_text():
     """They took 40 times as long as numbers, sorted and compared one by one."""
     array = np.array(["no", "yes"], object)[(np.arange(300_000) % 7 == 0).astype(int)]
-    began = time.perf_counter()
+    began = time.thread_time()
     target = Target.of(array, None, None)
     code, _ = target.encode(array, "y")
-    took = time.perf_counter() - began
+    took = time.thread_time() - began
     assert code.sum() == (array == "yes").sum()
-    began = time.perf_counter()
+    began = time.thread_time()
     np.unique(array)  # a single sort of them
-    assert took < 2.0 * (time.perf_counter() - began)
+    assert took < 2.0 * (time.thread_time() - began)
 
 
 def test_a_list_of_strings_and_gaps_has_no_class_of_gaps():
