@@ -9,7 +9,6 @@ shape, or a ``ValueError`` or ``TypeError`` with a message; anything else ends t
 
 from __future__ import annotations
 
-import importlib.util
 import pathlib
 import sys
 import warnings
@@ -18,7 +17,7 @@ from typing import Any
 import atheris
 import numpy as np
 
-ROOT = pathlib.Path(importlib.util.find_spec("boost_imbalance").origin).parent  # type: ignore[union-attr, arg-type]
+ROOT = pathlib.Path(__file__).resolve().parent.parent / "boost_imbalance"
 # numba compiles the kernels, and cannot compile what counts branches.
 NOT = [f"boost_imbalance.kernels.{path.stem}" for path in (ROOT / "kernels").glob("*.py")]
 with atheris.instrument_imports(include=["boost_imbalance"], exclude=NOT):

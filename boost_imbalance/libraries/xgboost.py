@@ -107,9 +107,8 @@ class XGBoost:
 
     def n_threads(self, booster: Any) -> int | None:
         """The ``nthread`` or ``n_jobs`` of a booster."""
-        if booster not in _threads:
-            _threads[booster] = int(json.loads(booster.save_config())["learner"]["generic_param"]["nthread"])
-        return _threads[booster] if _threads[booster] > 0 else None
+        given = int(json.loads(booster.save_config())["learner"]["generic_param"]["nthread"])
+        return given if given > 0 else None
 
     def metric_result(self, metric: Any, value: float) -> Any:
         """A name, and the value."""
@@ -305,7 +304,6 @@ def _reference(data: Any, field: bytes) -> Any:
     return reference if arrays.is_usable() else None
 
 
-_threads: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
 _devices: weakref.WeakKeyDictionary[Any, int | None] = weakref.WeakKeyDictionary()
 
 
