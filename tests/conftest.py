@@ -2,7 +2,6 @@
 
 import collections
 import os
-import pathlib
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,7 @@ import numpy as np
 import pytest
 
 import boost_imbalance as bi
-
-ROOT = pathlib.Path(bi.__file__).resolve().parent.parent
+from tests.helpers import ROOT
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

@@ -8,14 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-
-
-def python_blocks(file):
-    text = (ROOT / file).read_text(encoding="utf-8")
-    for found in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
-        line = text.count("\n", 0, found.start(1))
-        yield compile("\n" * line + found[1], str(ROOT / file), "exec")  # tracebacks show the line in the text
+from tests.helpers import ROOT, python_blocks
 
 
 @pytest.fixture(scope="module")

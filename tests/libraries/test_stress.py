@@ -3,7 +3,6 @@
 import gc
 import json
 import os
-import pathlib
 import signal
 import subprocess
 import sys
@@ -210,8 +209,8 @@ def test_trainings_by_joblib(library, backend, fresh_python):
     """In a process of its own: forks of one whose libraries have begun threads hang in these."""
     pytest.importorskip(library)
     pytest.importorskip("joblib")
-    code = "import sys; sys.path.insert(0, sys.argv[1]); import test_stress; test_stress.by_joblib(*sys.argv[2:])"
-    assert fresh_python(code, pathlib.Path(__file__).parent, library, backend, timeout=200.0) == "equal"
+    code = "import sys; from tests.libraries import test_stress; test_stress.by_joblib(*sys.argv[1:])"
+    assert fresh_python(code, library, backend, timeout=200.0) == "equal"
 
 
 def by_joblib(library, backend):

@@ -5,7 +5,6 @@ A worker is a thread here, because both libraries keep the connections of a trai
 
 import gc
 import json
-import os
 import random
 import socket
 import subprocess
@@ -19,6 +18,7 @@ import pytest
 import boost_imbalance as bi
 from boost_imbalance import metrics
 from boost_imbalance.kernels import cpu
+from tests.helpers import ROOT
 
 CONSTRUCTORS = [bi.focal_objective, bi.weighted_objective, bi.logit_adjusted_objective, bi.adaptive_objective]
 TASKS = ["binary", "multiclass", "multilabel"]
@@ -450,7 +450,7 @@ import numpy as np
 import xgboost
 import boost_imbalance as bi
 sys.path.insert(0, sys.argv[4])
-from test_distributed import SPLITS, Data
+from tests.libraries.test_distributed import SPLITS, Data
 
 rank, arguments, name = int(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
 data = Data("binary")
@@ -467,7 +467,7 @@ print(json.dumps(booster.predict(xgboost.DMatrix(data.X)).tolist()))
 def test_two_workers_train_the_model_of_one(xgb, name):
     tracker = pytest.importorskip("xgboost.tracker").RabitTracker(host_ip="127.0.0.1", n_workers=2)
     tracker.start()
-    arguments = [json.dumps(tracker.worker_args()), name, os.path.dirname(__file__)]
+    arguments = [json.dumps(tracker.worker_args()), name, str(ROOT)]
     workers = [
         subprocess.Popen([sys.executable, "-c", PROCESS, str(rank), *arguments], stdout=subprocess.PIPE, text=True)
         for rank in range(2)

@@ -1,6 +1,5 @@
 """The site: every public name is on it, its figures are those of BENCHMARKS.md, and it builds without a warning."""
 
-import pathlib
 import re
 import shutil
 import subprocess
@@ -10,8 +9,8 @@ import pytest
 
 import boost_imbalance as bi
 from boost_imbalance import metrics
+from tests.helpers import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 
@@ -54,7 +53,7 @@ def test_the_tables_of_the_losses_are_in_the_benchmarks(monkeypatch):
 
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
-    """All but the examples, which ``tests/test_examples.py`` runs."""
+    """All but the examples, which ``tests/project/test_examples.py`` runs."""
     for module in (
         "sphinx", "sphinx_gallery", "sphinx_design", "sphinx_copybutton", "myst_parser", "numpydoc", "pydata_sphinx_theme",
         "matplotlib", "sklearn", "xgboost", "lightgbm",

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from test_readme import python_blocks
 
 import boost_imbalance as bi
+from tests.helpers import python_blocks
 
 PAGE = "docs/guide/ray.md"
 

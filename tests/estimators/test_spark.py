@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 import pytest
-from test_readme import python_blocks
+
+from tests.helpers import python_blocks
 
 pytest.importorskip("sklearn")
 pytest.importorskip("xgboost")

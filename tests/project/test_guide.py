@@ -5,7 +5,8 @@ import platform
 import re
 
 import pytest
-from test_readme import ROOT, python_blocks
+
+from tests.helpers import ROOT, python_blocks
 
 DOCS = ROOT / "docs"
 PAGES = sorted(

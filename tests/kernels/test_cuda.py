@@ -7,7 +7,6 @@ import warnings
 import numba
 import numpy as np
 import pytest
-from measure import assert_close, mean_over_labels, softmax_sizes
 
 import boost_imbalance as bi
 from boost_imbalance.kernels.cuda import arrays, kernels, runner
@@ -17,6 +16,7 @@ from boost_imbalance.libraries import xgboost as adapter
 from boost_imbalance.losses import protocol
 from boost_imbalance.losses.device import Copies, DeviceBuffers
 from boost_imbalance.losses.fitted import CURVATURES
+from tests.accuracy import assert_close, mean_over_labels, softmax_sizes
 
 cuda = pytest.importorskip("numba.cuda")
 if not arrays.is_usable():

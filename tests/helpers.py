@@ -1,0 +1,16 @@
+"""What tests of several rooms use: where the repository is, and the code on its pages."""
+
+import pathlib
+import re
+
+import boost_imbalance as bi
+
+ROOT = pathlib.Path(bi.__file__).resolve().parent.parent
+
+
+def python_blocks(file):
+    """The Python of a page in Markdown, each block compiled so that a traceback shows its line in the page."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    for found in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        line = text.count("\n", 0, found.start(1))
+        yield compile("\n" * line + found[1], str(ROOT / file), "exec")
