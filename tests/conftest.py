@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 if shutil.which("nvidia-smi") is None:
     os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")  # read when numba is imported; the CPU's kernels do not mind
+os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 
 import numpy as np
 import pytest

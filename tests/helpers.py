@@ -1,5 +1,6 @@
 """What tests of several rooms use: where the repository is, and the code on its pages."""
 
+import importlib
 import pathlib
 import re
 
@@ -14,3 +15,15 @@ def python_blocks(file):
     for found in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         line = text.count("\n", 0, found.start(1))
         yield compile("\n" * line + found[1], str(ROOT / file), "exec")
+
+
+class Later:
+    """A module that the first test to use it imports; where it takes long, every collection would pay for it."""
+
+    def __init__(self, name):
+        self._name = name
+
+    def __getattr__(self, name):
+        if name.startswith("_"):  # pytest asks every name of a test module whether it is a test
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self._name), name)

@@ -1,13 +1,18 @@
 """Losses as PyTorch has them or as the papers write them, differentiated twice by its autograd."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 
 from boost_imbalance import asymmetric_objective, focal_objective, weighted_objective
+from tests.helpers import Later
 
-torch = pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
-functional = torch.nn.functional
+torch, functional = Later("torch"), Later("torch.nn.functional")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed"),
+]
 
 RNG = np.random.default_rng(0)
 BINARY = RNG.normal(scale=4.0, size=200), RNG.integers(0, 2, 200)

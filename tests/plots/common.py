@@ -1,4 +1,15 @@
-"""What is read off a picture."""
+"""What pictures are drawn on, and what is read off them."""
+
+from tests.helpers import Later
+
+matplotlib, plt = Later("matplotlib"), Later("matplotlib.pyplot")
+
+
+def blank(**options):
+    """Axes that pyplot knows nothing of."""
+    from matplotlib.figure import Figure
+
+    return Figure(**options).subplots()
 
 
 def lines_of(ax):

@@ -1,18 +1,16 @@
-"""Axes that nobody else draws on, and rows whose probabilities are known."""
+"""Axes that nobody else draws on."""
 
 import pytest
+
+from tests.plots.common import blank, matplotlib, plt
 
 
 @pytest.fixture
 def ax():
     """Axes that pyplot knows nothing of; afterwards it still knows of none."""
-    import matplotlib
-    from matplotlib import pyplot as plt
-    from matplotlib.figure import Figure
-
     plt.close("all")
     settings = dict(matplotlib.rcParams)
-    yield Figure(layout="constrained").subplots()
+    yield blank(layout="constrained")
     assert plt.get_fignums() == []
     assert dict(matplotlib.rcParams) == settings
 
@@ -20,6 +18,4 @@ def ax():
 @pytest.fixture(autouse=True)
 def close_figures():
     yield
-    from matplotlib import pyplot as plt
-
     plt.close("all")

@@ -9,18 +9,12 @@ import boost_imbalance as bi
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 from sklearn import metrics as sk
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from boost_imbalance import plots
 from tests.plots.common import lines_of
-
-# Decisions
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,11 @@ import boost_imbalance as bi
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot as plt
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from boost_imbalance import plots
-
-# All of them
+from tests.plots.common import matplotlib, plt
 
 DRAW = {
     "plot_loss": lambda **given: plots.plot_loss([bi.focal_objective(gamma=g) for g in range(7)], **given),

@@ -12,19 +12,11 @@ import boost_imbalance as bi
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib.figure import Figure
 
 from boost_imbalance import plots
-from tests.plots.common import lines_of
+from tests.plots.common import blank, lines_of
 
 GAMMAS = (0.0, 0.5, 2.0, 5.0)
-
-
-# Losses
 
 
 def test_focal_curves_are_those_of_the_paper(ax):
@@ -48,7 +40,7 @@ def test_gradients_and_exact_hessians_are_derivatives_of_the_loss(any_constructo
     objective = any_constructor(hessian="exact").fit([0] * 9 + [1])
     drawn = {}
     for quantity in ("loss", "gradient", "hessian"):
-        ax = plots.plot_loss(objective, quantity, "margin", label=label, limits=(-3.0, 3.0), ax=Figure().subplots())
+        ax = plots.plot_loss(objective, quantity, "margin", label=label, limits=(-3.0, 3.0), ax=blank())
         margin, drawn[quantity] = ax.lines[0].get_xydata()[5:-5].T
     slope, second = (np.gradient(drawn[name], margin)[5:-5] for name in ("loss", "gradient"))
     np.testing.assert_allclose(slope, drawn["gradient"][5:-5], rtol=2e-3, atol=2e-4)
@@ -110,7 +102,7 @@ def test_the_marked_hessian_is_the_tasks_default_or_the_one_asked_for():
     asked = bi.focal_objective(hessian="reweighted")
     weighted = bi.focal_objective(weights=[1.0, 2.0, 5.0]).fit([0, 1, 2])
     for objective, name in ((several, "safeguarded"), (weighted, "positive_terms"), (asked, "reweighted")):
-        drawn = lines_of(plots.plot_curvature(objective, ax=Figure().subplots()))
+        drawn = lines_of(plots.plot_curvature(objective, ax=blank()))
         assert [shown for shown in drawn if "given" in shown] == [f"{name} (given to the booster)"]
 
 

@@ -8,16 +8,11 @@ from scipy.stats import binomtest
 pytest.importorskip("matplotlib")
 pytest.importorskip("sklearn")
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib.figure import Figure
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
 from boost_imbalance import plots
-from tests.plots.common import lines_of
+from tests.plots.common import blank, lines_of
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +21,6 @@ def rows():
     rng = np.random.default_rng(0)
     eta = expit(rng.normal(-2.5, 1.5, size=3000))
     return (rng.random(3000) < eta).astype(int), eta, rng.uniform(0.5, 2.0, size=3000)
-
-
-# Probabilities
 
 
 @pytest.mark.parametrize("strategy", ["quantile", "uniform"])
@@ -63,7 +55,7 @@ def test_intervals_cover_calibrated_probabilities():
     covered = []
     for _ in range(40):
         eta = rng.beta(1.0, 6.0, size=800)
-        ax = plots.plot_reliability(rng.random(800) < eta, eta, counts=False, ax=Figure().subplots())
+        ax = plots.plot_reliability(rng.random(800) < eta, eta, counts=False, ax=blank())
         low, high = bars_of(ax)
         mean = ax.lines[0].get_xdata()
         covered += list((low <= mean) & (mean <= high))
@@ -76,7 +68,7 @@ def test_whole_weights_are_repeated_rows_in_the_curve_but_not_in_the_interval(ax
     repeated = np.repeat(np.arange(len(label)), weight)
     arguments = {"strategy": "uniform", "n_bins": 6}
     plots.plot_reliability(label, eta, sample_weight=weight, ax=ax, **arguments)
-    again = plots.plot_reliability(label[repeated], eta[repeated], ax=Figure().subplots(), **arguments)
+    again = plots.plot_reliability(label[repeated], eta[repeated], ax=blank(), **arguments)
     np.testing.assert_allclose(ax.lines[0].get_xydata(), again.lines[0].get_xydata(), rtol=1e-12)
     wide, narrow = (high - low for low, high in (bars_of(ax), bars_of(again)))
     assert (wide > narrow).all()
@@ -96,7 +88,7 @@ def test_quantile_bins_hold_equal_weight(ax, rows):
 def test_equal_weights_change_nothing(ax, rows):
     label, eta, _ = rows
     plots.plot_reliability(label, eta, sample_weight=np.full(len(label), 2.5), ax=ax)
-    again = plots.plot_reliability(label, eta, ax=Figure().subplots())
+    again = plots.plot_reliability(label, eta, ax=blank())
     np.testing.assert_allclose(ax.lines[0].get_xydata(), again.lines[0].get_xydata(), rtol=1e-9)
     np.testing.assert_allclose(bars_of(ax), bars_of(again), rtol=1e-9, atol=1e-15)
 
@@ -105,9 +97,7 @@ def test_equal_weights_change_nothing(ax, rows):
 def test_the_histogram_counts_every_row(ax, rows, scale):
     label, eta, weight = rows
     for given, total in ((None, len(label)), (weight, weight.sum())):
-        drawn = plots.plot_reliability(
-            label, np.append(eta[1:], 0.0), sample_weight=given, scale=scale, ax=Figure().subplots()
-        )
+        drawn = plots.plot_reliability(label, np.append(eta[1:], 0.0), sample_weight=given, scale=scale, ax=blank())
         (outline,) = drawn.child_axes[0].patches
         # The outline goes up, along and down again: each bin's height stands at its second corner.
         assert outline.get_xy()[1:-1:2, 1].sum() == pytest.approx(total)
@@ -131,7 +121,7 @@ def test_one_class_against_the_rest(draw, make_data):
     data = make_data("multiclass")
     for k in range(3):
         whole, own = (
-            draw(label, score, **index, ax=Figure().subplots())
+            draw(label, score, **index, ax=blank())
             for label, score, index in (
                 (data.y, data.posterior, {"class_index": k}),
                 (data.y == k, data.posterior[:, k], {}),
@@ -146,8 +136,8 @@ def test_one_label_of_several(draw, make_data):
     data = make_data("multilabel")
     weight = np.ones_like(data.y)
     weight[:200, 1] = 0.0
-    whole = draw(data.y, data.posterior, class_index=1, sample_weight=weight, ax=Figure().subplots())
-    own = draw(data.y[200:, 1], data.posterior[200:, 1], ax=Figure().subplots())
+    whole = draw(data.y, data.posterior, class_index=1, sample_weight=weight, ax=blank())
+    own = draw(data.y[200:, 1], data.posterior[200:, 1], ax=blank())
     np.testing.assert_allclose(whole.lines[0].get_xydata(), own.lines[0].get_xydata(), rtol=1e-9)
 
 

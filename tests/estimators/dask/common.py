@@ -1,6 +1,9 @@
 """Rows spread over partitions and workers."""
 
 import boost_imbalance as bi
+from tests.helpers import Later
+
+dask, distributed, da, dd = map(Later, ("dask", "distributed", "dask.array", "dask.dataframe"))
 
 SIZES = (400, 0, 120, 80)
 """Rows of the partitions: uneven, and one without any."""

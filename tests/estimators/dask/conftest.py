@@ -1,19 +1,26 @@
 """A client of two workers, and rows spread over both."""
 
+import importlib.util
 import itertools
 
 import numpy as np
 import pytest
 
-from tests.estimators.dask.common import SIZES
+from tests.estimators.dask.common import SIZES, da, dask, dd, distributed
 
 PLACES = (0, 1, 1, 0)
 """Which of the two workers has them."""
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _installed():
+    for name in ("dask", "distributed", "pyarrow"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
+
+
 @pytest.fixture(scope="module")
 def client():
-    distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
@@ -25,10 +32,6 @@ def client():
 def spread(client):
     """Rows as a Dask collection, in partitions that lie where they are put."""
     workers, kept = sorted(worker.address for worker in client.cluster.workers.values()), []
-
-    import dask
-    from dask import array as da
-    from dask import dataframe as dd
 
     def make(rows, sizes=SIZES, places=PLACES):
         if rows is None:
@@ -57,7 +60,6 @@ def spread(client):
 
 def _stacked(made, rows, sizes):
     """A collection that keeps blocks without rows, which ``concatenate`` would leave out."""
-    import dask
     from dask.highlevelgraph import HighLevelGraph
 
     name = f"stacked-{dask.base.tokenize(*[one.name for one in made])}"

@@ -9,12 +9,7 @@ import boost_imbalance as bi
 from tests.estimators.dask.common import COMMON, LOSSES
 
 pytest.importorskip("sklearn")
-dask = pytest.importorskip("dask")
-distributed = pytest.importorskip("distributed")
-da = pytest.importorskip("dask.array")
 pd = pytest.importorskip("pandas")
-pytest.importorskip("pyarrow")
-dd = pytest.importorskip("dask.dataframe")
 
 
 QUIET = {**COMMON, "verbose": -1}

@@ -9,12 +9,7 @@ import pytest
 import boost_imbalance as bi
 
 pytest.importorskip("sklearn")
-dask = pytest.importorskip("dask")
-distributed = pytest.importorskip("distributed")
-da = pytest.importorskip("dask.array")
 pd = pytest.importorskip("pandas")
-pytest.importorskip("pyarrow")
-dd = pytest.importorskip("dask.dataframe")
 
 
 class TestOneMachineRefusesDask:

@@ -8,15 +8,10 @@ from scipy import sparse
 
 import boost_imbalance as bi
 from boost_imbalance import metrics
-from tests.estimators.dask.common import COMMON, LOSSES, SIZES
+from tests.estimators.dask.common import COMMON, LOSSES, SIZES, da, dask, dd, distributed
 
 pytest.importorskip("sklearn")
-dask = pytest.importorskip("dask")
-distributed = pytest.importorskip("distributed")
-da = pytest.importorskip("dask.array")
 pd = pytest.importorskip("pandas")
-pytest.importorskip("pyarrow")
-dd = pytest.importorskip("dask.dataframe")
 
 
 PARTITION = np.repeat(range(len(SIZES)), SIZES)
