@@ -1,4 +1,4 @@
-"""The formula of each loss that is derived from it, as its paper has it, with derivatives by differences in 60-digit arithmetic."""
+"""Losses that are derived from one formula: as their papers have them, with derivatives by differences of 60 digits."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,8 @@ FORMULAS = {
         bi.generalized_cross_entropy_objective(0.625), lambda p, z, k, n: (1 - p ** mpf("0.625")) / mpf("0.625"),
     ),
     "robust focal": (
-        bi.robust_focal_objective(2.5, 0.25), lambda p, z, k, n: (1 - p) ** mpf("2.5") * (1 - p ** mpf("0.25")) / mpf("0.25"),
+        bi.robust_focal_objective(2.5, 0.25),
+        lambda p, z, k, n: (1 - p) ** mpf("2.5") * (1 - p ** mpf("0.25")) / mpf("0.25"),
     ),
     "LDAM": (bi.ldam_objective(0.8), lambda p, z, k, n: -log(shifted(z, k, -ldam_margin(n, k)))),
     "vector scaling": (bi.vector_scaling_objective(0.3, 0.7), lambda p, z, k, n: vector_scaling(z, k, n)),
