@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import functools
 import pathlib
 import shlex
 import sys
@@ -18,14 +19,22 @@ Row = dict[str, str]
 
 def read(name: str, **wanted: str) -> list[Row]:
     """The rows of a file of ``results/`` that have these values."""
-    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if all(row[key] == value for key, value in wanted.items())]
+    path = FOLDER / name
+    return [row for row in _rows(path, path.stat().st_mtime_ns) if all(row[key] == value for key, value in wanted.items())]
 
 
 def write(path: pathlib.Path, rows: Sequence[Mapping[str, Any]], note: str = "") -> None:
     """A table, and in ``runs.csv`` beside it the command, the day and the machine it comes from."""
     _write(path, list(dict.fromkeys(key for row in rows for key in row)), rows)
     said(path, note)
+
+
+def show(rows: Sequence[Mapping[str, Any]], path: pathlib.Path | None = None, note: str = "") -> None:
+    """Print a table, and write it where there is a path."""
+    for row in rows:
+        print(*filter(None, map(str, row.values())), sep="\t")
+    if path is not None:
+        write(path, rows, note)
 
 
 def said(path: pathlib.Path, note: str = "") -> None:
@@ -47,6 +56,12 @@ def said(path: pathlib.Path, note: str = "") -> None:
             known = {row["file"]: row for row in csv.DictReader(file)}
     known[path.name] = run
     _write(runs, list(run), [known[name] for name in sorted(known)])
+
+
+@functools.cache
+def _rows(path: pathlib.Path, changed: int) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def difference(mean: float, half: float, sure: bool | None = None) -> dict[str, str]:

@@ -4,6 +4,7 @@ import csv
 import itertools
 import pathlib
 import re
+from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -29,7 +30,7 @@ def chosen(rows, where):
 
 
 def shown(row):
-    """A summary: a difference to the baseline and its interval, bold where that leaves out 0, or the baseline's own value."""
+    """A difference to the baseline with its interval, bold where that leaves out 0, or the baseline's own value."""
     if not row.get("difference"):
         return row["mean"]
     text = PLUS_MINUS.join(filter(None, (row["difference"], row["half"])))
@@ -61,7 +62,7 @@ class Results(SphinxDirective):
     """Tables of a file: ``columns`` as they are, or ``rows`` against ``columns``; one ``each`` of some columns' values."""
 
     required_arguments = 1
-    option_spec = {name: directives.unchanged for name in ("where", "each", "rows", "columns", "cell", "caption")}
+    option_spec: ClassVar = dict.fromkeys(("where", "each", "rows", "columns", "cell", "caption"), directives.unchanged)
 
     def run(self):
         """One table or more."""
@@ -91,8 +92,13 @@ class Measured(SphinxDirective):
     required_arguments = 1
     final_argument_whitespace = True
 
-    groups = {"binary": "binary", "keel": "binary, KEEL", "multiclass": "several classes", "multilabel": "several labels"}
-    columns = {
+    groups: ClassVar = {
+        "binary": "binary",
+        "keel": "binary, KEEL",
+        "multiclass": "several classes",
+        "multilabel": "several labels",
+    }
+    columns: ClassVar = {
         "calibrated log loss": "calibrated log loss",
         "average precision": "average precision",
         "balanced accuracy, balanced": "balanced accuracy, `balanced`",
