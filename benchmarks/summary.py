@@ -448,15 +448,15 @@ SIMD, shared with others: each comparison was interleaved in one run, and ratios
 
 
 def wrapped(page: str) -> str:
-    """With paragraphs of even lines, whatever figures are in them."""
-    paragraphs = page.rstrip().split("\n\n")
+    """With paragraphs of even lines, whatever figures are in them; a line that began with % would be a comment."""
+    paragraphs = page.rstrip().replace(" %", "\N{NO-BREAK SPACE}%").split("\n\n")
     filled = [
         part
         if part.startswith(("#", "|", "!"))
         else textwrap.fill(part, 125, break_long_words=False, break_on_hyphens=False)
         for part in paragraphs
     ]
-    return "\n\n".join(filled) + "\n"
+    return "\n\n".join(filled).replace("\N{NO-BREAK SPACE}%", " %") + "\n"
 
 
 # Pictures

@@ -53,6 +53,12 @@ def test_each_question_has_a_table_that_fits_a_screen_and_a_picture(question):
     assert 0 < (ROOT / picture).stat().st_size < 60_000
 
 
+def test_no_line_is_a_comment_by_mistake():
+    """The site leaves out lines that begin with a percent sign."""
+    for page in [ROOT / "BENCHMARKS.md", *(ROOT / "docs" / "benchmarks").glob("*.md")]:
+        assert not re.findall(r"^ *%.*", page.read_text(encoding="utf-8"), re.MULTILINE), page.name
+
+
 def test_every_link_of_the_summary_leads_somewhere():
     for link in re.findall(r"\]\(([^)#]+)", PAGE):
         assert (ROOT / link).exists(), link
@@ -148,6 +154,6 @@ def test_tables_of_the_site_are_filtered_and_crossed(monkeypatch):
     assert chosen(found, "metric=AP; loss!=focal|LDAM") == found[:1]
     assert chosen(found, "metric=F1|AP") == found
     headings, lines = crossed(found, "loss", "metric")
-    assert headings == ["loss", "AP", "F1", "F1: sets better"]
+    assert headings == ["loss", "AP", "F1", "F1: better"]
     assert lines == [["built-in", "0.5", "", ""], ["focal", "-0.1 ± 0.2", "**+0.3 ± 0.2**", "4"]]
     assert flat(found[1:2], "loss; difference±half=gain") == (["loss", "gain"], [["focal", "-0.1 ± 0.2"]])

@@ -13,6 +13,8 @@ from sphinx.util.docutils import SphinxDirective
 RESULTS = pathlib.Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 PLUS_MINUS = " \N{PLUS-MINUS SIGN} "
 NO_BREAK = "\N{NO-BREAK SPACE}"
+LONG = 45
+"""Text of more characters is broken into lines."""
 
 
 def read(name):
@@ -38,11 +40,15 @@ def shown(row):
 
 
 def flat(rows, spec):
-    """A row of the table for each of the file, with these columns: ``name``, ``name=heading``, or ``name±half=heading``."""
+    """A row of the table for each of the file. A column is ``name``, ``name=heading``, ``name±half=heading``, or code."""
     columns = [part.partition("=")[::2] for part in spec.split("; ")]
-    headings = [heading or name.replace("_", " ") for name, heading in columns]
-    cells = [[PLUS_MINUS.join(filter(None, (row[part] for part in name.split("±")))) for name, _ in columns] for row in rows]
-    return headings, cells
+    headings = [heading or name.strip("`").replace("_", " ") for name, heading in columns]
+
+    def cell(row, name):
+        text = PLUS_MINUS.join(filter(None, (row[part] for part in name.strip("`").split("±"))))
+        return f"`{text}`" if text and name.startswith("`") else text
+
+    return headings, [[cell(row, name) for name, _ in columns] for row in rows]
 
 
 def crossed(rows, down, across, cell=None):
@@ -53,7 +59,7 @@ def crossed(rows, down, across, cell=None):
         columns[heading] = line[heading] = row[cell] if cell else shown(row)
         if row.get("better"):
             counts = [row[name] for name in ("better", "tie", "worse") if row.get(name)]
-            heading += ": sets " + "/".join(name for name in ("better", "tie", "worse") if row.get(name))
+            heading += ": " + "/".join(name for name in ("better", "tie", "worse") if row.get(name))
             columns[heading] = line[heading] = "/".join(counts)
     return [down, *columns], [[name, *(line.get(heading, "") for heading in columns)] for name, line in lines.items()]
 
@@ -144,7 +150,11 @@ def table(headings, lines, caption=""):
 
 
 def _line(cells):
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *_parts(cell))) for cell in cells))
+    return nodes.row("", *(nodes.entry("", nodes.paragraph("", "", *_parts(cell)), classes=_long(cell)) for cell in cells))
+
+
+def _long(cell):
+    return ["long"] if len(cell) > LONG else []
 
 
 def _parts(text):
