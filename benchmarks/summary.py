@@ -13,11 +13,12 @@ import argparse
 import io
 import math
 import pathlib
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from results import Row, read
+from results import FOLDER, Row, read
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PAGE, PICTURES = ROOT / "BENCHMARKS.md", ROOT / "docs" / "benchmarks"
@@ -31,6 +32,7 @@ PEERS = (
     "gbdtCBL asymmetric 0, 4, 0.05",
     "gbdtCBL class-balanced",
 )
+CONTESTED = {"average_precision": "average precision", "log_loss": "log loss"}
 ROUNDS = "rounds, times the built-in's"
 OBJECTIVES = ("built-in", "built-in, max_delta_step 1", "residual", "safeguarded")
 
@@ -398,8 +400,51 @@ Eight binary sets; differences to the built-in objective, mean ± half a 95 % in
 class-balanced loss does not train on XGBoost: its weights are too small for `min_child_weight`. imbalance-xgboost
 0.8.1 does not run with XGBoost 3.
 
+{same_work()}
+
 ![Differences to the built-in objective of other packages' losses beside ours](docs/benchmarks/peers.png)
+
+More: [other packages](docs/benchmarks/peers.md).
 """
+
+
+def same_work() -> str:
+    """Packages beside this one with the same trees, trials and folds, where that was measured."""
+    if not all((FOLDER / f"peers_{part}.csv").exists() for part in ("speed", "quality")):
+        return ""
+    found = read("peers_quality.csv", set="all")
+    of_metric = {metric: {row["candidate"]: row for row in found if row["metric"] == metric} for metric in CONTESTED}
+    rows = []
+    for name, row in of_metric["average_precision"].items():
+        if name == row["of"]:
+            rows.append(
+                [f"{name}: its own figures", "1", "1", *(f"{float(one[name]['mean']):.3f}" for one in of_metric.values())]
+            )
+        elif not name.startswith(OURS):
+            package = name.removesuffix(" focal_loss") if name == "jaxboost focal_loss" else name
+            cells = [between(of_metric[metric].get(name)) for metric in CONTESTED]
+            rows.append([package, slower("gradient and Hessian", name), slower("100 rounds", name), *cells])
+    sets = len({row["set"] for row in read("peers_quality.csv", metric="average_precision")}) - 1
+    return (
+        "The same trees, trials and folds for each package; times against this package (gradient and Hessian) and against "
+        f"the library's own objective (100 rounds), quality against this package's focal loss, mean over {sets} sets:\n\n"
+        + table(["", "gradient and Hessian", "100 rounds", *CONTESTED.values()], rows[:12])
+    )
+
+
+def slower(what: str, name: str) -> str:
+    """How many times as long as the first of its contest, on the most rows."""
+    rows = [row for row in read("peers_speed.csv", what=what, candidate=name) if row["loss"].startswith("focal")]
+    largest = max(rows, key=lambda row: int(row["rows"]), default=None)
+    return "" if largest is None else f"{float(largest['times']):.{1 if float(largest['times']) < 10 else 0}f} times"
+
+
+def between(row: Row | None) -> str:
+    """A difference whose interval is given by its ends."""
+    if row is None:
+        return ""
+    text = f"{float(row['difference']):+.3f} ± {(float(row['high']) - float(row['low'])) / 2:.3f}"
+    return text if row["verdict"] == "tie" else f"**{text}**"
 
 
 def theirs() -> list[tuple[str, str]]:
@@ -449,7 +494,7 @@ SIMD, shared with others: each comparison was interleaved in one run, and ratios
 
 def wrapped(page: str) -> str:
     """With paragraphs of even lines, whatever figures are in them; a line that began with % would be a comment."""
-    paragraphs = page.rstrip().replace(" %", "\N{NO-BREAK SPACE}%").split("\n\n")
+    paragraphs = re.split(r"\n{2,}", page.rstrip().replace(" %", "\N{NO-BREAK SPACE}%"))
     filled = [
         part
         if part.startswith(("#", "|", "!"))

@@ -65,14 +65,24 @@ def crossed(rows, down, across, cell=None):
 
 
 class Results(SphinxDirective):
-    """Tables of a file: ``columns`` as they are, or ``rows`` against ``columns``; one ``each`` of some columns' values."""
+    """Tables of a file, or of all with such names: ``columns`` as they are, or ``rows`` against ``columns``.
+
+    ``each`` makes one of every value, or combination of values, of some columns.
+    """
 
     required_arguments = 1
     option_spec: ClassVar = dict.fromkeys(("where", "each", "rows", "columns", "cell", "caption"), directives.unchanged)
 
     def run(self):
         """One table or more."""
-        (name,) = self.arguments
+        (pattern,) = self.arguments
+        names = sorted(path.name for path in RESULTS.glob(pattern))
+        if not names and "*" not in pattern:
+            raise self.error(f"benchmarks/results has no {pattern}.")
+        return [made for name in names for made in self.tables(name)]
+
+    def tables(self, name):
+        """Of one file."""
         self.env.note_dependency(str(RESULTS / name))
         rows = chosen(read(name), self.options.get("where", ""))
         each = self.options.get("each", "").split("; ") if "each" in self.options else []
@@ -80,10 +90,12 @@ class Results(SphinxDirective):
         for row in rows:
             parts.setdefault(tuple(row[column] for column in each), []).append(row)
         if not rows:
-            raise self.error(f"{name} has no rows with {self.options['where']!r}.")
+            raise self.error(f"{name} has no rows with {self.options.get('where')!r}.")
         tables = []
         for values, part in parts.items():
-            caption = ", ".join(filter(None, (self.options.get("caption"), *values)))
+            caption = ", ".join(
+                filter(None, (self.options.get("caption", name if "*" in self.arguments[0] else ""), *values))
+            )
             if "rows" in self.options:
                 found = crossed(part, self.options["rows"], self.options["columns"], self.options.get("cell"))
             else:
