@@ -113,8 +113,8 @@ class Measured(SphinxDirective):
     groups: ClassVar = {
         "binary": "binary",
         "keel": "binary, KEEL",
-        "multiclass": "several classes",
-        "multilabel": "several labels",
+        "multiclass": "multi-class",
+        "multilabel": "multi-label",
     }
     columns: ClassVar = {
         "calibrated log loss": "calibrated log loss",
