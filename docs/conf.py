@@ -24,6 +24,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "measurements",
     "site_parts",
 ]
 nitpicky = True
@@ -74,7 +75,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {page: [] for page in ("getting-started", "faq", "derivations", "benchmarks", "changelog", "contributing")}
+html_sidebars = {page: [] for page in ("getting-started", "faq", "derivations", "changelog", "contributing")}
 
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True

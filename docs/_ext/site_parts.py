@@ -3,10 +3,6 @@
 import pathlib
 import re
 
-from sphinx.util.docutils import SphinxDirective
-
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-
 # Where the site says what a section of the README says.
 README = {
     "": "../getting-started.md",
@@ -44,60 +40,8 @@ def adapt(app, docname, source):
     source[0] = text
 
 
-NO_BREAK = "\N{NO-BREAK SPACE}"
-
-
-class Measured(SphinxDirective):
-    """The lines of BENCHMARKS.md about some losses: differences to the built-in objective, by group of data sets."""
-
-    required_arguments = 1
-    final_argument_whitespace = True
-
-    groups = (
-        ("binary", "binary"),
-        ("binary, KEEL", "binary, KEEL"),
-        ("multiclass", "several classes"),
-        ("multilabel", "several labels"),
-    )
-    columns = (
-        "calibrated log loss",
-        "average precision",
-        "balanced accuracy, `balanced`",
-        "F1, `posterior`",
-        "F1, `f1`",
-    )
-
-    def run(self):
-        """Write the table and parse it."""
-        self.env.note_dependency(str(REPOSITORY / "BENCHMARKS.md"))
-        tables = measured((REPOSITORY / "BENCHMARKS.md").read_text(encoding="utf-8"))
-        losses = self.arguments[0].split("; ")
-        headings = [*(["loss"] if len(losses) > 1 else []), "data sets", *self.columns]
-        lines = ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|"]
-        for loss in losses:
-            for group, shown in self.groups:
-                sets, rows = tables[group]
-                if loss not in rows:
-                    raise self.error(f"BENCHMARKS.md has no line {loss!r} in its table of {group!r}.")
-                cells = [loss, f"{sets} {shown}", *(rows[loss][column] for column in self.columns)][-len(headings) :]
-                lines.append("| " + " | ".join(cell.replace(" ", NO_BREAK) for cell in cells) + " |")
-        return self.parse_text_to_nodes("\n".join(lines))
-
-
-def measured(text):
-    """The tables "mean of the four" of BENCHMARKS.md: the number of sets, and each loss's cells, by group."""
-    tables = {}
-    pattern = r"^\*\*([^*\n]+)\*\* \((\d+) sets.*?\n(\| mean of the four .*?)\n\n"
-    _, _, text = text.partition("## The classifiers, loss by loss")
-    for found in re.finditer(pattern, text, re.DOTALL | re.MULTILINE):
-        header, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in found[3].splitlines())
-        tables[found[1]] = found[2], {row[0]: dict(zip(header, row, strict=True)) for row in rows}
-    return tables
-
-
 def setup(app):
     """Connect."""
-    app.add_directive("measured", Measured)
     (pathlib.Path(app.srcdir) / "_build").mkdir(exist_ok=True)
     app.connect("source-read", adapt)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
