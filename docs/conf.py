@@ -4,11 +4,13 @@ import os
 import pathlib
 import sys
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # examples run beside each other
 
 import boost_imbalance
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "_ext"))
+# The processes that run examples find what is found here.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 
 project = "boost-imbalance"
 copyright = "2026, the boost-imbalance developers"
@@ -24,6 +26,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "search_terms",
     "site_parts",
 ]
 nitpicky = True
@@ -41,6 +44,7 @@ autodoc_member_order = "bysource"
 autodoc_mock_imports = ["pyspark"]  # large, and only its names matter here
 autodoc_typehints = "none"  # the docstrings say what arrays look like, which types do not
 autosummary_generate = False
+toc_object_entries_show_parents = "hide"  # long names do not fit beside the text
 numpydoc_show_class_members = False
 
 plot_apply_rcparams = True
@@ -60,12 +64,15 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,
+    "parallel": min(4, os.cpu_count() or 1),
 }
 
 html_theme = "pydata_sphinx_theme"
 html_title = "boost-imbalance"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+html_search_scorer = str(pathlib.Path(__file__).parent / "_ext" / "search_scorer.js")
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 6,

@@ -35,6 +35,7 @@ def adapt(app, docname, source):
         return
     text = source[0].replace("](../../BENCHMARKS.md", "](../benchmarks.md")
     text = text.replace("](../../CONTRIBUTING.md", "](../contributing.md")
+    text = text.replace("](../../CHANGELOG.md", "](../changelog.md")
     text = re.sub(r"\]\(\.\./\.\./README\.md#?([\w-]*)\)", lambda found: f"]({README[found[1]]})", text)
     if name == "README":
         listed = re.findall(r"\]\(([\w-]+)\.md\)", text)
