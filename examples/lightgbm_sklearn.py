@@ -23,6 +23,7 @@ from sklearn.model_selection import train_test_split
 
 from boost_imbalance import focal_objective, metrics, plots
 
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=plots.PALETTE)
 loaded = load_page_blocks0()
 X, y = np.asarray(loaded["data"], dtype=np.float64), np.asarray(loaded["target"], dtype=int)
 area = X[:, [name.endswith("Area") for name in loaded["feature_names"]].index(True)]

@@ -15,7 +15,9 @@ import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
 
 import boost_imbalance as bi
+from boost_imbalance import plots
 
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=plots.PALETTE)
 LIBRARIES = [name for name in ("xgboost", "lightgbm") if importlib.util.find_spec(name)]
 SHARES = np.array([0.2, 0.08, 0.03])
 

