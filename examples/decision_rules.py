@@ -57,7 +57,7 @@ for library in LIBRARIES:
         rows = {rule: [] for rule in RULES}
         losses = []
         for train, test in StratifiedKFold(4, shuffle=True, random_state=0).split(X, y):
-            model = classifier(library, loss).set_params(decision="f1").fit(X[train], y[train])
+            model = classifier(library, loss).set_params(decision="f1", decision_cv=3).fit(X[train], y[train])
             losses.append(log_loss(y[test], model.predict_proba(X[test])))
             probability[library, name].append((y[test], model.predict_proba(X[test])[:, 1]))
             for rule, decision in RULES.items():
