@@ -101,8 +101,8 @@ for name in losses:
     for axis, mean, folds in zip((left, right), (recall[name].mean(axis=1), macro_f1[name]), by_fold[name], strict=True):
         axis.plot(ROUNDS, mean, marker="o", label=name)
         axis.fill_between(ROUNDS, folds.min(axis=1), folds.max(axis=1), alpha=0.12, linewidth=0)
-left.set(xlabel="round", ylabel="mean recall of the classes")
-right.set(xlabel="round", ylabel="macro F1")
+left.set(xlabel="round", title="mean recall of the classes, by round")
+right.set(xlabel="round", title="macro F1, by round")
 left.legend(frameon=False)
 
 assert recall["inverse frequency"].mean() > recall["built-in"].mean()

@@ -46,7 +46,7 @@ for beta in (0.9, 0.999, 0.9999):
     objective = class_balanced_objective(beta).fit(y)
     assert np.allclose(objective.loss(np.zeros((5, 5)), np.arange(5)), weights * np.log(5))
 
-plots.plot_class_weights({f"class {k}": count for k, count in enumerate(counts)})
+plots.plot_class_weights({f"class {k}": count for k, count in enumerate(counts)}).set_title("class weights against beta")
 
 
 # %%
@@ -106,7 +106,7 @@ for name, (accuracy, loss) in result.items():
     accuracy_error, loss_error = np.std(by_fold[name], axis=0, ddof=1) / np.sqrt(len(FOLDS))
     axis.errorbar(loss, accuracy, accuracy_error, loss_error, marker="o", linewidth=1, capsize=2, label=name)
     axis.annotate(name, (loss, accuracy), textcoords="offset points", xytext=(5, 3), fontsize=8)
-axis.set(xlabel="calibrated log loss (less is better)", ylabel="balanced accuracy")
+axis.set(xlabel="calibrated log loss (less is better)", ylabel="balanced accuracy", title="what the weights trade")
 axis.margins(x=0.35, y=0.1)
 
 assert result["inverse frequency"][0] > result["built-in"][0]

@@ -92,6 +92,10 @@ for axis, library in zip(axes[0], LIBRARIES, strict=True):
         axis.plot(thresholds, mean, label=name)
         axis.fill_between(thresholds, mean - error, mean + error, alpha=0.12, linewidth=0)
     axis.axvline(1 / 11, color="0.4", linestyle="--", linewidth=1)
-    axis.set(xlabel="threshold of the calibrated probability", ylabel="mean cost of a row", title=library)
+    axis.set(
+        xlabel="threshold of the calibrated probability",
+        ylabel="mean cost of a row",
+        title=f"cost at each threshold, {library}",
+    )
 axes[0, 0].legend(frameon=False)
 plt.show()

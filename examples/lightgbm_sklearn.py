@@ -80,7 +80,7 @@ for name, gamma in (("cross-entropy (gamma 0)", 0.0), ("focal, gamma 2", 2.0)):
 figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for name, values in histories.items():
     axis.plot(values, label=name)
-axis.set(xlabel="round", ylabel="calibrated log loss, validation", yscale="log")
+axis.set(xlabel="round", ylabel="calibrated log loss", yscale="log", title="validation rows, round by round")
 axis.legend(frameon=False)
 
 # %%
@@ -102,7 +102,7 @@ for name, values in (
     print(f"{name:<26}" + "".join(f"{value:>10.4f}" for value in values[:3]))
 
 probabilities = {"predict(), the sigmoid": shipped.predict(X_test), "probability(raw score)": objective.probability(raw)}
-plots.plot_reliability(y_test, probabilities, strategy="uniform", n_bins=8)
+plots.plot_reliability(y_test, probabilities, strategy="uniform", n_bins=8).set_title("reliability of two probabilities")
 
 assert np.allclose(shipped.predict(X_test), 1.0 / (1.0 + np.exp(-raw)))
 assert log_loss(y_test, probabilities["probability(raw score)"]) < log_loss(y_test, probabilities["predict(), the sigmoid"])

@@ -87,6 +87,6 @@ for k, name in enumerate(["plain: argmax", "plain: argmax p / prior", "adjusted:
     error = np.std(recalls[name], axis=0, ddof=1) * np.sqrt(1.0 / len(recalls[name]) + 1.0 / (FOLDS - 1))
     axis.bar(place + 0.27 * (k - 1), np.mean(recalls[name], axis=0), 0.27, yerr=error, ecolor="0.3", capsize=2, label=name)
 axis.set_xticks(place, [f"{name}\n{count}" for name, count in zip(names, np.bincount(y), strict=True)])
-axis.set(ylabel="recall", xlabel="class, and its number of rows")
+axis.set(ylabel="recall", xlabel="class, and its number of rows", title="recall of each class, by decision")
 axis.legend(frameon=False)
 plt.show()

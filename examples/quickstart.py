@@ -11,6 +11,7 @@ that the model has not seen.
 
 import argparse
 import importlib.util
+import pathlib
 
 import matplotlib
 import numpy as np
@@ -187,7 +188,7 @@ def main():
         raise SystemExit("Install xgboost or lightgbm first.")
     draw(results, about, arguments.output)
     print("\nLess than about two standard errors is noise. 'uncalibrated' takes sigmoid(margin) for a probability.")
-    print(f"Picture saved to {arguments.output}.")
+    print(f"Picture saved to {pathlib.Path(arguments.output).name}.")
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ class Outline(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
         self.h1 += tag == "h1"
-        if tag == "img" and not given.get("alt") and given.get("role") != "presentation":
+        if tag == "img" and "alt" not in given:  # an empty one is for pictures beside their own title
             self.unnamed.append(given.get("src"))
         if tag == "img" and self.link is not None:
             self.link[1] += given.get("alt") or ""
