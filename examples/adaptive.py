@@ -1,10 +1,10 @@
 """
-Weights that follow the model's misses
-======================================
+Adaptive loss: weights that follow the errors
+=============================================
 
-The adaptive loss starts with every class at weight 1; each round a class's weight moves towards the share of its rows
-that the model gets wrong. Beside it: the built-in loss, and weights fixed at inverse frequency. LightGBM, five kinds of
-page blocks; recall of each class on rows that no model has seen, as the rounds go by.
+The adaptive loss starts with all class weights at 1. In each round, the weight of a class moves towards the share of its
+rows that the model gets wrong. This example compares it with the built-in loss and with weights fixed at inverse
+frequency, using LightGBM on five kinds of page blocks. It shows the recall of each class on unseen rows, round by round.
 
 ``python examples/adaptive.py``
 """
@@ -40,7 +40,7 @@ counts = np.bincount(y)
 print("rows per class:", counts.tolist())
 
 # %%
-# Three folds. A model's first iteration is its start, so that ``rounds`` rounds are ``rounds + 1`` iterations.
+# Three folds. The first iteration of a model is its start, so ``rounds`` rounds are ``rounds + 1`` iterations.
 
 
 FOLDS = list(StratifiedKFold(n_splits=3, shuffle=True, random_state=0).split(X, y))
@@ -91,9 +91,9 @@ for name in losses:
         print(f"{name:<26}{ROUNDS[k]:>7}{cells}{recall[name][k].mean():>9.3f}{macro_f1[name][k]:>10.3f}")
 
 # %%
-# Inverse frequency finds the rare classes at once, at the price of precision: its macro F1 begins far below the others'
-# and reaches them only late. The adaptive weights stay closer to the built-in loss. Once a model gets its own training
-# rows right, all of them shrink together and their effect fades.
+# Inverse frequency finds the rare classes at once, at the price of precision: its macro F1 starts far below the others
+# and catches up late. The adaptive weights stay closer to the built-in loss. Once a model gets its training rows right,
+# all weights shrink together and their effect fades.
 # Bands reach from the lowest of the three folds to the highest.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")

@@ -2,7 +2,7 @@
 Class-balanced weights on a long tail
 =====================================
 
-Does it help to weigh classes by their effective number? XGBClassifier on the five kinds of page blocks (text, pictures,
+Does it help to weight classes by their effective number? XGBClassifier on the five kinds of page blocks (text, pictures,
 graphics, two kinds of lines), the rarest of which has 28 rows: the built-in softmax loss, inverse frequency, and the
 class-balanced loss of Cui et al. at three values of beta.
 

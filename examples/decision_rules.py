@@ -2,8 +2,8 @@
 Decision rules, thresholds and costs
 ====================================
 
-Does a decision rule change more than a loss does? Both classifiers, three losses, four rules, on real data. All rules
-read the same calibrated probabilities of the same model; only what ``predict`` makes of them differs. The tuned rule
+Does the decision rule matter more than the loss? Both classifiers, three losses and four rules, on real data. All rules
+use the same calibrated probabilities of the same model; only the decisions of ``predict`` differ. The tuned rule
 chooses its threshold on held-out folds of the training rows.
 
 ``python examples/decision_rules.py``
@@ -36,7 +36,7 @@ X, y = np.asarray(loaded["data"], dtype=np.float64), np.asarray(loaded["target"]
 print(f"{len(y)} proteins, {y.mean():.1%} positive; means over 4 folds\n")
 
 # %%
-# The one fit with a tuned rule serves the other rules too: ``set_params(decision=...)`` trains nothing.
+# One fit with a tuned rule is enough for the other rules too: ``set_params(decision=...)`` trains nothing.
 
 
 def classifier(library, loss):
@@ -70,8 +70,8 @@ for library in LIBRARIES:
     print()
 
 # %%
-# Within a loss, going from ``posterior`` to the rule made for the purpose changes the cost by more than going from one
-# loss to another does under the same rule.
+# With a given loss, switching from ``posterior`` to the right rule changes the cost more than switching to another loss
+# does with a given rule.
 
 costs = np.array([[[table[library, name, rule][3] for rule in RULES] for name in LOSSES] for library in LIBRARIES])
 by_rule, by_loss = np.ptp(costs, axis=2).mean(), np.ptp(costs, axis=1).mean()
@@ -80,7 +80,7 @@ assert by_rule > by_loss
 
 # %%
 # The same probabilities under every threshold. With a cost of 10 to 1, the best threshold for calibrated probabilities
-# is known without any search: ``1 / (1 + 10)``, the dashed line. What ``predict`` of the plain libraries does is 1/2.
+# is known without any search: ``1 / (1 + 10)``, the dashed line. ``predict`` of the plain libraries uses 1/2.
 # Bands are standard errors over the four folds.
 
 figure, axes = plt.subplots(1, len(LIBRARIES), figsize=(5 * len(LIBRARIES), 3.6), layout="constrained", squeeze=False)

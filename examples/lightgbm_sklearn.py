@@ -2,8 +2,8 @@
 LGBMClassifier with a custom loss
 =================================
 
-How to train ``LGBMClassifier`` with a focal loss, stop it early, and ship a model that predicts probabilities. LightGBM
-leaves four things to whoever brings an objective: where to start, what to do with sample weights, a metric on the right
+How to train ``LGBMClassifier`` with a focal loss, stop it early, and save a model that predicts probabilities. With a
+custom objective, LightGBM leaves four things to you: where to start, what to do with sample weights, a metric on the right
 scale, and the link from raw scores to probabilities. Here is each of them. (``ImbalancedLGBMClassifier`` does all four
 by itself.)
 
@@ -74,7 +74,7 @@ for name, gamma in (("cross-entropy (gamma 0)", 0.0), ("focal, gamma 2", 2.0)):
         print(f"{name + at:<32}{model.best_iteration_:>8}{precision:>20.4f}{loss:>12.4f}")
 
 # %%
-# The calibrated log loss of the validation rows, round by round. A training from 0 takes some rounds more to get to the
+# The calibrated log loss of the validation rows, round by round. Training from 0 needs some more rounds to get to the
 # same place. The focal loss learns more slowly, and gets no further here.
 
 figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")

@@ -66,7 +66,7 @@ for name, loss in losses.items():
         assert tuned > plain
 
 # %%
-# Thresholds gain more than any of these losses. Shared trees are a third as many, and rank about as well on these rows.
+# Tuned thresholds gain more than any of these losses. Shared trees are a third as many, and rank about as well on this data.
 
 figure, axes = plt.subplots(1, len(SHARES), figsize=(10, 3.4), layout="constrained")
 models = list(dict.fromkeys(model for model, _ in precision))
@@ -79,7 +79,7 @@ axes[0].set_ylabel("average precision")
 axes[-1].legend(frameon=False, fontsize=8)
 
 # %%
-# Half of the labels removed, at random. NaN is a missing label: it has no gradient, and the row's other labels count.
+# Now remove half of the labels at random. NaN is a missing label: it has no gradient, but the other labels of the row count.
 
 partial = np.where(np.random.default_rng(2).random(Y.shape) < 0.5, np.nan, Y)
 complete = ~np.isnan(partial).any(axis=1)

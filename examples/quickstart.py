@@ -3,8 +3,8 @@ Quickstart: a focal loss on real data
 =====================================
 
 What does a focal loss change for a boosted model on real imbalanced data, in XGBoost and in LightGBM? Each library's
-built-in logistic loss beside the focal loss: same data, same folds, same settings. What is judged is predicted for rows
-that the model has not seen.
+built-in logistic loss is compared with the focal loss: same data, same folds, same settings. All scores are for rows that
+the model has not seen.
 
 ``python examples/quickstart.py [--data page_blocks0] [--output quickstart.png]``
 """
@@ -34,7 +34,7 @@ METRICS = ["average precision", "balanced accuracy", "log loss", "log loss, unca
 PLAIN, FOCAL = "built-in", "focal"
 
 # %%
-# Either library trains with the objective in one line more: its parameters, and for LightGBM its start.
+# To train with the objective takes one more line: its parameters and, for LightGBM, its start.
 
 
 def fit_xgboost(X, y, objective):
@@ -65,8 +65,7 @@ def fit_lightgbm(X, y, objective):
 
 
 # %%
-# The margin of the built-in loss is turned into a probability by a sigmoid. That of a focal loss is not:
-# ``probability`` is.
+# For the built-in loss, the sigmoid turns a margin into a probability. For a focal loss it does not; use ``probability``.
 
 
 def sigmoid(margin):
@@ -85,7 +84,7 @@ def compare(fit, X, y):
             scores[name].append(
                 [
                     average_precision_score(y[test], margin),
-                    # Balanced accuracy asks for the class that is likelier than usual, not likelier than not.
+                    # For balanced accuracy, predict the class that is likelier than usual, not the one likelier than not.
                     balanced_accuracy_score(y[test], calibrated > y[train].mean()),
                     log_loss(y[test], calibrated),
                     log_loss(y[test], raw),
@@ -117,7 +116,7 @@ def print_table(library, scores):
 
 
 # %%
-# The picture: do the models rank alike, and are their probabilities those that were observed?
+# The picture: do the models rank alike, and do their probabilities match what was observed? Bars are two standard errors.
 
 
 def reliability(y, probability, bins=10, fewest=30):

@@ -44,7 +44,7 @@ for name, best in (("tuned, cross-entropy", trees), ("tuned, any gamma", search)
     print(f"{name:<22} log loss {log_loss(y_test, p):.4f}, average precision {average_precision_score(y_test, p):.4f}")
 
 # %%
-# How much of it is noise? Each line is one depth, each bar the standard deviation over the three folds.
+# How much of that is noise? Each line is a depth, each bar the standard deviation over the three folds.
 
 results = search.cv_results_
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")

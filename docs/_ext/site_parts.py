@@ -29,7 +29,7 @@ def example_order(name):
 
 
 def adapt(app, docname, source):
-    """Links that leave the site lead to its pages, the guide's table becomes its navigation, and figures stay in one line."""
+    """Links that leave the site lead to its pages, the guide's table becomes its navigation, and figures are not broken."""
     folder, _, name = docname.rpartition("/")
     if folder == "losses":
         source[0] = source[0].replace(" ± ", f"{NO_BREAK}±{NO_BREAK}")
