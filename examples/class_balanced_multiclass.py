@@ -105,9 +105,8 @@ figure, axis = plt.subplots(figsize=(6, 3.8), layout="constrained")
 for name, (accuracy, loss) in result.items():
     accuracy_error, loss_error = np.std(by_fold[name], axis=0, ddof=1) / np.sqrt(len(FOLDS))
     axis.errorbar(loss, accuracy, accuracy_error, loss_error, marker="o", linewidth=1, capsize=2, label=name)
-    axis.annotate(name, (loss, accuracy), textcoords="offset points", xytext=(5, 3), fontsize=8)
 axis.set(xlabel="calibrated log loss (less is better)", ylabel="balanced accuracy", title="what the weights trade")
-axis.margins(x=0.35, y=0.1)
+axis.legend(frameon=False, fontsize=8, loc="lower right")
 
 assert result["inverse frequency"][0] > result["built-in"][0]
 assert result["inverse frequency"][1] > result["built-in"][1]
