@@ -9,8 +9,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # examples run beside each other
 import boost_imbalance
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "_ext"))
-# The processes that run examples find what is found here.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [sys.path[0], os.environ.get("PYTHONPATH")]))
 
 project = "boost-imbalance"
 copyright = "2026, the boost-imbalance developers"
