@@ -43,21 +43,19 @@ def search_terms():
     return search_terms
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
+def build(folder):
     """The site without what its examples print and draw."""
     for module in (
         "sphinx", "sphinx_gallery", "sphinx_design", "sphinx_copybutton", "myst_parser", "numpydoc", "pydata_sphinx_theme",
         "matplotlib", "sklearn", "xgboost", "lightgbm",
     ):  # fmt: skip
         pytest.importorskip(module)
-    folder = tmp_path_factory.mktemp("site")
     for name in ("docs", "examples", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("_build", "gallery", "__pycache__"))
     for page in ROOT.glob("*.md"):
         (folder / page.name).write_bytes(page.read_bytes())
-    build = [sys.executable, "-m", "sphinx", "-q", "-D", "plot_gallery=0", str(folder / "docs"), str(folder / "html")]
-    subprocess.run(build, check=True, timeout=600, capture_output=True)
+    command = [sys.executable, "-m", "sphinx", "-q", "-D", "plot_gallery=0", str(folder / "docs"), str(folder / "html")]
+    subprocess.run(command, check=True, timeout=600, capture_output=True)
     return folder / "html"
 
 
@@ -79,8 +77,7 @@ def test_index_of_the_reference_names_everything():
     assert {*bi.__all__, *bi._LATER, *metrics.__all__} - {"metrics"} <= named
 
 
-@pytest.mark.slow
-def test_first_hit_answers(site, search_terms):
+def check_first_hits(site, search_terms):
     if (node := shutil.which("node")) is None:
         pytest.skip("needs Node to run the search")
     answers = {term: page for page, terms in search_terms.TERMS.items() for term in search_terms.with_libraries(terms)}
@@ -125,8 +122,7 @@ class Outline(html.parser.HTMLParser):
             self.link = None
 
 
-@pytest.mark.slow
-def test_pages_have_one_heading_and_names_for_pictures_and_links(site):
+def check_headings_and_names(site):
     for page in sorted(site.rglob("*.html")):
         name = page.relative_to(site).as_posix()
         if name.startswith("_") or name in {"genindex.html", "search.html", "py-modindex.html"}:
@@ -136,9 +132,17 @@ def test_pages_have_one_heading_and_names_for_pictures_and_links(site):
         assert (name, outline.h1, outline.unnamed) == (name, 1, [])
 
 
-@pytest.mark.slow
-def test_every_name_in_the_index_of_the_reference_has_its_sentence(site):
+def check_sentences(site):
     text = (site / "api" / "index.html").read_text(encoding="utf-8")
     rows = text.count('<tr class="row-')
     assert rows >= len({*bi.__all__, *metrics.__all__}) - 3
     assert "<td><p></p></td>" not in text
+
+
+@pytest.mark.slow
+def test_the_built_site(tmp_path, search_terms):
+    """One test, so that the site is built once however tests are spread over processes."""
+    site = build(tmp_path)
+    check_headings_and_names(site)
+    check_sentences(site)
+    check_first_hits(site, search_terms)
