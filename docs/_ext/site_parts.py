@@ -25,12 +25,15 @@ def example_order(name):
 
 
 def adapt(app, docname, source):
-    """Links that leave the site lead to its pages, and the guide's table of pages becomes its navigation."""
+    """Links that leave the site lead to its pages, the guide's table becomes its navigation, and figures are not broken."""
     folder, _, name = docname.rpartition("/")
+    if folder == "losses":
+        source[0] = source[0].replace(" ± ", f"{NO_BREAK}±{NO_BREAK}")
     if folder != "guide":
         return
     text = source[0].replace("](../../BENCHMARKS.md", "](../benchmarks.md")
     text = text.replace("](../../CONTRIBUTING.md", "](../contributing.md")
+    text = text.replace("](../../CHANGELOG.md", "](../changelog.md")
     text = re.sub(r"\]\(\.\./\.\./README\.md#?([\w-]*)\)", lambda found: f"]({README[found[1]]})", text)
     if name == "README":
         listed = re.findall(r"\]\(([\w-]+)\.md\)", text)
