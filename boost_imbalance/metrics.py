@@ -23,14 +23,12 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses import costs, labels
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.metric import Metric, Rows
 from boost_imbalance.losses.workers import Workers
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 __all__ = [
     "Metric",

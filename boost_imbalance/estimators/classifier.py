@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit, softmax
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit, check_cv
@@ -24,8 +23,7 @@ from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.parameters import check_weights, is_whole
 from boost_imbalance.losses.weighted import weighted_objective
 from boost_imbalance.losses.weighting import balanced, given
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 OWN = ("loss", "decision", "decision_cv", "prevalence", "sampling_rate", "classes", "pos_label", "missing_label")
 """Parameters that the library knows nothing of."""

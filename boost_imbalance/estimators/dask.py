@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils.multiclass import check_classification_targets
@@ -27,6 +26,7 @@ from boost_imbalance.estimators.targets import (
 )
 from boost_imbalance.losses import costs, labels
 from boost_imbalance.losses.labels import Counts, Task
+from boost_imbalance.types import Array
 
 try:
     import dask
@@ -36,8 +36,6 @@ try:
 except ImportError as error:
     # Of dask.dataframe's own parts too, which it names in an ImportError without a name.
     raise ModuleNotFoundError(str(error), name="dask") from error
-
-Array = npt.NDArray[Any]
 
 
 class Summary(NamedTuple):

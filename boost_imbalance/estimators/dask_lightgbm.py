@@ -8,7 +8,6 @@ from typing import Any
 import dask.array as da
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.estimators import internals
 from boost_imbalance.estimators.classifier import Prepared
@@ -25,8 +24,7 @@ from boost_imbalance.estimators.lightgbm import (
 )
 from boost_imbalance.estimators.targets import is_dask
 from boost_imbalance.libraries.lightgbm import with_link
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _ROUNDS = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
 

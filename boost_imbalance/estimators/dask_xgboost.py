@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from boost_imbalance.estimators import evaluation, internals
@@ -19,6 +18,7 @@ from boost_imbalance.libraries.xgboost import label_of, weight_of
 from boost_imbalance.losses import protocol
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.metric import Metric
+from boost_imbalance.types import Array
 
 try:
     import dask.array as da
@@ -26,7 +26,6 @@ try:
 except ImportError as error:  # of a part of Dask that it needs
     raise ModuleNotFoundError(str(error), name="dask") from error
 
-Array = npt.NDArray[Any]
 
 _RANKING = ("auc", "pre", "map", "ndcg")
 """XGBoost's own metrics that no sum over workers gives."""

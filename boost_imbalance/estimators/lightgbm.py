@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import joblib
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 from lightgbm import LGBMClassifier, LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -31,8 +30,7 @@ from boost_imbalance.estimators.documentation import documented
 from boost_imbalance.estimators.targets import collected, weights_of
 from boost_imbalance.libraries.lightgbm import constant_model, with_link
 from boost_imbalance.losses.labels import Task
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _ATTRIBUTE = "\nboost_imbalance="
 IMBALANCE = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pyspark import BarrierTaskContext
 from pyspark.ml import Estimator, Model
@@ -52,8 +51,7 @@ from boost_imbalance.estimators.targets import Target
 from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier, TrainingSettings
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _FEATURES, _LABEL, _WEIGHT, _VALID = "features", "label", "weight", "valid"
 _MOST_CLASSES = 10_000

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from boost_imbalance.losses import labels
 from boost_imbalance.losses.labels import Task
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 @dataclass(frozen=True)

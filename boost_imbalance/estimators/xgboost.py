@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit, logit
 from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster, DMatrix, XGBClassifier
@@ -21,8 +20,7 @@ from boost_imbalance.estimators.documentation import documented
 from boost_imbalance.estimators.targets import collected, weights_of
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.start import SMALLEST_PRIOR, clip_prior
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _NAMESAKES = {
     "gamma": ("XGBoost's smallest gain of a split", "min_split_loss"),

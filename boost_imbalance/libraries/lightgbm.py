@@ -13,16 +13,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses import labels, protocol
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.types import Array
 
 if TYPE_CHECKING:
     from boost_imbalance.losses.advice import FirstRound
 
-Array = npt.NDArray[Any]
 
 _ATTACHED = "_boost_imbalance_labels"
 _WEIGHTS = "_boost_imbalance_class_weights"

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from boost_imbalance.losses.base import Array
 from boost_imbalance.losses.focal import Focused
 from boost_imbalance.losses.parameters import parameter
+from boost_imbalance.types import Array
 
 
 class Adaptive(Focused):

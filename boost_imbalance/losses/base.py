@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.kernels.program import BAD_LABEL, Checks, Program
@@ -35,8 +34,7 @@ from boost_imbalance.losses.parameters import (
 )
 from boost_imbalance.losses.training import Training, raise_if_wrong
 from boost_imbalance.losses.workers import ALONE, Workers
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 COMMON = """\
 weights : "balanced", float, array_like or dict, optional

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses.labels import Task, as_weight, check_weight
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 def cost_matrix(*, fn: Any, fp: Any, tp: Any = 0.0, tn: Any = 0.0) -> Array:

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from boost_imbalance.kernels.expressions import log_sigmoid, sigmoid
-from boost_imbalance.losses.base import Array, Loss
+from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.parameters import parameter
 from boost_imbalance.losses.weighting import per_column
+from boost_imbalance.types import Array
 
 
 class Focused(Loss):

@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses import advice, labels, protocol
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.workers import ALONE, Workers
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 class MetricValue(float):

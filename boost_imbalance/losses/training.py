@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.kernels.program import BAD_LABEL, BAD_MARGIN, BAD_WEIGHT, Checks, Program, Row
@@ -16,8 +15,7 @@ from boost_imbalance.losses.fitted import CURVATURES, FittedLoss, fitted_loss
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.protocol import Call
 from boost_imbalance.losses.workers import ALONE, Workers
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 class Training:

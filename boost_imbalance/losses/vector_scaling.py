@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from boost_imbalance.kernels.expressions import log_sigmoid
-from boost_imbalance.losses.base import Array, Loss
+from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.parameters import Parameter, parameter, per_class
 from boost_imbalance.losses.weighting import logit_adjustment
+from boost_imbalance.types import Array
 
 
 class VectorScaling(Loss):

@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels import cache
 from boost_imbalance.losses import backend, protocol
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Task
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 class WarmUp(NamedTuple):

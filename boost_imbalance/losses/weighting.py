@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses.labels import Counts, Task, as_array
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 def effective_number(counts: Any, beta: float) -> Array:
