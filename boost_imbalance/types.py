@@ -14,7 +14,7 @@ Examples
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
 
 import numpy as np
@@ -36,9 +36,14 @@ __all__ = [
     "BaselineName",
     "ByCost",
     "ByThreshold",
+    "ClassWeight",
+    "CrossValidation",
+    "DMatrix",
+    "DaskCollection",
     "Dataset",
     "DecisionLike",
     "Device",
+    "EvalMetric",
     "Expression",
     "FalsePositiveRate",
     "FeaturesLike",
@@ -51,13 +56,16 @@ __all__ = [
     "Label",
     "LabelsLike",
     "LibraryName",
+    "LightGBMDataset",
     "LossName",
     "Model",
     "PathLike",
     "Precision",
+    "Prevalence",
     "Recall",
     "Scale",
     "SparseMatrix",
+    "Splitter",
     "TaskName",
     "Weights",
 ]
@@ -111,13 +119,39 @@ class Dataset(Protocol):
         """Its sample weights."""
 
 
+class DMatrix(Dataset, Protocol):
+    """A data set of XGBoost, as far as its own types are not known."""
+
+    def num_row(self) -> int:
+        """How many rows it has."""
+
+
+class LightGBMDataset(Dataset, Protocol):
+    """A data set of LightGBM, likewise."""
+
+    def num_data(self) -> int:
+        """How many rows it has."""
+
+
+class Splitter(Protocol):
+    """A splitter of scikit-learn."""
+
+    def split(self, X: Any, y: Any = ..., groups: Any = ...) -> Iterator[Any]:
+        """The rows to train and to test on, fold by fold."""
+
+
+class DaskCollection(Protocol):
+    """An array, data frame or series of Dask."""
+
+    def __dask_graph__(self) -> Any:
+        """What is to be computed."""
+
+
 _Number: TypeAlias = "float | np.number[Any] | np.bool_"
-_Row: TypeAlias = "Sequence[_Number | HasArray]"
-_Matrix: TypeAlias = "Sequence[_Number | HasArray | Sequence[_Number | HasArray | _Row]]"
 
 FloatLike: TypeAlias = "_Number | Sequence[_Number] | HasArray"
 """A number, or one for each label or class."""
-ArrayLike: TypeAlias = "_Number | Sequence[_Number | HasArray | _Matrix] | HasArray | GpuArray"
+ArrayLike: TypeAlias = "_Number | Sequence[_Number | HasArray | list[Any] | tuple[Any, ...]] | HasArray | GpuArray"
 """Numbers: margins, labels, probabilities, sample weights, costs."""
 Label: TypeAlias = "str | float | np.generic"
 """A class as the data names it."""
@@ -127,6 +161,15 @@ FeaturesLike: TypeAlias = (
     "HasArray | GpuArray | HasDataFrame | SparseMatrix | Sequence[Sequence[_Number | str | None]] | Sequence[HasArray]"
 )
 """The features of some rows."""
+
+CrossValidation: TypeAlias = "int | Splitter | Iterable[tuple[ArrayLike, ArrayLike]]"
+"""Folds: how many, or a splitter of scikit-learn, or the rows of each."""
+EvalMetric: TypeAlias = "str | Callable[..., tuple[str, float, bool] | list[tuple[str, float, bool]] | float]"
+"""A metric of LightGBM's scikit-learn classes: a name, one of this package's, or a function."""
+Prevalence: TypeAlias = "FloatLike | Mapping[Any, float] | None"
+"""Shares of the classes: of the positive one, or of each in order, or by class."""
+ClassWeight: TypeAlias = "Literal['balanced'] | Mapping[Any, Any] | Sequence[Mapping[Any, float]] | None"
+"""Weights by class, or of several labels by label."""
 
 # Choices ---------------------------------------------------------------------------------------------------------------
 
