@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypedDict, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import lightgbm
     import matplotlib.axes
     import xgboost
+    from typing_extensions import Self
 
 __all__ = [
     "Alarms",
@@ -37,12 +38,14 @@ __all__ = [
     "ByCost",
     "ByThreshold",
     "ClassWeight",
+    "Classifier",
     "CrossValidation",
     "DMatrix",
     "DaskCollection",
     "Dataset",
     "DecisionLike",
     "Device",
+    "Elementwise",
     "EvalMetric",
     "Expression",
     "FalsePositiveRate",
@@ -62,12 +65,14 @@ __all__ = [
     "PathLike",
     "Precision",
     "Prevalence",
+    "ProbabilityModel",
     "Recall",
     "Scale",
     "SparseMatrix",
     "Splitter",
     "TaskName",
     "Weights",
+    "Where",
 ]
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -140,6 +145,29 @@ class Splitter(Protocol):
         """The rows to train and to test on, fold by fold."""
 
 
+class ProbabilityModel(Protocol):
+    """A classifier of scikit-learn's kind that predicts probabilities."""
+
+    def fit(self, X: Any, y: Any) -> Any:
+        """Train it."""
+
+    def predict_proba(self, X: Any) -> Any:
+        """The probability of each class."""
+
+
+class Classifier(Protocol):
+    """A classifier of this package, or a pipeline or another one around it."""
+
+    def fit(self, X: FeaturesLike, y: LabelsLike) -> Self:
+        """Train it."""
+
+    def predict(self, X: FeaturesLike) -> Array:
+        """The class of each row."""
+
+    def predict_proba(self, X: FeaturesLike) -> Array:
+        """The probability of each class."""
+
+
 class DaskCollection(Protocol):
     """An array, data frame or series of Dask."""
 
@@ -170,6 +198,39 @@ Prevalence: TypeAlias = "FloatLike | Mapping[Any, float] | None"
 """Shares of the classes: of the positive one, or of each in order, or by class."""
 ClassWeight: TypeAlias = "Literal['balanced'] | Mapping[Any, Any] | Sequence[Mapping[Any, float]] | None"
 """Weights by class, or of several labels by label."""
+
+# What a formula is written in -------------------------------------------------------------------------------------------
+
+
+class Elementwise(Protocol):
+    """A function of a number, an array, or what a formula is traced with."""
+
+    @overload
+    def __call__(self, x: Expression, /) -> Expression: ...
+    @overload
+    def __call__(self, x: float | np.number[Any], /) -> np.float64: ...
+    @overload
+    def __call__(self, x: npt.NDArray[Any] | Sequence[Any], /) -> npt.NDArray[np.float64]: ...
+    def __call__(self, x: Any, /) -> Any:
+        """The function's value."""
+
+
+class Where(Protocol):
+    """``where(condition, a, b)`` of the same."""
+
+    @overload
+    def __call__(self, condition: Expression, a: Expression | FloatLike, b: Expression | FloatLike, /) -> Expression: ...
+    @overload
+    def __call__(self, condition: bool, a: Expression, b: Expression | FloatLike, /) -> Expression: ...
+    @overload
+    def __call__(self, condition: bool, a: FloatLike, b: Expression, /) -> Expression: ...
+    @overload
+    def __call__(
+        self, condition: bool | npt.NDArray[np.bool_], a: FloatLike, b: FloatLike, /
+    ) -> npt.NDArray[np.float64]: ...
+    def __call__(self, condition: Any, a: Any, b: Any, /) -> Any:
+        """``a`` where the condition holds, else ``b``."""
+
 
 # Choices ---------------------------------------------------------------------------------------------------------------
 

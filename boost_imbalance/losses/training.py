@@ -151,7 +151,7 @@ class Training:
             return out
         return arrays.to_host(out[0]), arrays.to_host(out[1])
 
-    def knows(self, margin: Any, label: Any, weight: Any) -> bool:
+    def knows(self, margin: Array, label: Array, weight: Array | None) -> bool:
         """Whether these arrays are of the kind of the last round's, which have been checked."""
         return self._formats == (
             type(margin), margin.shape, margin.dtype, type(label), label.shape, label.dtype, type(weight),
