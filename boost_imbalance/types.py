@@ -61,6 +61,7 @@ __all__ = [
     "LibraryName",
     "LightGBMDataset",
     "LossName",
+    "MarginLike",
     "Model",
     "PathLike",
     "Precision",
@@ -69,6 +70,7 @@ __all__ = [
     "Recall",
     "Scale",
     "SparseMatrix",
+    "SparsePrediction",
     "Splitter",
     "TaskName",
     "Weights",
@@ -112,6 +114,13 @@ class SparseMatrix(Protocol):
 
     def tocsr(self, copy: bool = ...) -> Any:
         """By rows."""
+
+
+class SparsePrediction(Protocol):
+    """What LightGBM's ``predict`` gives of sparse features, and only then, if asked for contributions."""
+
+    def getnnz(self, axis: Any = ...) -> Any:
+        """How many numbers are not 0."""
 
 
 class Dataset(Protocol):
@@ -181,6 +190,8 @@ FloatLike: TypeAlias = "_Number | Sequence[_Number] | HasArray"
 """A number, or one for each label or class."""
 ArrayLike: TypeAlias = "_Number | Sequence[_Number | HasArray | list[Any] | tuple[Any, ...]] | HasArray | GpuArray"
 """Numbers: margins, labels, probabilities, sample weights, costs."""
+MarginLike: TypeAlias = "ArrayLike | SparsePrediction | Sequence[SparsePrediction]"
+"""Margins, in the type that LightGBM says its ``predict`` has."""
 Label: TypeAlias = "str | float | np.generic"
 """A class as the data names it."""
 LabelsLike: TypeAlias = "HasArray | GpuArray | HasDataFrame | list[Any] | tuple[Any, ...] | range"
@@ -303,8 +314,14 @@ class Alarms(_Promise):
 
 
 DecisionLike: TypeAlias = (
-    "Literal['posterior', 'balanced', 'f1', 'balanced_accuracy'] | ByThreshold | ByCost | AtTop | Recall | Precision"
-    " | FalsePositiveRate | Alarms"
+    Literal["posterior", "balanced", "f1", "balanced_accuracy"]
+    | ByThreshold
+    | ByCost
+    | AtTop
+    | Recall
+    | Precision
+    | FalsePositiveRate
+    | Alarms
 )
 """``decision=`` of a classifier, and the goal of a comparison."""
 

@@ -47,6 +47,7 @@ from boost_imbalance.types import (
     FloatLike,
     Hessian,
     LibraryName,
+    MarginLike,
     Model,
     Scale,
     Weights,
@@ -562,7 +563,7 @@ class Loss(_Declared):
         _run(run, fitted.program, fitted, m, y, w)
         return arrays.like(out[0], margin), arrays.like(out[1], margin)
 
-    def probability(self, margin: ArrayLike) -> FloatArray:
+    def probability(self, margin: MarginLike) -> FloatArray:
         """Class probability that a margin stands for, with the loss's own distortion undone.
 
         Parameters
@@ -645,7 +646,7 @@ class Loss(_Declared):
             )
         return self._probability(library.margin(model, data, start, **options))
 
-    def _probability(self, margin: ArrayLike, careful: bool = False) -> FloatArray:
+    def _probability(self, margin: MarginLike, careful: bool = False) -> FloatArray:
         """See :meth:`probability`; ``careful``: warn of what looks like probabilities."""
         gpu = backend.use_gpu(backend.to_predict(self.device), margin)
         m = labels.as_margin(margin, gpu)

@@ -72,9 +72,13 @@ class Metric:
     @overload
     def __call__(self, first: ArrayLike, second: LightGBMDataset, sample_weight: None = None) -> tuple[str, float, bool]: ...
     @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, first: ArrayLike, second: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> MetricValue: ...
+    @overload  # as LightGBM's scikit-learn classes describe what they call
     def __call__(
         self, first: ArrayLike | None, second: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> MetricValue: ...
+    ) -> tuple[str, float, bool]: ...
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
         """The value in the form that the caller expects.
 
