@@ -65,6 +65,7 @@ __all__ = [
     "Model",
     "PathLike",
     "Precision",
+    "Predictor",
     "Prevalence",
     "ProbabilityModel",
     "Recall",
@@ -175,6 +176,13 @@ class Classifier(Protocol):
 
     def predict_proba(self, X: FeaturesLike) -> Array:
         """The probability of each class."""
+
+
+class Predictor(Protocol):
+    """Whatever predicts."""
+
+    def predict(self, X: Any) -> Any:
+        """The class of each row."""
 
 
 class DaskCollection(Protocol):
