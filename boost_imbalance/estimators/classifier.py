@@ -456,7 +456,6 @@ class ImbalancedClassifier:
         Examples
         --------
         >>> import numpy as np
-        import numpy.typing as npt
         >>> from boost_imbalance import ImbalancedXGBClassifier
         >>> rng = np.random.default_rng(0)
         >>> y = rng.random(4000) < 0.1
