@@ -79,8 +79,7 @@ def plot_decision_regions(
     >>> ax.images[0].get_array().shape
     (50, 50)
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     drawing.choose("response", response, ("predict", "probability"))
     if not (is_whole(resolution) and resolution >= 2):
         raise ValueError(f"resolution is {resolution!r}; give a whole number of at least 2.")
@@ -173,8 +172,7 @@ def plot_confusion_matrix(
     >>> [text.get_text() for text in ax.texts]
     ['66.7%\n2', '33.3%\n1', '0.0%\n0', '100.0%\n1']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, False)
+    drawing.check(ax, style)
     sk = drawing.scikit_learn("metrics")
     truth, decided = _one_column("label", label), _one_column("predicted", predicted)
     if len(truth) != len(decided):
