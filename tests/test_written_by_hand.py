@@ -77,6 +77,26 @@ def test_scikit_learns_regions_are_of_its_estimators_alone():
     assert plots.plot_decision_regions(rule, X, y, resolution=5, ax=Figure().subplots()).images
 
 
+def test_the_encoders_that_a_comparison_names_make_numbers_of_dates_and_text():
+    skrub = pytest.importorskip("skrub")
+    from boost_imbalance.comparison.columns import described
+    from boost_imbalance.comparison.problem import Problem
+
+    rng = np.random.default_rng(0)
+    y = rng.random(400) < 0.1
+    days = pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 700, 400), "D")
+    text = [" ".join(rng.choice(WORDS, 8)) for _ in range(400)]
+    X = pd.DataFrame({"opened": days.strftime("%d/%m/%Y"), "notes": text})
+    remedies = {one.kind: one.python for one in described(Problem.of(X, y)).findings}
+    assert "skrub's DatetimeEncoder" in remedies["date"]
+    assert "skrub's StringEncoder" in remedies["text"]
+    opened = skrub.DatetimeEncoder().fit_transform(skrub.ToDatetime().fit_transform(X["opened"]))
+    numbers = pd.concat([opened, skrub.StringEncoder(random_state=0).fit_transform(X["notes"])], axis=1)
+    found = described(Problem.of(numbers, y))
+    assert {one.type for one in found.columns} == {"number"}
+    assert found.findings == []
+
+
 WORDS = ["rear", "bumper, left", "damage", "it's", 'said "no"', "late; again", "a|b"]
 KINDS = {
     "numbers": lambda rng: rng.normal(size=50).round(3),
