@@ -1,9 +1,8 @@
-"""What is written by hand although a library has something like it: when a fact here changes, ask again."""
+"""Numbers that can be read, and what scikit-learn's own displays lack: when a fact here changes, ask again."""
 
 import inspect
 
 import numpy as np
-import pandas as pd
 import pytest
 
 pytest.importorskip("sklearn")
@@ -75,48 +74,3 @@ def test_scikit_learns_regions_are_of_its_estimators_alone():
     with pytest.raises(TypeError, match="not an estimator"):
         DecisionBoundaryDisplay.from_estimator(rule, X, response_method="predict", ax=Figure().subplots())
     assert plots.plot_decision_regions(rule, X, y, resolution=5, ax=Figure().subplots()).images
-
-
-def test_the_encoders_that_a_comparison_names_make_numbers_of_dates_and_text():
-    skrub = pytest.importorskip("skrub")
-    from boost_imbalance.comparison.columns import described
-    from boost_imbalance.comparison.problem import Problem
-
-    rng = np.random.default_rng(0)
-    y = rng.random(400) < 0.1
-    days = pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 700, 400), "D")
-    text = [" ".join(rng.choice(WORDS, 8)) for _ in range(400)]
-    X = pd.DataFrame({"opened": days.strftime("%d/%m/%Y"), "notes": text})
-    remedies = {one.kind: one.python for one in described(Problem.of(X, y)).findings}
-    assert "skrub's DatetimeEncoder" in remedies["date"]
-    assert "skrub's StringEncoder" in remedies["text"]
-    opened = skrub.DatetimeEncoder().fit_transform(skrub.ToDatetime().fit_transform(X["opened"]))
-    numbers = pd.concat([opened, skrub.StringEncoder(random_state=0).fit_transform(X["notes"])], axis=1)
-    found = described(Problem.of(numbers, y))
-    assert {one.type for one in found.columns} == {"number"}
-    assert found.findings == []
-
-
-WORDS = ["rear", "bumper, left", "damage", "it's", 'said "no"', "late; again", "a|b"]
-KINDS = {
-    "numbers": lambda rng: rng.normal(size=50).round(3),
-    "categories": lambda rng: rng.choice(["north", "south", None], 50),
-    "text": lambda rng: [" ".join(rng.choice(WORDS, 6)) for _ in range(50)],
-    "dates": lambda rng: rng.choice(["2024-01-02", "03/04/2024 10:30"], 50),
-}
-
-
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_the_separator_is_found_whatever_stands_between(tmp_path, separator):
-    # The csv module's Sniffer misses about one in eight of such files.
-    from boost_imbalance.comparison import sources
-
-    rng = np.random.default_rng(0)
-    for number in range(15):
-        chosen = rng.choice(list(KINDS), rng.integers(1, 8))
-        table = pd.DataFrame({f"c{k}": KINDS[kind](rng) for k, kind in enumerate(chosen)}).assign(y=rng.integers(0, 2, 50))
-        path = tmp_path / f"{number}.csv"
-        table.to_csv(path, sep=separator, decimal="," if separator == ";" and number % 2 else ".", index=False)
-        found = sources.read(str(path), ["y"])
-        assert list(found.X.columns) == [f"c{k}" for k in range(len(chosen))]
-        np.testing.assert_array_equal(found.y, table["y"])
