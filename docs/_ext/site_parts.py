@@ -11,6 +11,8 @@ README = {
     "the-losses": "../losses/index.md",
 }
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 
 def example_arguments(gallery_conf, script_vars):
     """The command line of an example: the quickstart saves its picture where it is told to, and not among the examples."""
