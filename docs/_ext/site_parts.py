@@ -30,7 +30,9 @@ def adapt(app, docname, source):
     """Links that leave the site lead to its pages, the guide's table becomes its navigation, and figures are not broken."""
     folder, _, name = docname.rpartition("/")
     if folder == "losses":
-        source[0] = source[0].replace(" ± ", f"{NO_BREAK}±{NO_BREAK}")
+        # Their tables need the room of the contents beside the text, and figures stay in one line.
+        text = source[0].replace(" ± ", f"{NO_BREAK}±{NO_BREAK}")
+        source[0] = f"---\nhtml_theme.sidebar_secondary.remove: true\n---\n\n{text}"
     if folder != "guide":
         return
     text = source[0].replace("](../../BENCHMARKS.md", "](../benchmarks.md")
