@@ -6,13 +6,10 @@ draw of the held-out rows, in the population that they come from; that costs a m
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import beta
 
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 PROMISES = ("recall", "precision", "false_positive_rate", "alarms")
 """What can be promised: at least so much of the first two, at most so much of the others."""

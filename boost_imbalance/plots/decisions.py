@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from boost_imbalance.losses import labels
 from boost_imbalance.losses.parameters import is_whole
 from boost_imbalance.plots import drawing
 from boost_imbalance.plots.drawing import Array, Colors, Legend, Style
+from boost_imbalance.types import ArrayLike, Axes, FeaturesLike, LabelsLike, Predictor
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
 
 _CENTRED = {"horizontalalignment": "center", "verticalalignment": "center"}
 _LETTERS_IN_A_ROW = 40
@@ -18,18 +22,18 @@ _LETTERS_IN_A_ROW = 40
 
 
 def plot_decision_regions(
-    model: Any,
-    X: Any,
-    y: Any,
+    model: Predictor,
+    X: FeaturesLike,
+    y: LabelsLike,
     *,
     response: Literal["predict", "probability"] = "predict",
     class_index: int = 1,
     resolution: int = 200,
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Where a classifier decides for which class, in the plane of two features, and the rows themselves.
 
     Parameters
@@ -98,7 +102,7 @@ def plot_decision_regions(
     decided = _codes(model.predict(grid), classes).reshape(resolution, resolution)
     probability = None
     if response == "probability":
-        columns = np.asarray(model.predict_proba(grid))
+        columns = np.asarray(cast(Any, model).predict_proba(grid))
         if not (is_whole(class_index) and 0 <= class_index < columns.shape[1]):
             raise ValueError(
                 f"class_index is {class_index!r}; give a column of predict_proba, from 0 to {columns.shape[1] - 1}."
@@ -123,16 +127,16 @@ def plot_decision_regions(
 
 
 def plot_confusion_matrix(
-    label: Any,
-    predicted: Any,
+    label: LabelsLike,
+    predicted: LabelsLike,
     *,
-    sample_weight: Any = None,
-    classes: Any = None,
+    sample_weight: ArrayLike | None = None,
+    classes: LabelsLike | None = None,
     names: Sequence[str] | None = None,
-    ax: Any = None,
-    cmap: Any = "Blues",
+    ax: Axes | None = None,
+    cmap: str | Colormap = "Blues",
     style: Style = None,
-) -> Any:
+) -> Axes:
     r"""Confusion matrix: of each true class, what share was predicted as which class, and how many rows that is.
 
     The colours are the shares, so that a rare class is as visible as a common one.

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance.types import Axes
+
 Array = npt.NDArray[Any]
 Colors = Sequence[Any] | Mapping[str, Any] | None
 Style = Mapping[str, Any] | None
@@ -115,7 +117,7 @@ def draw_lines(ax: Any, lines: Sequence[Line], style: Style) -> None:
         ax.plot(line.x, line.y, **{"label": line.name, **properties})
 
 
-def finish(ax: Any, legend: Legend, **labels: Any) -> Any:
+def finish(ax: Axes, legend: Legend, **labels: Any) -> Axes:
     """Name the axes, and add a grid and the legend: where there are many lines, beside the data."""
     ax.set(**labels)
     ax.grid(alpha=0.25)

@@ -14,6 +14,7 @@ from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.parameters import HESSIANS, is_whole
 from boost_imbalance.plots import drawing
 from boost_imbalance.plots.drawing import Array, Colors, Legend, Line, Style
+from boost_imbalance.types import Axes, FloatLike, Hessian
 
 _POINTS = 501
 _QUANTITIES = {
@@ -28,18 +29,18 @@ _LIMITS = {"probability": (0.001, 0.999), "margin": (-6.0, 6.0)}
 
 
 def plot_loss(
-    objectives: Any,
+    objectives: Loss | Sequence[Loss] | Mapping[str, Loss],
     quantity: Literal["loss", "gradient", "hessian"] = "loss",
     against: Literal["probability", "margin"] = "probability",
     *,
     label: int | Sequence[int] = 1,
     column: int = 0,
     limits: tuple[float, float] | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Loss, gradient or Hessian of one row, as the objectives themselves compute them.
 
     Parameters
@@ -115,15 +116,15 @@ def plot_curvature(
     objective: Loss,
     against: Literal["probability", "margin"] = "probability",
     *,
-    hessian: Iterable[str] | None = None,
+    hessian: Iterable[Hessian] | None = None,
     label: int = 1,
     column: int = 0,
     limits: tuple[float, float] | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """The Hessians that a loss can give a booster, in one picture, before any floor or scale.
 
     Where ``"exact"`` is below the zero line, a booster would divide by a negative number. The one that the objective itself
@@ -184,14 +185,14 @@ def plot_curvature(
 
 
 def plot_class_weights(
-    counts: Any,
+    counts: FloatLike | Mapping[str, float],
     *,
-    betas: Any = None,
-    ax: Any = None,
+    betas: FloatLike | None = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Class weights of the class-balanced loss against beta, between equal weights and inverse frequency.
 
     Parameters
@@ -263,14 +264,14 @@ def plot_class_weights(
 
 
 def plot_effective_number(
-    betas: Any = (0.9, 0.99, 0.999, 0.9999),
+    betas: FloatLike = (0.9, 0.99, 0.999, 0.9999),
     *,
     limits: tuple[float, float] = (1.0, 1e5),
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Effective number of samples against the number of samples.
 
     It follows ``n`` at first and levels off at ``1 / (1 - beta)``: classes larger than that weigh the same.
