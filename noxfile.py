@@ -24,7 +24,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The quick tests, or those given: ``nox -s tests -- tests/test_metrics.py``."""
+    """The quick tests, or those given: ``nox -s tests -- tests/metrics``."""
     session.install(".[test]")
     session.run("python", "-m", "pytest", *(session.posargs or ["-n", "auto", "-m", "not slow"]))
 

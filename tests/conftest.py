@@ -2,7 +2,6 @@
 
 import collections
 import os
-import pathlib
 import shutil
 import subprocess
 import sys
@@ -10,13 +9,13 @@ from typing import Any, NamedTuple
 
 if shutil.which("nvidia-smi") is None:
     os.environ.setdefault("NUMBA_ENABLE_CUDASIM", "1")  # read when numba is imported; the CPU's kernels do not mind
+os.environ.setdefault("MPLBACKEND", "Agg")  # no test opens a window
 
 import numpy as np
 import pytest
 
 import boost_imbalance as bi
-
-ROOT = pathlib.Path(bi.__file__).resolve().parent.parent
+from tests.helpers import ROOT
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses

@@ -1,6 +1,6 @@
 """What the classifiers use of XGBoost and LightGBM that is not public; each thing says so where it is gone.
 
-``tests/test_internals.py`` names them one by one.
+``tests/estimators/test_internals.py`` names them one by one.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ def check_range(name: str, value: Any) -> Any:
 def check_hessian(name: str, value: Any) -> Any:
     """Refuse a Hessian that is none; an old name gives the new one, with a warning."""
     if isinstance(value, str) and value in OLD_HESSIANS:
-        message = f"{name}={value!r} is now called {OLD_HESSIANS[value]!r}; the old name goes with the next version."
+        message = f"{name}={value!r} is now called {OLD_HESSIANS[value]!r}; the old name is removed in version 0.2."
         protocol.warn(message, FutureWarning)
         return OLD_HESSIANS[value]
     if value is not None and not (isinstance(value, str) and value in HESSIANS):

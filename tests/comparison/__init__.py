@@ -1,0 +1,1 @@
+"""``compare``, its report and the command."""

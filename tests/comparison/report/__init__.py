@@ -1,0 +1,1 @@
+"""Comparisons, real and invented, and their pages."""

@@ -1,0 +1,1 @@
+"""Rows spread over partitions and workers."""

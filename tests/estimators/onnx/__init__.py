@@ -1,0 +1,1 @@
+"""Boosters, their graphs, and a comparison of both."""

@@ -1,0 +1,1 @@
+"""Populations whose posterior is known."""

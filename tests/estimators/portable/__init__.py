@@ -1,0 +1,1 @@
+"""Losses, and what a file of each should hold."""

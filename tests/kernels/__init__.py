@@ -1,0 +1,1 @@
+"""A formula over arrays: compilation, files of machine code, threads, and the GPU."""

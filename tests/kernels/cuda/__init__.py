@@ -1,0 +1,1 @@
+"""Arrays on a device, and the host's answers to compare with."""

@@ -1,0 +1,1 @@
+"""Data that are split over workers, and workers that are threads."""

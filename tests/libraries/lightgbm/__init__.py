@@ -1,0 +1,1 @@
+"""Trainings of LightGBM, and what they are compared with."""

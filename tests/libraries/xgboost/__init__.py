@@ -1,0 +1,1 @@
+"""Trainings of XGBoost, and what they are compared with."""

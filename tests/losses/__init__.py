@@ -1,0 +1,1 @@
+"""Formulas, derivatives, labels, starts and what the papers say, without a library."""
