@@ -269,6 +269,16 @@ class ImbalancedClassifier:
             target.check_positive(f"decision={self.decision!r}")
         return decision, 1
 
+    def _positive_to_tune_for(self) -> int:
+        """The code of the positive one of two classes, where ``decision`` is a rule whose thresholds can be tuned."""
+        check_is_fitted(self)
+        decision, positive = self._rule(self._target)
+        if not decision.is_tuned:
+            raise ValueError(
+                f"decision is {self.decision!r}, which has nothing to tune; set it to 'f1' or another tuned rule."
+            )
+        return positive
+
     def _tuned_in_folds(
         self,
         X: Any,
@@ -405,12 +415,7 @@ class ImbalancedClassifier:
         -------
         The classifier itself.
         """
-        check_is_fitted(self)
-        decision, positive = self._rule(self._target)
-        if not decision.is_tuned:
-            raise ValueError(
-                f"decision is {self.decision!r}, which has nothing to tune; set it to 'f1' or another tuned rule."
-            )
+        positive = self._positive_to_tune_for()
         label, observed = self._target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         return self._tune(deciding(self._target, self.predict_proba(X), self._population, positive), label, weight)

@@ -435,12 +435,7 @@ class DaskClassifier(ImbalancedClassifier):
         """
         if not is_dask(X):
             return super().tune_decision(X, *cast(Any, (y, sample_weight)))
-        check_is_fitted(self)
-        decision, positive = self._rule(self._target)
-        if not decision.is_tuned:
-            raise ValueError(
-                f"decision is {self.decision!r}, which has nothing to tune; set it to 'f1' or another tuned rule."
-            )
+        positive = self._positive_to_tune_for()
         client = self._synchronous_client()
         parts = Parts.of(client, X, y, sample_weight, None, self.missing_label)
         self._target.encode(parts.labels()[0], "y")

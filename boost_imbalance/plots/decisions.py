@@ -83,8 +83,7 @@ def plot_decision_regions(
     >>> ax.images[0].get_array().shape
     (50, 50)
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     drawing.choose("response", response, ("predict", "probability"))
     if not (is_whole(resolution) and resolution >= 2):
         raise ValueError(f"resolution is {resolution!r}; give a whole number of at least 2.")
@@ -177,8 +176,7 @@ def plot_confusion_matrix(
     >>> [text.get_text() for text in ax.texts]
     ['66.7%\n2', '33.3%\n1', '0.0%\n0', '100.0%\n1']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, False)
+    drawing.check(ax, style)
     sk = drawing.scikit_learn("metrics")
     truth, decided = _one_column("label", label), _one_column("predicted", predicted)
     if len(truth) != len(decided):
@@ -312,9 +310,9 @@ def _draw_points(
 
 
 def _readable_on(color: Any) -> str:
-    """Black or white, whichever stands out."""
-    red, green, blue = color[:3]
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+    """Black or white, whichever has more contrast: at least 4.58, by the relative luminance of WCAG 2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
+    return "black" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > 0.179 else "white"
 
 
 def _number(value: Any) -> str:

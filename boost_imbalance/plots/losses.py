@@ -92,8 +92,7 @@ def plot_loss(
     >>> [line.get_label() for line in ax.lines]
     ['focal(gamma=0.5)', 'focal(gamma=1.0)', 'focal(gamma=5.0)']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     drawing.choose("quantity", quantity, list(_QUANTITIES))
     x = _grid(against, limits)
     named = _named(objectives)
@@ -163,8 +162,7 @@ def plot_curvature(
     >>> bool(ax.lines[0].get_ydata().min() < 0)  # the exact one, of a positive that is badly wrong
     True
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     x = _grid(against, limits)
     ((_, known),) = _named([objective])
     names = list(HESSIANS) if hessian is None else [hessian] if isinstance(hessian, str) else list(hessian)
@@ -233,8 +231,7 @@ def plot_class_weights(
     >>> ax.lines[1].get_ydata().round(3).tolist()  # of the rare class
     [1.0, 1.825, 1.951]
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     names, n = _class_counts(counts)
     if betas is None:
         betas = 1.0 - 1.0 / np.geomspace(1.0, 10.0 * max(n.max(), 10.0), 201)
@@ -312,8 +309,7 @@ def plot_effective_number(
     >>> [round(float(line.get_ydata()[-1])) for line in ax.lines]  # the last is n itself
     [100, 1000, 1000000]
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     low, high = drawing.check_limits(limits, 1.0, 1e15, "both at least 1")
     each = _flat("betas", betas).tolist()
     n = np.geomspace(low, high, _POINTS)

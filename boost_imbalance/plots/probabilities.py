@@ -91,8 +91,7 @@ def plot_reliability(
     >>> ax.get_legend_handles_labels()[1]
     ['calibrated', 'too cautious', 'perfect calibration']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     drawing.choose("strategy", strategy, ("quantile", "uniform"))
     drawing.choose("scale", scale, ("linear", "log"))
     if not (is_whole(n_bins) and n_bins >= 1):
@@ -179,8 +178,7 @@ def plot_precision_recall(
     >>> ax.get_legend_handles_labels()[1]
     ['model (AP 0.833)', 'prevalence 0.5']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     sk = drawing.scikit_learn("metrics")
     judged = _judged(label, score, sample_weight, class_index, "score")
     if not judged.target.any():
