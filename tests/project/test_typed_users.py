@@ -15,9 +15,9 @@ import pytest
 
 import boost_imbalance
 from boost_imbalance import losses, metrics, plots, types
+from tests.helpers import ROOT
 
 PROJECT = pathlib.Path(__file__).parent / "typed_users"
-HOME = pathlib.Path(boost_imbalance.__file__).parents[1]
 NEEDED = ("lightgbm", "matplotlib", "onnx", "xgboost")
 """Whose own types the project's lines are checked against."""
 
@@ -62,7 +62,7 @@ def found_by_mypy(tmp_path_factory):
     command = [sys.executable, "-m", "mypy", f"--config-file={config}", f"--cache-dir={folder}", "--no-error-summary"]
     files = [str(PROJECT / name) for name in ("uses.py", "mistakes.py")]
     done = subprocess.run(
-        [*command, *files], capture_output=True, text=True, cwd=folder, env={**os.environ, "MYPYPATH": str(HOME)}
+        [*command, *files], capture_output=True, text=True, cwd=folder, env={**os.environ, "MYPYPATH": str(ROOT)}
     )
     assert done.returncode in (0, 1), done.stdout + done.stderr
     found = {"uses.py": [], "mistakes.py": []}
@@ -78,7 +78,7 @@ def found_by_pyright(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pyright")
     for name in ("uses.py", "mistakes.py"):
         shutil.copy(PROJECT / name, folder)
-    (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(HOME)], "pythonVersion": "3.10"}))
+    (folder / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)], "pythonVersion": "3.10"}))
     command = [pyright, "--outputjson", "--pythonpath", sys.executable, "-p", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder)
     found = {"uses.py": [], "mistakes.py": []}
