@@ -388,13 +388,13 @@ def against_whom() -> str:
     (here,) = (float(row["ns_per_margin"]) for row in formulas if row["how"].endswith("beside the two"))
     worse, cost = ([-float(row["difference"]) for row in focal], [float(row["difference"]) for row in probabilities])
     return f"""
-**The focal losses of gbdtCBL, bokbokbok and imlightgbm rank worse on rare classes, are not calibrated, and take many more
-rounds.** On the 8
-binary sets they cost {span(worse, 2)} of average precision and {span(cost, 2)} of log loss against the
-built-in objective, and take {span(rounds, 0)} times the rounds: they begin at probability 1/2, and their Hessian is negative where a rare class is missed. On the 20 KEEL sets, where classes are less rare, they rank as
-well. Derivatives by automatic differentiation take {span(auto, 0)} ns a row where these formulas take {here:.1f}.
-**The libraries' own objectives are as good**: what this package adds to them is decisions, calibration and fewer
-rounds. They are faster on a GPU, and with XGBoost by a few percent on the CPU.
+**The focal losses of gbdtCBL, bokbokbok and imlightgbm rank worse on rare classes, are not calibrated, and take many
+more rounds.** On the 8 binary sets they cost {span(worse, 2)} of average precision and {span(cost, 2)} of log loss
+against the built-in objective, and take {span(rounds, 0)} times the rounds: they begin at probability 1/2, and their
+Hessian is negative where a rare class is missed. On the 20 KEEL sets, where classes are less rare, they rank as well.
+Derivatives by automatic differentiation take {span(auto, 0)} ns a row where these formulas take {here:.1f}. **The
+libraries' own objectives are as good**: what this package adds to them is decisions, calibration and fewer rounds.
+They are faster on a GPU, and with XGBoost by a few percent on the CPU.
 
 {same_work() or peers_table()}
 
