@@ -5,7 +5,7 @@ focal loss is one file, ``rfl_loss.py`` of https://github.com/Luojiaqimath/Robus
 imported. Each loss is a function of labels and margins to gradient and Hessian, for two classes. They bring no start, so
 training begins at 0. Early stopping is by the log loss of the sigmoid, and the probabilities are the sigmoid's.
 
-Left out: imbalance-xgboost 0.8.1, which does not run with XGBoost 3, is in the table of derivatives only.
+imbalance-xgboost 0.8.1 does not run with XGBoost 3: its formula is measured, its classifier is not.
 """
 
 from __future__ import annotations
@@ -87,10 +87,12 @@ FOCAL = {
 """Binary focal losses by name; ``make`` raises ImportError without the package."""
 
 
-def focal_losses(gamma: float, rows: int, without: tuple[str, ...] = ()) -> Iterator[tuple[str, Focal, Loss]]:
-    """Those that are installed; of the others a line is printed."""
+def focal_losses(
+    gamma: float, rows: int, wanted: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[str, Focal, Loss]]:
+    """Those of the wanted names that are installed; of the others a line is printed."""
     for name, peer in FOCAL.items():
-        if name in without:
+        if not wanted(name):
             continue
         try:
             yield name, peer, peer.make(gamma, rows)
@@ -102,7 +104,8 @@ def jaxboost_focal(gamma: float, alpha: float) -> Loss:
     """The focal loss that jaxboost brings."""
     from jaxboost import focal_loss
 
-    return _of_jaxboost(focal_loss.with_params(gamma=gamma, alpha=alpha))
+    # Not with_params, for which everything is compiled again.
+    return lambda label, margin: focal_loss.grad_hess(margin, label, gamma=gamma, alpha=alpha)
 
 
 def _jaxboost_auto(gamma: float) -> Loss:
@@ -110,13 +113,8 @@ def _jaxboost_auto(gamma: float) -> Loss:
     import jax
     from jaxboost import auto_objective
 
-    return _of_jaxboost(
-        auto_objective(lambda z, y: -(jax.nn.sigmoid(-(2 * y - 1) * z) ** gamma) * jax.nn.log_sigmoid((2 * y - 1) * z))
-    )
-
-
-def _of_jaxboost(objective: Any) -> Loss:
-    return lambda label, margin: objective.grad_hess(margin, label)
+    focal = auto_objective(lambda z, y: -(jax.nn.sigmoid(-(2 * y - 1) * z) ** gamma) * jax.nn.log_sigmoid((2 * y - 1) * z))
+    return lambda label, margin: focal.grad_hess(margin, label)
 
 
 def torch_focal(margin: Any, label: Any, gamma: float) -> Any:
