@@ -441,6 +441,8 @@ def quality(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Rows of peers_quality.csv for average precision and log loss."""
     found = []
     for data in _sets(options.set_rows):
+        if options.only and not any(part in data.name for part in options.only):
+            continue
         begun = time.process_time()
         found += _cross_validated(data.name, data.X, data.y, options, _contestants())
         print(f"{data.name}: {time.process_time() - begun:.0f} s", flush=True)
@@ -627,6 +629,8 @@ def costs(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Rows of peers_quality.csv for what decisions cost."""
     found = []
     for name, X, y, cost in _cost_sets(options.set_rows):
+        if options.only and not any(part in name for part in options.only):
+            continue
         begun = time.process_time()
         found += _costs_of(name, X, y, cost, options)
         print(f"{name}: {time.process_time() - begun:.0f} s", flush=True)
@@ -781,21 +785,26 @@ _COST_WAYS = {
 
 
 def summary(folds: pd.DataFrame) -> list[dict[str, Any]]:
-    """Means over folds, and paired differences to the first candidate of each metric; then of all sets together."""
-    rows, by_set = [], {}
+    """Means over folds, and paired differences to the first candidate of each metric."""
+    rows = []
     for (metric, name), group in folds.groupby(["metric", "set"], sort=False):
-        table = group.pivot(index="fold", columns="candidate", values="value")
+        table, base = group.pivot(index="fold", columns="candidate", values="value"), group["candidate"].iloc[0]
+        share = 1.0 / (0.75 * (len(table) - 1))  # of the other folds, a quarter is stopped on
         for candidate in group["candidate"].unique():
-            base = group["candidate"].iloc[0]
-            # n_test / n_train of the rows that were trained on: three quarters of the other folds
-            share = 1.0 / (0.75 * (len(table) - 1))
             found = paired(table[candidate].to_numpy(), table[base].to_numpy(), share, 0.95)
-            by_set.setdefault((metric, candidate), []).append((table[candidate].mean(), table[base].mean()))
             rows.append(_summary_row(name, metric, candidate, base, table[candidate].mean(), found, len(table)))
-    for (metric, candidate), means in by_set.items():
-        own, base = np.array(means).T
-        of = next(row["of"] for row in rows if row["metric"] == metric)
-        rows.append(_summary_row("all", metric, candidate, of, own.mean(), paired(own, base, 0.0, 0.95), len(own)))
+    return rows
+
+
+def overall(sets: pd.DataFrame) -> list[dict[str, Any]]:
+    """Mean differences over sets, which are independent of each other."""
+    rows = []
+    for (metric, base), table in sets.groupby(["metric", "of"], sort=False):
+        of_base = table[table["candidate"] == base].set_index("set")["mean"]
+        for candidate, group in table.groupby("candidate", sort=False):
+            own = group.set_index("set")["mean"]
+            found = paired(own.to_numpy(), of_base[own.index].to_numpy(), 0.0, 0.95)
+            rows.append(_summary_row("all", metric, candidate, base, own.mean(), found, len(own)))
     return rows
 
 
@@ -833,9 +842,12 @@ def _line(failure: BaseException) -> str:
 def _write(part: str, rows: list[dict[str, Any]], folder: pathlib.Path) -> pathlib.Path:
     path = folder / f"peers_{FILES.get(part, part)}.csv"
     table = pd.DataFrame(rows)
-    if FILES.get(part, part) == "quality" and path.exists():  # of two parts, each with metrics of its own
-        before = pd.read_csv(path)
-        table = pd.concat([table, before[~before["metric"].isin(table["metric"])]])
+    if FILES.get(part, part) == "quality":  # of several runs, each with sets of its own
+        if path.exists():
+            before, key = pd.read_csv(path, keep_default_na=False), ["set", "metric"]
+            known = before.set_index(key).index.isin(table.set_index(key).index)
+            table = pd.concat([before[~known & (before["set"] != "all").to_numpy()], table])
+        table = pd.concat([table, pd.DataFrame(overall(table))])
     table.to_csv(path, index=False, float_format="%.6g")
     return path
 
@@ -852,6 +864,7 @@ def main() -> None:
     parser.add_argument("--training-rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--set-rows", type=int, default=2_000, help="larger sets are cut to a random part")
+    parser.add_argument("--only", nargs="+", help="sets whose name contains one of these; the file keeps the others")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=4)
     options = parser.parse_args()
