@@ -723,7 +723,9 @@ def _ours_by_weights(params: dict[str, Any], X: Any, y: Any, cost: Any, fit: Any
 
 
 def _expected_cost() -> dict[str, Any]:
-    return {"loss": bi.generalized_cross_entropy_objective(q=1.0), "base_score": 0.5}
+    """Stopped by the loss itself: the log loss of probabilities that are 0 or 1 says nothing."""
+    loss = bi.generalized_cross_entropy_objective(q=1.0)
+    return {"loss": loss, "base_score": 0.5, "eval_metric": loss.metric}
 
 
 def _built_in_by_costs(params: dict[str, Any], X: Any, y: Any, cost: Any, fit: Any, stop: Any) -> Any:
