@@ -66,3 +66,11 @@ def raised(results):
         if isinstance(result, Exception):
             raise result
     return results
+
+
+SPLITS = {
+    "uneven": [slice(0, 500), slice(500, ROWS)],
+    "empty": [slice(0, 200), slice(200, 200), slice(200, ROWS)],
+    "weightless": [slice(500, ROWS), slice(0, 500)],
+}
+"""The rows of each worker."""

@@ -11,21 +11,9 @@ import boost_imbalance as bi
 from boost_imbalance import metrics
 from boost_imbalance.kernels import cpu
 from tests.helpers import ROOT
-from tests.libraries.distributed.common import CONSTRUCTORS, ROWS, Data, raised, run_together
+from tests.libraries.distributed.common import CONSTRUCTORS, ROWS, SPLITS, Data, raised, run_together
 
 TASKS = ["binary", "multiclass", "multilabel"]
-
-
-ONE_MACHINE = [slice(None)]
-"""The rows of each worker."""
-SPLITS = {
-    "uneven": [slice(0, 500), slice(500, ROWS)],
-    "empty": [slice(0, 200), slice(200, 200), slice(200, ROWS)],
-    "weightless": [slice(500, ROWS), slice(0, 500)],
-}
-
-
-# XGBoost -------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -93,8 +81,9 @@ def trained(data, rows, constructor, rounds=4):
     return booster.predict(xgboost.DMatrix(data.X)), digits, history, objective.seen_counts
 
 
-@pytest.mark.parametrize("split", SPLITS)
-@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weights"])
+@pytest.mark.parametrize(
+    ("split", "weighted"), [("uneven", False), ("uneven", True), ("empty", False), ("weightless", True)]
+)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("constructor", CONSTRUCTORS)
 def test_workers_train_the_model_of_one_machine_and_see_its_metrics(xgb, constructor, task, weighted, split):
