@@ -1,4 +1,4 @@
-"""What people type into the site's search, and the page that answers it: its first hit (``tests/test_site_search.py``)."""
+"""What people type into the site's search, and the page that answers it: its first hit (``tests/project/test_site.py``)."""
 
 import pathlib
 

@@ -1,8 +1,10 @@
-"""The site's own search: the page that answers a question is its first hit; and what screen readers say has a name."""
+"""The built site: no warning, nothing from elsewhere, names for screen readers, and a search that answers."""
 
 import html.parser
 import json
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +13,8 @@ import pytest
 
 import boost_imbalance as bi
 from boost_imbalance import metrics
+from tests.helpers import ROOT
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 # What Sphinx ships to the browser, run by Node with the little of a browser that it touches.
@@ -44,18 +46,23 @@ def search_terms():
 
 
 def build(folder):
-    """The site without what its examples print and draw."""
+    """The site without what its examples print and draw; or a whole one that is there, in the folder ``BUILT_SITE``."""
+    if built := os.environ.get("BUILT_SITE"):
+        return pathlib.Path(built)
     for module in (
         "sphinx", "sphinx_gallery", "sphinx_design", "sphinx_copybutton", "myst_parser", "numpydoc", "pydata_sphinx_theme",
         "matplotlib", "sklearn", "xgboost", "lightgbm",
     ):  # fmt: skip
         pytest.importorskip(module)
+    # Examples become pages inside the source folder, so that a copy is built and the checkout stays as it is.
     for name in ("docs", "examples", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("_build", "gallery", "__pycache__"))
     for page in ROOT.glob("*.md"):
         (folder / page.name).write_bytes(page.read_bytes())
-    command = [sys.executable, "-m", "sphinx", "-q", "-D", "plot_gallery=0", str(folder / "docs"), str(folder / "html")]
-    subprocess.run(command, check=True, timeout=600, capture_output=True)
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-D", "plot_gallery=0"]
+    command += [str(folder / "docs"), str(folder / "html")]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
     return folder / "html"
 
 
@@ -75,6 +82,13 @@ def test_index_of_the_reference_names_everything():
     text = (DOCS / "api" / "index.md").read_text(encoding="utf-8")
     named = {word.strip("`~.,") for line in text.splitlines() for word in line.replace(".", " ").replace("`", " ").split()}
     assert {*bi.__all__, *bi._LATER, *metrics.__all__} - {"metrics"} <= named
+
+
+def check_formulas_and_figures(site):
+    page = (site / "losses" / "focal.html").read_text(encoding="utf-8")
+    assert "<math" in page
+    assert "focal-1.svg" in page
+    assert re.findall(r"<(?:script|link|img)[^>]*=.https?:[^>]*>", page) == [], "the page loads something from elsewhere"
 
 
 def check_first_hits(site, search_terms):
@@ -143,6 +157,7 @@ def check_sentences(site):
 def test_the_built_site(tmp_path, search_terms):
     """One test, so that the site is built once however tests are spread over processes."""
     site = build(tmp_path)
+    check_formulas_and_figures(site)
     check_headings_and_names(site)
     check_sentences(site)
     check_first_hits(site, search_terms)
