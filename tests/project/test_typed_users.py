@@ -1,6 +1,5 @@
 """What type checkers make of this package in a user's project: nothing of it is unknown, and mistakes are found."""
 
-import importlib.util
 import inspect
 import json
 import os
@@ -41,10 +40,6 @@ KEPT_OPEN = {
     "Metric.__call__": "overloads say what it takes",
     "ImbalancedDaskXGBClassifier.predict": "a collection of Dask for one, an array for an array",
 }
-
-
-def has(*modules):
-    return all(importlib.util.find_spec(module) for module in modules)
 
 
 def wrong_lines():
@@ -90,7 +85,9 @@ def found_by_pyright(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
-@pytest.mark.skipif(not has(*NEEDED), reason="the project uses both libraries, matplotlib and onnx")
+@pytest.mark.skipif(
+    not all(map(boost_imbalance._is_installed, NEEDED)), reason="the project uses both libraries, matplotlib and onnx"
+)
 class TestProject:
     def test_what_the_guide_writes_is_accepted_and_known(self, request, checker):
         assert request.getfixturevalue(f"found_by_{checker}")["uses.py"] == []
