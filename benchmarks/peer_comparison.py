@@ -59,11 +59,13 @@ def interleaved(contest: dict[str, Callable[[], object]], rounds: int) -> dict[s
             taken[name] = []
         except Exception as failure:
             print(f"{name} failed: {_line(failure)}", flush=True)
+    rng, names = np.random.default_rng(0), list(taken)
     for _ in range(rounds):
-        for name, seconds in taken.items():
+        rng.shuffle(names)  # who comes after one that empties the caches is slower
+        for name in names:
             cpu, wall = time.process_time(), time.perf_counter()
             contest[name]()
-            seconds.append((time.process_time() - cpu, time.perf_counter() - wall))
+            taken[name].append((time.process_time() - cpu, time.perf_counter() - wall))
     return {name: tuple(np.median(seconds, axis=0)) for name, seconds in taken.items()}
 
 
