@@ -431,7 +431,7 @@ def same_work() -> str:
     focal = [row for row in measured.get("speed", ()) if row["loss"] == "focal, gamma 2" and row["library"] != "lightgbm"]
     for what in ("gradient and Hessian", "100 rounds"):
         columns[f"{what}, times"] = {
-            row["candidate"]: f"{float(row['times']):.{0 if float(row['times']) >= 10 else 1}f}"
+            row["candidate"]: f"{float(row['times']):.{0 if float(row['times']) >= 10 else 2}f}"
             for row in sorted(focal, key=lambda row: int(row["rows"]))  # the most rows come last, and stay
             if row["what"] == what
         }
