@@ -47,8 +47,18 @@ def adapt(app, docname, source):
     source[0] = text
 
 
+ROOT = {"README.md": "getting-started.md", "BENCHMARKS.md": "benchmarks.md", "CONTRIBUTING.md": "contributing.md"}
+"""The pages of the site that are, or stand for, files beside the folder ``docs``."""
+
+
+def adapt_included(app, relative_path, parent_docname, content):
+    """Links of a file beside the folder ``docs`` to another such file lead to its page."""
+    content[0] = re.sub(r"\]\((\w+\.md)", lambda found: f"]({ROOT.get(found[1], found[1])}", content[0])
+
+
 def setup(app):
     """Connect."""
     (pathlib.Path(app.srcdir) / "_build").mkdir(exist_ok=True)
     app.connect("source-read", adapt)
+    app.connect("include-read", adapt_included)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
