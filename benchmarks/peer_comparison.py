@@ -629,6 +629,8 @@ def _by_catboost(params: dict[str, Any], fit: Part, stop: Part) -> Fitted:
 
 def costs(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Rows of peers_quality.csv for what decisions cost."""
+    if not importlib.util.find_spec("empulse"):
+        raise SystemExit("the sets with costs are empulse's: pip install empulse")
     found = []
     for name, X, y, cost in _cost_sets(options.set_rows):
         if options.only and not any(part in name for part in options.only):
