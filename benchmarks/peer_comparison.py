@@ -6,8 +6,8 @@ pip install imbcal imbalanced-calibrate gbdtCBL bokbokbok imlightgbm imbalance-x
 python benchmarks/peer_comparison.py speed          # nanoseconds per row, and whole trainings
 python benchmarks/peer_comparison.py derivatives    # against 60-digit arithmetic
 python benchmarks/peer_comparison.py behaviour      # start, weights, probabilities
-python benchmarks/peer_comparison.py quality        # tuned equally, paired by fold; some 20 minutes of one core
-python benchmarks/peer_comparison.py costs          # costs of each row, on the sets that empulse brings
+python benchmarks/peer_comparison.py quality        # tuned equally, paired by fold; some 9 minutes of one core
+python benchmarks/peer_comparison.py costs          # costs of each row, on sets that empulse brings; 2 minutes
 
 What is not installed is left out with a message. ``rfl_loss.py`` of Robust-GBDT takes part where PYTHONPATH finds it. Each
 part writes ``results/peers_PART.csv`` (quality and costs one file) or, with ``--output``, another folder. Timings are of one
@@ -629,6 +629,8 @@ def _by_catboost(params: dict[str, Any], fit: Part, stop: Part) -> Fitted:
 
 def costs(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Rows of peers_quality.csv for what decisions cost."""
+    if not importlib.util.find_spec("empulse"):
+        raise SystemExit("the sets with costs are empulse's: pip install empulse")
     found = []
     for name, X, y, cost in _cost_sets(options.set_rows):
         if options.only and not any(part in name for part in options.only):
