@@ -33,7 +33,7 @@ def tests(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The site, in ``docs/_build/html``."""
     session.install(".[docs]")
-    session.run("sphinx-build", "-W", "--keep-going", "docs", "docs/_build/html")
+    session.run("sphinx-build", "-W", "--keep-going", "-j", "auto", "docs", "docs/_build/html")
 
 
 @nox.session

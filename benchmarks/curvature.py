@@ -1,12 +1,13 @@
 """Which Hessian, and which scale, should a loss hand to a booster? Paired with the built-in objective on real data.
 
 python benchmarks/curvature.py --task binary --output binary.json
-python benchmarks/curvature.py --table binary.json multiclass.json multilabel.json
+python benchmarks/curvature.py --table binary.json multiclass.json --csv benchmarks/results/curvature.csv
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import pathlib
 import time
@@ -14,6 +15,7 @@ import warnings
 
 import lightgbm as lgb
 import numpy as np
+import results
 import xgboost as xgb
 from datasets import Dataset, load
 from scipy.special import expit, softmax
@@ -38,6 +40,7 @@ BINARY_ONLY = (
     "focal 4, expected, scale='start'",
     "logit-adjusted",
 )
+METRICS = {"ap": "average precision", "logloss": "calibrated log loss", "ber": "balanced error"}
 ROUNDS = {"binary": 100, "multiclass": 40, "multilabel": 40}
 
 
@@ -152,8 +155,9 @@ def run(task: str, output: str, only: str | None) -> None:
             json.dump(records, file)
 
 
-def table(paths: list[str]) -> None:
+def table(paths: list[str]) -> list[dict]:
     """Mean over data sets of the difference to the built-in objective, with a 95 % interval over data sets."""
+    rows: list[dict] = []
     records = [record for path in paths for record in json.loads(pathlib.Path(path).read_text())]
     for task in dict.fromkeys(r["task"] for r in records):
         for key in dict.fromkeys((r["library"], r["config"]) for r in records if r["task"] == task):
@@ -166,22 +170,19 @@ def table(paths: list[str]) -> None:
                     np.mean([r[metric] for r in chosen if r["loss"] == loss and r["data"] == name]) for name in sets
                 ])  # fmt: skip
 
-            print(f"\n**{task}, {key[0]}, {key[1]}** ({len(sets)} sets, {FOLDS} folds)\n")
-            print("| loss | average precision | calibrated log loss | balanced error | sets better / worse (ap) |")
-            print("|---|---|---|---|---|")
-            base = {metric: mean("built-in", metric) for metric in ("ap", "logloss", "ber")}
-            print(f"| built-in | {base['ap'].mean():.4f} | {base['logloss'].mean():.4f} | {base['ber'].mean():.4f} | |")
-            for name in names:
+            common = {"task": task, "library": key[0], "configuration": key[1], "sets": len(sets), "folds": FOLDS}
+            for name, (metric, title) in itertools.product(names, METRICS.items()):
+                row = {**common, "loss": name, "metric": title, "mean": ""}
                 if name == "built-in":
+                    rows.append({**row, "mean": f"{mean(name, metric).mean():.4f}"})
                     continue
-                cells = []
-                for metric in ("ap", "logloss", "ber"):
-                    difference = mean(name, metric) - base[metric]
-                    half = student.ppf(0.975, len(sets) - 1) * difference.std(ddof=1) / np.sqrt(len(sets))
-                    cells.append(f"{difference.mean():+.4f} ± {half:.4f}")
-                gains = mean(name, "ap") - base["ap"]
-                cells.append(f"{(gains > 0.001).sum()} / {(gains < -0.001).sum()}")
-                print(f"| {name} | {' | '.join(cells)} |")
+                gains = mean(name, metric) - mean("built-in", metric)
+                half = student.ppf(0.975, len(sets) - 1) * gains.std(ddof=1) / np.sqrt(len(sets))
+                row |= results.difference(gains.mean(), half)
+                if metric == "ap":
+                    row |= {"better": (gains > 0.001).sum(), "worse": (gains < -0.001).sum()}
+                rows.append(row)
+    return rows
 
 
 def main() -> None:
@@ -190,11 +191,11 @@ def main() -> None:
     parser.add_argument("--output", default="curvature.json")
     parser.add_argument("--only", help="only losses whose name contains this")
     parser.add_argument("--table", nargs="+", help="print the tables of earlier runs")
+    parser.add_argument("--csv", type=pathlib.Path, help="where to write them")
     options = parser.parse_args()
-    if options.table:
-        table(options.table)
-    else:
+    if not options.table:
         run(options.task, options.output, options.only)
+    results.show(table(options.table or [options.output]), options.csv)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What the rule of decision is worth, and how near it comes to the best threshold known afterwards, on real data.
 
 python benchmarks/decisions.py                       # the 8 binary sets; some five minutes on two cores
-python benchmarks/decisions.py --csv decisions.csv
+python benchmarks/decisions.py --csv benchmarks/results/decisions.csv
 
 The library's own objective is trained in the folds of a comparison. Each row is decided at the smallest expected cost, and
 beside that at 0.5, and by the one threshold that would have served all rows best, which is only known afterwards. Costs are
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import results
 from datasets import Dataset, load
 
 from boost_imbalance import compare
@@ -53,8 +54,8 @@ def measured(data: Dataset, library: str, folds: int) -> list[dict[str, Any]]:
         plain, best = by_fold(p > 0.5), by_fold(p >= best_threshold(truth, p, miss))
         regret = paired(ours, best, 1.0 / (folds - 1), CONFIDENCE)
         line = {"set": data.name, "library": library, "goal": f"a miss costs {name}", "miss": miss, "decided": ours.mean()}
-        line |= {"at 0.5": plain.mean(), "best afterwards": best.mean()}
-        lines.append({**line, "regret": regret.mean, "half": regret.half, "within noise": regret.low <= 0.0})
+        line |= {"at_half": plain.mean(), "best_afterwards": best.mean()}
+        lines.append({**line, "regret": regret.mean, "regret_half": regret.half, "within_noise": regret.low <= 0.0})
     return lines
 
 
@@ -85,13 +86,14 @@ def main() -> None:
             print(pd.DataFrame(lines[-2:]).to_string(index=False, header=len(lines) == 2, float_format="%.1f"), flush=True)
     table = pd.DataFrame(lines)
     if options.csv is not None:
-        table.to_csv(options.csv, index=False, float_format="%.6g")
+        rounded = [{name: f"{one:.6g}" if isinstance(one, float) else one for name, one in line.items()} for line in lines]
+        results.write(options.csv, rounded, note=f"at most {options.rows} rows of each set, {options.folds} folds")
     for (library, goal), group in table.groupby(["library", "goal"], sort=False):
-        ratio = np.exp(np.log(group["decided"] / group["best afterwards"]).mean())
-        saved = np.exp(np.log(group["decided"] / group["at 0.5"]).mean())
+        ratio = np.exp(np.log(group["decided"] / group["best_afterwards"]).mean())
+        saved = np.exp(np.log(group["decided"] / group["at_half"]).mean())
         print(
             f"{library}, {goal}: {ratio:.3f} of the best known afterwards, {saved:.3f} of that at 0.5 (geometric means); "
-            f"within noise of the best on {group['within noise'].sum()} of {len(group)} sets"
+            f"within noise of the best on {group['within_noise'].sum()} of {len(group)} sets"
         )
 
 

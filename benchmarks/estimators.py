@@ -1,7 +1,7 @@
 """The classifiers with each loss beside the library's own classifier, on real data: probabilities, ranking, decisions.
 
 python benchmarks/estimators.py --output estimators.json    # all of it, about 45 minutes on one core
-python benchmarks/estimators.py --table estimators.json
+python benchmarks/estimators.py --table estimators.json --csv benchmarks/results/classifiers.csv
 
 A loss is compared with the built-in objective of the same library, configuration, set, seed and fold. "Early stopping" keeps
 a fifth of the training rows to stop on, by log loss: the library's own, or the classifier's default. LightGBM's classifier
@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import lightgbm as lgb
 import numpy as np
+import results
 import xgboost as xgb
 from curvature import FOLDS, ROUNDS
 from datasets import Dataset, keel, load
@@ -74,9 +75,9 @@ METRICS = {
     "ap": "average precision",
     "link": "log loss, not calibrated",
     "brier": "Brier score",
-    "balanced": "balanced accuracy, `balanced`",
-    "f1": "F1, `posterior`",
-    "f1_tuned": "F1, `f1`",
+    "balanced": "balanced accuracy, balanced",
+    "f1": "F1, posterior",
+    "f1_tuned": "F1, f1",
 }
 SMALLER_IS_BETTER = ("logloss", "link", "brier")
 
@@ -239,7 +240,6 @@ def run(options: argparse.Namespace) -> None:
                 taken = time.perf_counter() - begun
                 print(f"{task} {data.name}, {library}, {configuration}: {taken:.0f} s", file=sys.stderr, flush=True)
             pathlib.Path(options.output).write_text(json.dumps(records))
-    table([options.output])
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -280,13 +280,12 @@ class Comparison:
         gains = [[r[after] - r[before] for r in chosen if r["data"] == name] for name in self.sets]
         return interval(np.array([np.mean(g) if g else np.nan for g in gains]))
 
-    def cell(self, loss: str, metric: str, keys: list[tuple[str, str]]) -> str:
-        """As Markdown, bold where the interval leaves out 0."""
+    def row(self, loss: str, metric: str, keys: list[tuple[str, str]]) -> dict:
+        """Of the file: the built-in objective's own value, or a difference to it."""
+        if loss == "built-in":
+            return {"mean": f"{np.nanmean([self.base(metric, key) for key in keys]):.4f}"}
         mean, half = self.difference(loss, metric, keys)
-        if np.isnan(mean):
-            return ""
-        text = f"{mean:+.4f}" if np.isnan(half) else f"{mean:+.4f} ± {half:.4f}"
-        return f"**{text}**" if abs(mean) > half and abs(mean) >= 0.00005 else text
+        return {"mean": "", **results.difference(mean, half, abs(mean) > half and abs(mean) >= 0.00005)}
 
     def verdict(self, loss: str) -> str:
         """In how many of the configurations log loss or average precision is better, or worse, beyond the interval."""
@@ -299,33 +298,34 @@ class Comparison:
         return f"{better} / {worse}"
 
 
-def table(paths: list[str]) -> None:
+def table(paths: list[str]) -> list[dict]:
     """Mean over data sets of the difference to the built-in objective, with a 95 % interval over data sets."""
     records = [record for path in paths for record in json.loads(pathlib.Path(path).read_text())]
+    rows: list[dict] = []
     for task in dict.fromkeys(r["task"] for r in records):
         compared = Comparison(records, task)
-        title = "binary, KEEL" if task == "keel" else task
         seeds = 1 + max(r["seed"] for r in compared.records)
-        print(f"\n**{title}** ({len(compared.sets)} sets, {FOLDS} folds, {seeds} seed{'s' * (seeds > 1)})")
-        for metric in ("logloss", "ap"):
-            print(f"\n| {METRICS[metric]} | {' | '.join(', '.join(key) for key in compared.keys)} |")
-            print("|---|" + "---|" * len(compared.keys))
-            print(f"| built-in | {' | '.join(f'{compared.base(metric, key).mean():.4f}' for key in compared.keys)} |")
-            for name in compared.losses:
-                print(f"| {name} | {' | '.join(compared.cell(name, metric, [key]) for key in compared.keys)} |")
-        headings = [*METRICS.values(), "better / worse of 8"]
-        print(f"\n| mean of the four | {' | '.join(headings)} |\n|---|{'---|' * len(headings)}")
-        absolute = [np.nanmean([compared.base(metric, key) for key in compared.keys]) for metric in METRICS]
-        print(f"| built-in | {' | '.join(f'{value:.4f}' for value in absolute)} | |")
-        for name in compared.losses:
-            cells = [compared.cell(name, metric, compared.keys) for metric in METRICS]
-            print(f"| {name} | {' | '.join(cells)} | {compared.verdict(name)} |")
-        infinite = sum(record["infinite"] > 0 for record in compared.records)
-        print(f"\nModels that gave 0 for something that was true: {infinite} of {len(compared.records)}")
+        common = {"task": task, "sets": len(compared.sets), "folds": FOLDS, "seeds": seeds}
+        of_all = {**common, "library": "both", "configuration": "all four"}
+        losses = ["built-in", *compared.losses]
+        for metric, loss, key in itertools.product(("logloss", "ap"), losses, compared.keys):
+            row = {**common, "library": key[0], "configuration": key[1], "loss": loss, "metric": METRICS[metric]}
+            rows.append(row | compared.row(loss, metric, [key]))
+        for metric, loss in itertools.product(METRICS, losses):
+            rows.append({**of_all, "loss": loss, "metric": METRICS[metric], **compared.row(loss, metric, compared.keys)})
+        rows += [
+            {**of_all, "loss": loss, "metric": "better / worse of 8", "mean": compared.verdict(loss)}
+            for loss in compared.losses
+        ]
         for key in compared.keys:
             gain, half = compared.change("cross-entropy", "f1", "f1_tuned", key)
             if np.isfinite(gain):
-                print(f"\nF1 of cross-entropy by `f1` instead of `posterior`, {', '.join(key)}: {gain:+.4f} ± {half:.4f}")
+                row = {**common, "library": key[0], "configuration": key[1], "loss": "cross-entropy"}
+                rows.append({**row, "metric": "F1, f1 instead of posterior", "mean": "", **results.difference(gain, half)})
+        infinite = sum(record["infinite"] > 0 for record in compared.records)
+        row = {**of_all, "loss": "all", "metric": "models that gave 0 for something true"}
+        rows.append({**row, "mean": f"{infinite} of {len(compared.records)}"})
+    return rows
 
 
 def main() -> None:
@@ -337,12 +337,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="only sets whose name contains one of these")
     parser.add_argument("--tune", nargs="*", choices=TASKS, default=["binary"], help="refit for F1 at the defaults, too")
     parser.add_argument("--output", default="estimators.json")
-    parser.add_argument("--table", nargs="+", help="print the tables of earlier runs")
+    parser.add_argument("--table", nargs="+", help="the tables of earlier runs")
+    parser.add_argument("--csv", type=pathlib.Path, help="where to write them")
     options = parser.parse_args()
-    if options.table:
-        table(options.table)
-    else:
+    if not options.table:
         run(options)
+    results.show(table(options.table or [options.output]), options.csv)
 
 
 if __name__ == "__main__":

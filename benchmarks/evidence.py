@@ -2,9 +2,10 @@
 
 python benchmarks/evidence.py --output evidence                 # everything at its defaults, with other packages' losses
 python benchmarks/evidence.py --output tuned --tune 8 --rows 2500 --folds 3 --repeats 1 --task binary
-python benchmarks/evidence.py --output evidence --table         # the tables of what is there, as Markdown
-python benchmarks/evidence.py --output evidence tuned --write   # the same, into BENCHMARKS.md
+python benchmarks/evidence.py --output evidence --table         # the tables of what is there
+python benchmarks/evidence.py --output evidence tuned --write   # the same, into evidence.csv and evidence_sets.csv
 python benchmarks/evidence.py --output hessians --study hessians --repeats 1      # which Hessian; also: gamma, beta
+python benchmarks/evidence.py --output hessians gamma beta --write                # into choices.csv
 
 Every set and library has a folder of its own there, and a run goes on where one was stopped. Other packages take part if
 they are installed (see ``peers.py``).
@@ -14,15 +15,17 @@ from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import pathlib
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import peers
+import results
 from datasets import Dataset, keel, load
 
 import boost_imbalance as bi
@@ -68,8 +71,6 @@ SHOWN = (
     "balanced_accuracy",
 )
 BY_SET = ("average_precision", "log_loss")
-PAGE = pathlib.Path(__file__).resolve().parents[1] / "BENCHMARKS.md"
-BEGIN, END = "<!-- evidence -->", "<!-- end of evidence -->"
 
 
 def sets(task: str, rows: int) -> list[Dataset]:
@@ -119,11 +120,11 @@ class Collection:
         own = np.array([one.mean(candidate, metric, self.library) for one in self.found])
         return paired(own, base, test_share=0.0, confidence=0.95)
 
-    def record(self, candidate: str, metric: str) -> str:
+    def record(self, candidate: str, metric: str) -> tuple[int, ...]:
         """On how many sets it is better, equal within the interval, or worse."""
         larger = METRICS[metric].larger_is_better
         said = [one.difference(candidate, metric, self.library).verdict(larger) for one in self.found]
-        return f"{said.count('better')}/{said.count('tie')}/{said.count('worse')}"
+        return tuple(said.count(verdict) for verdict in ("better", "tie", "worse"))
 
     def rounds(self, candidate: str) -> str:
         """How many times as many as the built-in objective took, in the middle of the sets."""
@@ -141,68 +142,56 @@ class Collection:
         return sum(candidate == failed["candidate"] for one in self.found for failed in one.errors)
 
 
-def tables(folder: pathlib.Path) -> list[str]:
-    """Markdown of one run."""
-    lines: list[str] = []
-    for task in ROWS:
-        for library in ("xgboost", "lightgbm"):
-            found = Collection(folder / task, library)
-            if found.found:
-                lines += _summary(found, task) + _by_set(found)
-    return lines
+def rows_of(folder: pathlib.Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of one run: means over data sets, and those of each set."""
+    means: list[dict[str, Any]] = []
+    by_set: list[dict[str, Any]] = []
+    for task, library in itertools.product(ROWS, ("xgboost", "lightgbm")):
+        found = Collection(folder / task, library)
+        if found.found:
+            common = {"study": study(found), "task": task, "library": library}
+            means += _means(found, common)
+            by_set += _by_set(found, common)
+    return means, by_set
 
 
-def _summary(found: Collection, task: str) -> list[str]:
+def study(found: Collection) -> str:
+    """What was compared: a loss in several variants, or losses at their defaults or tuned."""
+    of_variants = (name for name, variants in STUDIES.items() if set(found.candidates) <= set(variants))
+    return next(of_variants, "tuned" if found.found[0].settings["tune"] else "defaults")
+
+
+def _means(found: Collection, common: dict[str, Any]) -> Iterator[dict[str, Any]]:
     s = found.found[0].settings
-    title = "binary, KEEL" if task == "keel" else task
-    how = (
-        f"tuned for {METRICS[s['tune_for']].title} with {s['tune']} trials each" if s["tune"] else "defaults, early stopping"
-    )
-    headings = [METRICS[name].title for name in SHOWN]
-    lines = [
-        "",
-        f"**{title}, {found.library}, {how}** ({len(found.found)} sets, {s['repeats']} x {s['folds']} folds)",
-        "",
-        f"| | {' | '.join(headings)} | AP better/tie/worse | log loss better/tie/worse | rounds |",
-        "|---|" + "---|" * (len(headings) + 3),
-    ]
-    base = [np.mean([one.mean(BASELINE, name, found.library) for one in found.found]) for name in SHOWN]
-    lines.append(f"| built-in | {' | '.join(f'{value:.4f}' for value in base)} | | | |")
+    common = {**common, "sets": len(found.found), "repeats": s["repeats"], "folds": s["folds"]}
+    for metric in SHOWN:
+        base = np.mean([one.mean(BASELINE, metric, found.library) for one in found.found])
+        yield {**common, "candidate": BASELINE, "metric": METRICS[metric].title, "mean": f"{base:.4f}"}
+    for name, metric in itertools.product(found.candidates, SHOWN):
+        row = {**common, "candidate": name, "metric": METRICS[metric].title, "mean": ""}
+        row |= _difference(found.difference(name, metric), metric)
+        if metric in BY_SET:
+            row |= dict(zip(("better", "tie", "worse"), found.record(name, metric), strict=True))
+        yield row
     for name in found.candidates:
-        cells = [_cell(found.difference(name, metric), metric) for metric in SHOWN]
-        failed = f" (failed on {found.failed(name)})" if found.failed(name) else ""
-        record = [found.record(name, metric) for metric in BY_SET]
-        lines.append(f"| {name}{failed} | {' | '.join(cells)} | {' | '.join(record)} | {found.rounds(name)} |")
-    return lines
+        yield {**common, "candidate": name, "metric": "rounds, times the built-in's", "mean": found.rounds(name)}
+        if found.failed(name):
+            yield {**common, "candidate": name, "metric": "sets on which it failed", "mean": found.failed(name)}
 
 
-def _by_set(found: Collection) -> list[str]:
+def _by_set(found: Collection, common: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Average precision and log loss of each set, every candidate beside the built-in objective."""
     names = [name for name in found.candidates if name not in BASELINES or BASELINES[name].source == name]
-    lines = ["", f"<details><summary>{found.library}, set by set</summary>"]
-    for metric in BY_SET:
-        lines += ["", f"| {METRICS[metric].title} | built-in | {' | '.join(names)} |"]
-        lines.append("|---|---|" + "---|" * len(names))
-        for one in found.found:
-            cells = [_cell(one.difference(name, metric, found.library), metric) for name in names]
-            base = one.mean(BASELINE, metric, found.library)
-            lines.append(f"| {one.settings['name']} | {base:.4f} | {' | '.join(cells)} |")
-    return [*lines, "", "</details>"]
+    for metric, one in itertools.product(BY_SET, found.found):
+        row = {**common, "set": one.settings["name"], "metric": METRICS[metric].title}
+        yield {**row, "candidate": BASELINE, "mean": f"{one.mean(BASELINE, metric, found.library):.4f}"}
+        for name in names:
+            difference = _difference(one.difference(name, metric, found.library), metric)
+            yield {**row, "candidate": name, "mean": "", **difference}
 
 
-def _cell(difference: Difference, metric: str) -> str:
-    if np.isnan(difference.mean):
-        return ""
-    text = f"{difference.mean:+.4f} ± {difference.half:.4f}"
-    return text if difference.verdict(METRICS[metric].larger_is_better) == "tie" else f"**{text}**"
-
-
-def write(lines: list[str]) -> None:
-    """Between the two marks in BENCHMARKS.md."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{chr(10).join(lines)}\n\n{END}{after}", encoding="utf-8")
+def _difference(found: Difference, metric: str) -> dict[str, str]:
+    return results.difference(found.mean, found.half, found.verdict(METRICS[metric].larger_is_better) != "tie")
 
 
 def main() -> None:
@@ -216,16 +205,18 @@ def main() -> None:
     parser.add_argument("--tune", type=int, default=0)
     parser.add_argument("--study", choices=STUDIES, help="a loss in several variants, without baselines")
     parser.add_argument("--only", nargs="+", help="only sets whose name contains one of these")
-    parser.add_argument("--table", action="store_true", help="print what is there")
-    parser.add_argument("--write", action="store_true", help="write what is there into BENCHMARKS.md")
+    parser.add_argument("--table", action="store_true", help="only print what is there")
+    parser.add_argument("--write", action="store_true", help="write what is there into benchmarks/results")
     options = parser.parse_args()
     if not (options.table or options.write):
         run(options)
-    lines = [line for folder in options.output for line in tables(pathlib.Path(folder))]
-    if options.write:
-        write(lines)
-    else:
-        print("\n".join(lines))
+    found = [rows_of(pathlib.Path(folder)) for folder in options.output]
+    means, by_set = ([row for rows in part for row in rows] for part in zip(*found, strict=True))
+    of_losses = [row for row in means if row["study"] not in STUDIES]
+    of_variants = [row for row in means if row["study"] in STUDIES]
+    tables = {"evidence.csv": of_losses, "evidence_sets.csv": by_set if of_losses else [], "choices.csv": of_variants}
+    for name, rows in tables.items():
+        results.show(rows, results.FOLDER / name if options.write and rows else None)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ python benchmarks/gpu.py [--rows 1000000 10000000] [--rounds 50] [--classes 10] 
 from __future__ import annotations
 
 import argparse
-import csv
 import functools
 import pathlib
 import time
@@ -14,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import results
 from timing import machine
 
 import boost_imbalance as bi
@@ -211,12 +211,8 @@ def main() -> None:
         for classes in (2, options.classes):
             training(rows, classes, options.rounds)
     if options.output is not None:
-        with options.output.open("w", newline="") as file:
-            writer = csv.DictWriter(file, [*MEASURED[0], "gpu", "machine"], lineterminator="\n")
-            writer.writeheader()
-            for measured in MEASURED:
-                shown = {name: f"{value:.4g}" if isinstance(value, float) else value for name, value in measured.items()}
-                writer.writerow(shown | {"gpu": cuda_name(), "machine": machine()})
+        shown = [{name: f"{one:.4g}" if isinstance(one, float) else one for name, one in row.items()} for row in MEASURED]
+        results.write(options.output, [row | {"gpu": cuda_name(), "machine": machine()} for row in shown], note=cuda_name())
 
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
 """Gradient and Hessian alone, one thread, beside plain NumPy, the peer packages that are installed, and a copy.
 
-python benchmarks/kernel.py [--rows 1000000] [--rounds 15]
+python benchmarks/kernel.py [--rows 1000000] [--rounds 15] [--csv benchmarks/results/kernel.csv]
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
+import results
 from timing import interleaved, machine
 
 import boost_imbalance as bi
 
 Contest = dict[str, Callable[[], object]]
+COPY = "copy of the same bytes"
 
 
 class Data:
@@ -98,7 +101,7 @@ def binary_contests(z, y, n_threads) -> dict[str, Contest]:
         ):
             if peer is not None:
                 contest[peer[0]] = lambda f=peer[1]: f(z, y)
-        contests[f"binary focal, gamma {gamma}"] = contest
+        contests[f"binary focal, gamma {gamma:g}"] = contest
     contests["asymmetric 0, 4, 0.05"] = {
         "boost-imbalance": ours(bi.asymmetric_objective(n_threads=n_threads)),
         "boost-imbalance, expected": ours(bi.asymmetric_objective(hessian="expected", n_threads=n_threads)),
@@ -207,18 +210,30 @@ def _gbdtcbl_binary(name, *arguments):
     except ImportError:
         return None
     loss = getattr(binary, name)(*arguments)
-    return f"gbdtCBL {name}", lambda z, y: loss(y, z)
+    wrong = " (its gradient is wrong)" if name == "ASLLoss" else ""
+    return f"gbdtCBL {name}{wrong}", lambda z, y: loss(y, z)
 
 
-def report(name: str, contest: Contest, elements: int, rounds: int) -> None:
+def report(name: str, contest: Contest, elements: int, rounds: int) -> list[dict[str, object]]:
+    """A line for each candidate, and a row of the file."""
     margins, outputs = np.zeros((2, 2 * elements), np.float32)
-    contest = {**contest, "copy of the same bytes": lambda: np.copyto(outputs, margins)}
+    contest = {**contest, COPY: lambda: np.copyto(outputs, margins)}
     taken = interleaved(contest, rounds)
     own = taken[next(iter(taken))]
     print(f"\n{name}\n")
-    print("| | ns per margin | times ours |\n|---|---|---|")
+    rows: list[dict[str, object]] = []
     for candidate, seconds in taken.items():
-        print(f"| {candidate} | {seconds * 1e9 / elements:.2f} | {seconds / own:.1f} |")
+        found = row(name, candidate, seconds / elements)
+        rows.append({**found, "times_ours": f"{seconds / own:.1f}"})
+        print(f"{candidate:<45}{found['ns_per_margin']:>8} ns per margin, {seconds / own:.1f} times ours")
+    return rows
+
+
+def row(loss: str, candidate: str, seconds: float, caches: str = "cold", threads: int = 1) -> dict[str, object]:
+    """What the file says of one candidate."""
+    kind = "ours" if candidate.startswith("boost-imbalance") else {"NumPy": "NumPy", COPY: "copy"}.get(candidate, "peer")
+    found = {"loss": loss, "candidate": candidate, "kind": kind, "right": "wrong" not in candidate}
+    return {**found, "ns_per_margin": f"{seconds * 1e9:.2f}", "times_ours": "", "caches": caches, "threads": threads}
 
 
 def main() -> None:
@@ -226,27 +241,40 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--classes", type=int, default=10)
+    parser.add_argument("--csv", type=pathlib.Path)
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     print(machine())
     rng = np.random.default_rng(0)
     z = rng.normal(-1.0, 3.0, options.rows).astype(np.float32)
     y = (rng.random(options.rows) < 0.05).astype(np.float32)
+    rows: list[dict[str, object]] = []
     for name, contest in binary_contests(z, y, 1).items():
-        report(name, contest, options.rows, options.rounds)
+        rows += report(name, contest, options.rows, options.rounds)
     wide = rng.normal(0.0, 2.0, (options.rows, options.classes)).astype(np.float32)
     classes = rng.integers(0, options.classes, options.rows).astype(np.float32)
     for name, contest in softmax_contests(wide, classes, 1).items():
-        report(name, contest, wide.size, max(3, options.rounds // 3))
+        rows += report(name, contest, wide.size, max(3, options.rounds // 3))
 
-    print("\nThreads\n\n| | one thread, ns per margin | two threads | ratio |\n|---|---|---|---|")
+    print("\nThe caches warm, on one thread and on two\n")
     cases = [("binary focal, gamma 2", lambda n: bi.focal_objective(gamma=2.0, n_threads=n), z, y)]
-    cases.append(("softmax focal, gamma 2", lambda n: bi.focal_objective(gamma=2.0, n_threads=n), wide, classes))
+    cases.append(
+        (
+            f"softmax focal, gamma 2, K = {options.classes}",
+            lambda n: bi.focal_objective(gamma=2.0, n_threads=n),
+            wide,
+            classes,
+        )
+    )
     for name, make, margin, label in cases:
         objectives = {n: make(n) for n in (1, 2)}
         taken = interleaved({str(n): lambda o=o, m=margin, t=label: o(t, m) for n, o in objectives.items()}, options.rounds)
-        one, two = (taken[n] * 1e9 / margin.size for n in ("1", "2"))
-        print(f"| {name} | {one:.2f} | {two:.2f} | {one / two:.2f} |")
+        one, two = (taken[n] / margin.size for n in ("1", "2"))
+        called = "boost-imbalance" if margin.ndim == 1 else "boost-imbalance, row-major"
+        rows += [row(name, called, seconds, "warm", n) for n, seconds in ((1, one), (2, two))]
+        print(f"{name:<45}{one * 1e9:>8.2f} {two * 1e9:.2f} ns per margin, ratio {one / two:.2f}")
+    if options.csv is not None:
+        results.write(options.csv, rows)
 
 
 if __name__ == "__main__":

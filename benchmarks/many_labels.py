@@ -12,7 +12,6 @@ occur among them.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import pathlib
 import resource
@@ -82,8 +81,8 @@ def trained(candidate: str, labels: int, rounds: int) -> dict[str, Any]:
     macro = bi.metrics.average_precision().value(margin, y[half:])
     return {
         "labels": labels, "rows": half, "rounds": rounds, "candidate": candidate,
-        "cpu_s_per_round": round(taken / rounds, 4), "MB": round(memory / 1024), "macro_ap": round(macro, 4),
-        "model_MB": round(len(booster.save_raw("ubj")) / 2**20, 2), "xgboost": xgboost.__version__,
+        "cpu_s_per_round": round(taken / rounds, 4), "memory_mb": round(memory / 1024), "macro_ap": round(macro, 4),
+        "model_mb": round(len(booster.save_raw("ubj")) / 2**20, 2), "xgboost": xgboost.__version__,
     }  # fmt: skip
 
 
@@ -107,10 +106,9 @@ def main() -> None:
             found.append(json.loads(done.stdout.splitlines()[-1]))
             print(found[-1], flush=True)
     if options.output is not None:
-        with options.output.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(found)
+        import results
+
+        results.write(options.output, found, note="processor time; one data set for each size")
 
 
 if __name__ == "__main__":

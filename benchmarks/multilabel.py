@@ -1,6 +1,7 @@
 """One LightGBM model with a tree per label and round, beside one binary model per label: time, memory, and equal scores.
 
 python benchmarks/multilabel.py [--rows 100000] [--features 50] [--labels 5 20] [--rounds 30] [--repeats 3] [--jobs 2]
+    [--csv benchmarks/results/multilabel.csv]
 
 Each training has a process of its own, in turn. Memory is the process's largest resident size, less that before the
 training, when libraries and data are loaded and a small training has warmed both up.
@@ -86,8 +87,7 @@ def compare(options: argparse.Namespace) -> None:
         f"{options.rows} x {options.features}, {options.rounds} rounds, {options.jobs} threads, medians of {options.repeats}"
     )
     print("interleaved trainings\n")
-    print("| labels | model | seconds | time ratio | MB beyond data | memory ratio | raw scores |")
-    print("|---|---|---|---|---|---|---|")
+    rows = []
     for labels in options.labels:
         with tempfile.TemporaryDirectory() as folder:
             child("data", labels, folder, options)
@@ -102,13 +102,15 @@ def compare(options: argparse.Namespace) -> None:
         digests = {run["digest"] for runs in found.values() for run in runs}
         equal = "bit-equal" if len(digests) == 1 else "differ"
         for name, called in (("one", "one, all labels"), ("separate", "one per label")):
-            ratios = (
-                f"{seconds[name] / seconds['separate']:.3f} | {memory[name]:.0f} | {memory[name] / memory['separate']:.2f}"
-            )
-            print(f"| {labels} | {called} | {seconds[name]:.2f} | {ratios} | {equal if name == 'one' else ''} |", flush=True)
-    from timing import machine
+            row = {"labels": labels, "model": called, "seconds": f"{seconds[name]:.2f}"}
+            row |= {"time_ratio": f"{seconds[name] / seconds['separate']:.2f}", "memory_mb": f"{memory[name]:.0f}"}
+            rows.append({**row, "memory_ratio": f"{memory[name] / memory['separate']:.2f}"})
+            print(*rows[-1].values(), sep="\t", flush=True)
+        print(f"raw scores: {equal}", flush=True)
+    if options.csv is not None:
+        import results
 
-    print(f"\n{machine()}")
+        results.write(options.csv, rows)
 
 
 def main() -> None:
@@ -119,6 +121,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--csv", type=pathlib.Path)
     parser.add_argument("--child", choices=("data", *CANDIDATES), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -2,7 +2,7 @@
 
 python benchmarks/noise.py --output noise.json      # about 20 minutes on one core
 python benchmarks/noise.py --output rounds.json --configuration defaults --share 0 0.2 --folds 1
-python benchmarks/noise.py --table noise.json rounds.json
+python benchmarks/noise.py --table noise.json rounds.json --csv benchmarks/results/noise.csv
 
 "Either way": each label is flipped with the same probability. "Missing positives": only positives are, and become 0. Every
 loss is compared with cross-entropy of the same set, fold, library and wrong labels. "Early stopping" is by calibrated log
@@ -20,6 +20,7 @@ import sys
 import time
 
 import numpy as np
+import results
 from datasets import FOLDER, Dataset, keel, load
 from estimators import CONFIGURATIONS, SMALLEST, Fold, made
 from scipy.special import expit
@@ -137,48 +138,35 @@ class Records:
         means = [np.array([np.mean([one[key] for key in base if key[0] == name]) for name in sets]) for one in (own, base)]
         return paired(*pairs, test_share=0.0, confidence=0.95), paired(*means, test_share=0.0, confidence=0.95)
 
-    def cell(self, loss: str, measure: str) -> str:
-        """As Markdown, bold where both intervals leave out 0."""
-        if not self.only(loss=loss).records:
-            return ""
+    def row(self, loss: str, measure: str) -> dict:
+        """Of the file: cross-entropy's own value, or a difference, which is sure where both intervals leave out 0."""
+        if loss == BASELINE:
+            return {"mean": f"{self.mean(loss, measure):.4f}"}
         found = self.differences(loss, measure)
-        text = f"{found[0].mean:+.4f} ± {found[0].half:.4f}"
         sure = all(one.verdict(measure not in SMALLER_IS_BETTER) != "tie" for one in found)
-        return f"**{text}**" if sure else text
+        return {"mean": "", **results.difference(found[0].mean, found[0].half, sure)}
 
     def mean(self, loss: str, measure: str) -> float:
         """Over sets and folds."""
         return float(np.mean([one[measure] for one in self.only(loss=loss).records]))
 
 
-def table(corner: str, columns: dict[str, Records], measures: list[str], losses: list[str]) -> list[str]:
-    """Cross-entropy's own values and the others' differences to it, with a measure for each column."""
-    lines = ["", f"| {corner} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
-    parts = list(zip(columns.values(), measures, strict=True))
-    lines.append(f"| {BASELINE} | {' | '.join(f'{part.mean(BASELINE, measure):.4f}' for part, measure in parts)} |")
-    for name in losses:
-        lines.append(f"| {name} | {' | '.join(part.cell(name, measure) for part, measure in parts)} |")
-    return lines
-
-
-def tables(records: Records) -> list[str]:
-    """Markdown of everything."""
-    lines: list[str] = []
-    others = [name for name in LOSSES if name != BASELINE]
+def table(records: Records) -> list[dict]:
+    """Everything, a row for each loss, metric, share of wrong labels and configuration."""
+    rows: list[dict] = []
     for configuration, library in itertools.product(("early stopping", "defaults"), ("xgboost", "lightgbm")):
         found = records.only(library=library, config=configuration)
-        if not found.records:
-            continue
         folds = {(one["data"], one["fold"]) for one in found.records}
-        lines += ["", f"**{library}, {configuration}** ({len({name for name, _ in folds})} sets, {len(folds)} folds)"]
-        for kind, words in KINDS.items():
-            columns = {"0 %": found.only(share=0.0)}
-            columns |= {f"{share:.0%}".replace("%", " %"): found.only(kind=kind, share=share) for share in found.shares[1:]}
-            for measure in SHOWN:
-                lines += table(f"{MEASURES[measure]}, {words}", columns, [measure] * len(columns), others)
-        columns = {MEASURES[measure]: found.only(share=0.0) for measure in SHOWN_OF_RIGHT_LABELS}
-        lines += table("right labels", columns, list(SHOWN_OF_RIGHT_LABELS), [*others, *WITH_RIGHT_LABELS])
-    return lines
+        common = {"library": library, "configuration": configuration}
+        common |= {"sets": len({name for name, _ in folds}), "folds": len(folds)}
+        parts = {("right labels", 0.0): found.only(share=0.0)}
+        parts |= {(KINDS[kind], share): found.only(kind=kind, share=share) for kind in KINDS for share in found.shares[1:]}
+        for (labels, share), part in parts.items():
+            for measure in SHOWN if share else SHOWN_OF_RIGHT_LABELS:
+                for loss in dict.fromkeys(one["loss"] for one in part.records):
+                    row = {**common, "labels": labels, "share": share, "loss": loss, "metric": MEASURES[measure]}
+                    rows.append({**row, **part.row(loss, measure)})
+    return rows
 
 
 def main() -> None:
@@ -191,7 +179,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--folds", type=int, default=FOLDS, help=f"how many of the {FOLDS} folds to run")
     parser.add_argument("--only", nargs="+", help="only these sets")
-    parser.add_argument("--table", nargs="+", help="print the tables of earlier runs")
+    parser.add_argument("--table", nargs="+", help="the tables of earlier runs")
+    parser.add_argument("--csv", type=pathlib.Path, help="where to write them")
     options = parser.parse_args()
     output = pathlib.Path(options.output)
     paths = [pathlib.Path(path) for path in options.table or [output] if pathlib.Path(path).exists()]
@@ -210,8 +199,7 @@ def main() -> None:
             print(f"{data.name}, {library}, fold {number}: {taken:.0f} s", file=sys.stderr, flush=True)
             output.write_text(json.dumps(records), encoding="utf-8")
     records = [one for one in records if one["fold"] < options.folds]
-    if records:
-        print("\n".join(tables(Records(records))))
+    results.show(table(Records(records)), options.csv)
 
 
 if __name__ == "__main__":

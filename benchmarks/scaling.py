@@ -11,7 +11,6 @@ round is also that of two different sets of trees.
 from __future__ import annotations
 
 import argparse
-import csv
 import pathlib
 import time
 import warnings
@@ -20,16 +19,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import results
 from timing import machine
 
 import boost_imbalance as bi
 
 Array = npt.NDArray[Any]
 
-FIELDS = [
-    "library", "task", "rows", "columns", "threads", "own round s", "round s", "ratio", "objective s", "objective share",
-    "ns per margin", "start s",
-]  # fmt: skip
 FEATURES, DEPTH, ROUNDS = 10, 6, 5
 
 Rounds = tuple[Callable[[], float], Callable[[], float], list[float]]
@@ -121,10 +117,10 @@ def measured(library: str, task: str, rows: int, columns: int, threads: int, rep
     spent = np.median(calls)
     return {
         "library": library, "task": task, "rows": rows, "columns": columns, "threads": threads,
-        "own round s": f"{np.median(pairs[:, 0]):.4f}", "round s": f"{np.median(pairs[:, 1]):.4f}",
-        "ratio": f"{np.median(pairs[:, 1] / pairs[:, 0]):.3f}", "objective s": f"{spent:.4f}",
-        "objective share": f"{spent / np.median(pairs[:, 1]):.3f}", "ns per margin": f"{spent / (rows * columns) * 1e9:.2f}",
-        "start s": f"{start:.3f}",
+        "own_round_s": f"{np.median(pairs[:, 0]):.4f}", "round_s": f"{np.median(pairs[:, 1]):.4f}",
+        "ratio": f"{np.median(pairs[:, 1] / pairs[:, 0]):.3f}", "objective_s": f"{spent:.4f}",
+        "objective_share": f"{spent / np.median(pairs[:, 1]):.3f}", "ns_per_margin": f"{spent / (rows * columns) * 1e9:.2f}",
+        "start_s": f"{start:.3f}",
     }  # fmt: skip
 
 
@@ -137,26 +133,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--most", type=int, default=10_000_000, help="margins of the largest case")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path(__file__).parent / "results" / "scaling.csv")
+    parser.add_argument("--output", type=pathlib.Path, default=results.FOLDER / "scaling.csv")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     print(machine())
     cases = [("binary", rows, 1, threads) for rows in given.rows for threads in given.threads]
     cases += [("multi-class", max(given.most // 10 // k, 2 * k), k, 1) for k in given.classes]
     cases += [("multi-label", given.most // 10 // k, k, 1) for k in given.labels]
-    with given.output.open("w", newline="") as file:
-        table = csv.DictWriter(file, FIELDS)
-        table.writeheader()
-        for task, rows, columns, threads in cases:
-            if rows * columns > given.most:
+    lines = []
+    for task, rows, columns, threads in cases:
+        if rows * columns > given.most:
+            continue
+        for library in ("xgboost", "lightgbm"):
+            if library == "lightgbm" and task == "multi-label":
                 continue
-            for library in ("xgboost", "lightgbm"):
-                if library == "lightgbm" and task == "multi-label":
-                    continue
-                line = measured(library, task, rows, columns, threads, given.repeats)
-                table.writerow(line)
-                file.flush()
-                print(line, flush=True)
+            lines.append(measured(library, task, rows, columns, threads, given.repeats))
+            print(lines[-1], flush=True)
+            results.write(given.output, lines)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import platform
 import time
 from collections.abc import Callable
@@ -23,6 +25,11 @@ def interleaved(candidates: dict[str, Callable[[], object]], rounds: int) -> dic
 
 
 def machine() -> str:
+    """The computer and what runs on it."""
+    return f"{hardware()}; {versions()}"
+
+
+def hardware() -> str:
     """Processor, SIMD width and core count, as far as they can be told."""
     import numba
 
@@ -30,5 +37,13 @@ def machine() -> str:
 
     features = numba.core.codegen.get_host_cpu_features()
     width = 512 if "+avx512f" in features else 256 if "+avx2" in features else 128
-    versions = f"Python {platform.python_version()}, numba {numba.__version__}, numpy {np.__version__}"
-    return f"{platform.machine()}, {width}-bit SIMD, {default_threads()} cores; {versions}"
+    return f"{platform.machine()}, {width}-bit SIMD, {default_threads()} cores"
+
+
+def versions() -> str:
+    """Of Python and of the installed packages that a measurement depends on."""
+    found = [f"Python {platform.python_version()}"]
+    for name in ("numpy", "numba", "xgboost", "lightgbm"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f"{name} {importlib.metadata.version(name)}")
+    return ", ".join(found)

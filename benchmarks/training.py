@@ -1,14 +1,16 @@
 """A whole training at focusing 0 beside the built-in objective, which grows the same trees.
 
-python benchmarks/training.py [--rows 1000000] [--rounds 5] [--library xgboost]
+python benchmarks/training.py [--rows 1000000] [--rounds 5] [--library xgboost] [--csv benchmarks/results/training.csv]
 """
 
 from __future__ import annotations
 
 import argparse
+import pathlib
 from collections.abc import Callable
 
 import numpy as np
+import results
 from timing import interleaved, machine
 
 import boost_imbalance as bi
@@ -64,17 +66,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--library", choices=("xgboost", "lightgbm"))
     parser.add_argument("--classes", type=int, choices=(2, 5))
+    parser.add_argument("--csv", type=pathlib.Path)
     options = parser.parse_args()
+    rows: list[dict[str, object]] = []
     print(machine())
     print(f"{options.rows} x {FEATURES}, {TREES} rounds, depth {DEPTH}, medians of {options.rounds} interleaved trainings\n")
-    print("| library | classes | objective | seconds | ratio to built-in |\n|---|---|---|---|---|")
     for library, make in (("xgboost", xgboost_contest), ("lightgbm", lightgbm_contest)):
         for classes in (2, 5):
             if options.library not in (None, library) or options.classes not in (None, classes):
                 continue
             taken = interleaved(make(*data(options.rows, classes), classes), options.rounds)
             for name, seconds in taken.items():
-                print(f"| {library} | {classes} | {name} | {seconds:.3f} | {seconds / taken['built-in']:.3f} |", flush=True)
+                row = {"library": library, "classes": classes, "objective": name, "seconds": f"{seconds:.3f}"}
+                rows.append({**row, "ratio": f"{seconds / taken['built-in']:.3f}"})
+                print(*rows[-1].values(), sep="\t", flush=True)
+    if options.csv is not None:
+        results.write(options.csv, rows)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ python benchmarks/trees.py --output trees.jsonl --task multiclass multilabel
 python benchmarks/trees.py --output trees.jsonl --loss focal balanced
 python benchmarks/trees.py --output trees.jsonl --size untouched  # the libraries' defaults, 100 rounds, nothing stopped
 python benchmarks/trees.py --output trees.jsonl --size tuned      # as small, regularisation chosen on the rows to stop on
-python benchmarks/trees.py --table trees.jsonl
+python benchmarks/trees.py --table trees.jsonl --csv benchmarks/results/trees.csv --picture docs/benchmarks/trees.png
 
 Every contestant stops early, by log loss on a fifth of the training rows, at every learning rate. Its rival is
 ``max_delta_step``, which both libraries have. What is shown is against the library's own objective, for a loss that it lacks
@@ -31,6 +31,7 @@ import joblib
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
+import results
 import xgboost as xgb
 from datasets import Dataset, keel, load
 from sklearn.metrics import average_precision_score, log_loss
@@ -216,12 +217,12 @@ COLUMNS = (
     "rounds",
     "training",
     "predicting",
-    "log loss",
-    "log loss ±",
-    "worst set",
-    "average precision",
-    "average precision ±",
-    "worst",
+    "log_loss",
+    "log_loss_half",
+    "log_loss_worst",
+    "average_precision",
+    "average_precision_half",
+    "average_precision_worst",
 )
 
 
@@ -275,8 +276,9 @@ def show(found: pd.DataFrame) -> None:
         print("| objective | rate | rounds | training | predicting | log loss | worst set | average precision | worst set |")
         print("|---|---|---|---|---|---|---|---|---|")
         for row in rows.to_dict("records"):
-            cost = f"{row['log loss']:.3f} ± {row['log loss ±']:.3f} | {row['worst set']:.3f}"
-            ranking = f"{row['average precision']:+.4f} ± {row['average precision ±']:.4f} | {row['worst']:+.3f}"
+            cost = f"{row['log_loss']:.3f} ± {row['log_loss_half']:.3f} | {row['log_loss_worst']:.3f}"
+            ranking = f"{row['average_precision']:+.4f} ± {row['average_precision_half']:.4f}"
+            ranking += f" | {row['average_precision_worst']:+.3f}"
             sizes = " | ".join(f"{row[name]:.3f}" for name in COLUMNS[:3])
             print(f"| {row['objective']} | {row['rate']} | {sizes} | {cost} | {ranking} |")
 
@@ -285,16 +287,27 @@ def draw(found: pd.DataFrame, path: pathlib.Path) -> None:
     """Quality against rounds and against seconds, small trees and plain cross-entropy."""
     import matplotlib.pyplot as plt
     from matplotlib import ticker
+    from summary import save
+
+    from boost_imbalance.plots.drawing import PALETTE
 
     titles = {"rounds": "rounds of trees", "training": "seconds of training", "predicting": "seconds of prediction"}
-    found = found[(found["task"] == "binary") & (found["size"] == "small") & (found["rate"] != "chosen")]
+    found = found[
+        (found["task"] == "binary")
+        & (found["size"] == "small")
+        & (found["loss"] == "cross-entropy")
+        & (found["rate"] != "chosen")
+    ]
     names = ["built-in", "built-in, max_delta_step 1", "residual", "safeguarded"]
-    figure, axes = plt.subplots(2, 3, figsize=(10, 6), sharey="row", layout="constrained")
+    figure, axes = plt.subplots(2, 3, figsize=(10, 5.6), sharey="row", layout="constrained")
     for (library, rows), of_library in zip(found.groupby("library", sort=False), axes, strict=True):
         for x, ax in zip(COLUMNS[:3], of_library, strict=True):
-            for name, marker in zip(names, "osD^", strict=True):
+            for name, marker, color in zip(names, "osD^", PALETTE, strict=False):
                 line = rows[rows["objective"] == name]
-                ax.plot(line[x], line["average precision"], marker=marker, markersize=4, label=name)
+                ax.errorbar(
+                    line[x], line["average_precision"], yerr=line["average_precision_half"], marker=marker, color=color,
+                    markersize=4, elinewidth=0.9, capsize=2, label=name,
+                )  # fmt: skip
             ax.axhline(0.0, color="0.7", zorder=0)
             ax.set(xscale="log", ylim=(-0.025, 0.01), xlabel=titles[x])
             ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
@@ -304,9 +317,9 @@ def draw(found: pd.DataFrame, path: pathlib.Path) -> None:
     axes[1, 2].legend(fontsize="small", loc="lower right")
     figure.suptitle(
         "Learning rates from 0.05, on the right, to 0.5; everything against the built-in objective at 0.05,\n"
-        "which from 0.3 on is below the picture"
+        "which leaves the picture at 0.3"
     )
-    figure.savefig(path, dpi=110)
+    save(figure, path)
 
 
 def _against(record: dict[str, Any], base: dict[str, Any]) -> list[float]:
@@ -337,7 +350,7 @@ def main() -> None:
     found = summary(options.table)
     show(found)
     if options.csv:
-        found.to_csv(options.csv, index=False)
+        results.write(options.csv, found.astype(object).where(found.notna(), "").to_dict("records"))
     if options.picture:
         draw(found, options.picture)
 

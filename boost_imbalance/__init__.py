@@ -1,11 +1,12 @@
 """Loss functions for imbalanced data that plug into XGBoost and LightGBM."""
 
 import importlib.util as _util
+from collections.abc import Callable as _Callable
 from typing import TYPE_CHECKING, Any
 
 from boost_imbalance import libraries as _libraries  # noqa: F401 -- makes the libraries known to every loss
 from boost_imbalance import metrics
-from boost_imbalance.kernels.expressions import exp, expm1, is_zero, log, log1p, log_sigmoid, sigmoid, where
+from boost_imbalance.kernels import expressions as _expressions
 from boost_imbalance.libraries.lightgbm import multilabel_dataset
 from boost_imbalance.losses import (
     Loss,
@@ -26,6 +27,8 @@ from boost_imbalance.losses.parameters import parameter, per_class
 from boost_imbalance.losses.training import Training
 from boost_imbalance.losses.warmup import warm_up
 from boost_imbalance.losses.weighting import effective_number
+from boost_imbalance.types import Elementwise as _Elementwise
+from boost_imbalance.types import Where as _Where
 
 if TYPE_CHECKING:
     from boost_imbalance.comparison.comparison import Comparison
@@ -38,6 +41,15 @@ if TYPE_CHECKING:
     from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier
 
 __version__ = "0.1.0"
+
+exp: _Elementwise = _expressions.exp
+expm1: _Elementwise = _expressions.expm1
+log: _Elementwise = _expressions.log
+log1p: _Elementwise = _expressions.log1p
+log_sigmoid: _Elementwise = _expressions.log_sigmoid
+sigmoid: _Elementwise = _expressions.sigmoid
+where: _Where = _expressions.where
+is_zero: _Callable[[object], bool] = _expressions.is_zero
 
 Objective = Loss
 """What a loss is called where it is given to a library; the same class."""

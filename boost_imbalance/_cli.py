@@ -12,7 +12,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 try:
     import typer
@@ -185,10 +185,9 @@ def compare(
 
         folder = pathlib.Path(f"{found.name}-comparison") if output is None else output
         result = boost_imbalance.compare(
-            Given(problem, tell, context.obj or ""),
-            None,
+            *cast("Any", (Given(problem, tell, context.obj or ""), None)),  # read already, and told of on the way
             losses=_losses(loss),
-            baselines=None if baseline is None else [name for name in baseline if name != "none"],
+            baselines=None if baseline is None else [cast("Any", name) for name in baseline if name != "none"],
             library=None if library is None else library.value,
             goal=goal,
             folds=folds,

@@ -20,17 +20,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses import costs, labels
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.metric import Metric, Rows
 from boost_imbalance.losses.workers import Workers
+from boost_imbalance.types import Array, ArrayLike
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from boost_imbalance.losses.base import Loss
 
 __all__ = [
     "Metric",
@@ -63,7 +64,7 @@ def average_precision() -> Metric:
     return _AveragePrecision("average_precision", greater_is_better=True)
 
 
-def balanced_accuracy(*, threshold: float = 0.5, objective: Any = None) -> Metric:
+def balanced_accuracy(*, threshold: float = 0.5, objective: Loss | None = None) -> Metric:
     """Balanced accuracy: the mean recall over the classes that occur; over labels, its mean.
 
     Parameters
@@ -82,7 +83,9 @@ def balanced_accuracy(*, threshold: float = 0.5, objective: Any = None) -> Metri
     return _ConfusionMetric("balanced_accuracy", _balanced_accuracy, threshold, objective)
 
 
-def f1(average: Literal["binary", "macro"] | int = "macro", *, threshold: float = 0.5, objective: Any = None) -> Metric:
+def f1(
+    average: Literal["binary", "macro"] | int = "macro", *, threshold: float = 0.5, objective: Loss | None = None
+) -> Metric:
     """F1 score: the harmonic mean of precision and recall.
 
     Parameters
@@ -105,7 +108,7 @@ def f1(average: Literal["binary", "macro"] | int = "macro", *, threshold: float 
     return _ConfusionMetric(f"f1_{average}", functools.partial(_f1, average=average), threshold, objective, label)
 
 
-def matthews_correlation(*, threshold: float = 0.5, objective: Any = None) -> Metric:
+def matthews_correlation(*, threshold: float = 0.5, objective: Loss | None = None) -> Metric:
     """Matthews correlation coefficient between labels and decisions; over labels, its mean.
 
     Equal to :func:`sklearn.metrics.matthews_corrcoef`: 0 where either is constant.
@@ -119,7 +122,7 @@ def matthews_correlation(*, threshold: float = 0.5, objective: Any = None) -> Me
     return _ConfusionMetric("matthews_correlation", _matthews, threshold, objective)
 
 
-def geometric_mean(*, threshold: float = 0.5, objective: Any = None) -> Metric:
+def geometric_mean(*, threshold: float = 0.5, objective: Loss | None = None) -> Metric:
     """Geometric mean of the recalls of the classes that occur; over labels, its mean.
 
     Examples
@@ -131,7 +134,7 @@ def geometric_mean(*, threshold: float = 0.5, objective: Any = None) -> Metric:
     return _ConfusionMetric("geometric_mean", _geometric_mean, threshold, objective)
 
 
-def log_loss(objective: Any = None) -> Metric:
+def log_loss(objective: Loss | None = None) -> Metric:
     """Cross-entropy of the objective's calibrated probabilities: comparable between losses.
 
     Parameters
@@ -209,7 +212,7 @@ def lift_at(top: int | float) -> Metric:
     return _TopMetric("lift_at", top)
 
 
-def cost(cost: Any, *, objective: Any = None) -> Metric:
+def cost(cost: ArrayLike, *, objective: Loss | None = None) -> Metric:
     """Mean cost of deciding each row by the smallest expected cost; over labels, its mean.
 
     What ``decision={"cost": cost}`` of the classifiers does. Costs of each row cannot be given: a data set that a library
@@ -233,7 +236,7 @@ def cost(cost: Any, *, objective: Any = None) -> Metric:
     return _CostMetric("cost", cost, objective)
 
 
-def savings(cost: Any, *, objective: Any = None) -> Metric:
+def savings(cost: ArrayLike, *, objective: Loss | None = None) -> Metric:
     """Share of the cost of the best constant decision that deciding by the smallest expected cost saves.
 
     Parameters

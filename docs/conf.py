@@ -4,7 +4,7 @@ import os
 import pathlib
 import sys
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # examples run beside each other
 
 import boost_imbalance
 
@@ -24,6 +24,8 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "measurements",
+    "search_terms",
     "site_parts",
 ]
 nitpicky = True
@@ -41,6 +43,7 @@ autodoc_member_order = "bysource"
 autodoc_mock_imports = ["pyspark"]  # large, and only its names matter here
 autodoc_typehints = "none"  # the docstrings say what arrays look like, which types do not
 autosummary_generate = False
+toc_object_entries_show_parents = "hide"  # long names do not fit beside the text
 numpydoc_show_class_members = False
 
 plot_apply_rcparams = True
@@ -60,12 +63,15 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,
+    "parallel": min(4, os.cpu_count() or 1),
 }
 
 html_theme = "pydata_sphinx_theme"
 html_title = "boost-imbalance"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+html_search_scorer = str(pathlib.Path(__file__).parent / "_ext" / "search_scorer.js")
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 6,
@@ -74,7 +80,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {page: [] for page in ("getting-started", "faq", "derivations", "benchmarks", "changelog", "contributing")}
+html_sidebars = {page: [] for page in ("getting-started", "faq", "derivations", "changelog", "contributing")}
 
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True

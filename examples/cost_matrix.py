@@ -2,9 +2,9 @@
 A cost matrix with several classes
 ==================================
 
-Errors between classes rarely cost the same. With calibrated probabilities the decision is the class of the smallest
-expected cost, and no loss has to know the costs. Beside it: the most probable class, the balanced decision, and class
-weights that are as close to the costs as weights can be. Five kinds of page blocks.
+Not all errors between classes cost the same. With calibrated probabilities, you can pick the class with the smallest
+expected cost, and the loss does not need to know the costs. This example compares that with the most probable class, the
+balanced decision, and class weights that are as close to the costs as weights can be, on five kinds of page blocks.
 
 ``python examples/cost_matrix.py``
 """
@@ -32,7 +32,7 @@ X, y = load_page_blocks()
 
 # %%
 # ``cost[true, predicted]``, made up: text that is not read as text costs 1, a picture that is read as text costs 10,
-# since somebody has to correct it by hand, and to confuse two kinds that are no text costs 2.
+# since somebody has to correct it, and confusing two kinds that are not text costs 2.
 
 cost = np.full((5, 5), 2.0)
 cost[0, :], cost[1:, 0] = 1.0, 10.0
@@ -40,7 +40,7 @@ np.fill_diagonal(cost, 0.0)
 print(cost)
 
 # %%
-# One model, four decisions: three rules, and the weights. A class's weight is its mean cost of being missed.
+# One model and three rules, and a model with weights. The weight of a class is the mean cost of missing it.
 
 settings = {"n_estimators": 40, "learning_rate": 0.15, "n_jobs": 1}
 if importlib.util.find_spec("xgboost"):
@@ -62,9 +62,9 @@ for name, decision in decided.items():
     print(f"{name:<30} cost of a row {mean_cost[name]:.4f}, errors {np.mean(decision != y):.4f}")
 
 # %%
-# The rule made for the costs costs little more than half as much as the most probable class, though it makes more errors.
-# Dividing by the shares of the classes does as well here, because nine of ten blocks are text, and to misread one costs a
-# tenth: with other costs it would not. Class weights in the loss gain less.
+# Deciding by cost costs little more than half as much as the most probable class, though it makes more errors.
+# Dividing by the shares of the classes does as well here, because nine of ten blocks are text and misreading one costs a
+# tenth; with other costs it would not. Class weights in the loss gain less.
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
 for axis, name in zip(axes, ("most probable", "smallest expected cost"), strict=True):

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import expit
 
 import boost_imbalance as bi
+from boost_imbalance import plots
 
 try:
     import torch
@@ -99,7 +100,7 @@ for axis, (name, (loss, objective)) in zip(axes, pairs.items(), strict=True):
         print(f"{name:<16}{y:>6}{abs(gradient - expected).max():>12.1e}{abs(hessian - second).max():>20.1e}")
         assert np.allclose(gradient, expected, rtol=tolerance, atol=tolerance)
         assert np.allclose(hessian, second, rtol=100 * tolerance, atol=100 * tolerance)
-        axis.plot(z, gradient, color=f"C{y}", label=f"label {y}")
+        axis.plot(z, gradient, color=plots.PALETTE[y], label=f"label {y}")
         axis.plot(z[::8], expected[::8], "k.", markersize=4)
     axis.set(title=name, xlabel="margin")
 axes[0].set_ylabel("gradient (dots: the check)")

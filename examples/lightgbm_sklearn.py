@@ -2,8 +2,8 @@
 LGBMClassifier with a custom loss
 =================================
 
-How to train ``LGBMClassifier`` with a focal loss, stop it early, and ship a model that predicts probabilities. LightGBM
-leaves four things to whoever brings an objective: where to start, what to do with sample weights, a metric on the right
+How to train ``LGBMClassifier`` with a focal loss, stop it early, and save a model that predicts probabilities. With a
+custom objective, LightGBM leaves four things to you: where to start, what to do with sample weights, a metric on the right
 scale, and the link from raw scores to probabilities. Here is each of them. (``ImbalancedLGBMClassifier`` does all four
 by itself.)
 
@@ -23,6 +23,7 @@ from sklearn.model_selection import train_test_split
 
 from boost_imbalance import focal_objective, metrics, plots
 
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=plots.PALETTE)
 loaded = load_page_blocks0()
 X, y = np.asarray(loaded["data"], dtype=np.float64), np.asarray(loaded["target"], dtype=int)
 area = X[:, [name.endswith("Area") for name in loaded["feature_names"]].index(True)]
@@ -73,13 +74,13 @@ for name, gamma in (("cross-entropy (gamma 0)", 0.0), ("focal, gamma 2", 2.0)):
         print(f"{name + at:<32}{model.best_iteration_:>8}{precision:>20.4f}{loss:>12.4f}")
 
 # %%
-# The calibrated log loss of the validation rows, round by round. A training from 0 takes some rounds more to get to the
+# The calibrated log loss of the validation rows, round by round. Training from 0 needs some more rounds to get to the
 # same place. The focal loss learns more slowly, and gets no further here.
 
 figure, axis = plt.subplots(figsize=(6, 3.6), layout="constrained")
 for name, values in histories.items():
     axis.plot(values, label=name)
-axis.set(xlabel="round", ylabel="calibrated log loss, validation", yscale="log")
+axis.set(xlabel="round", ylabel="calibrated log loss", yscale="log", title="validation rows, round by round")
 axis.legend(frameon=False)
 
 # %%
@@ -101,7 +102,7 @@ for name, values in (
     print(f"{name:<26}" + "".join(f"{value:>10.4f}" for value in values[:3]))
 
 probabilities = {"predict(), the sigmoid": shipped.predict(X_test), "probability(raw score)": objective.probability(raw)}
-plots.plot_reliability(y_test, probabilities, strategy="uniform", n_bins=8)
+plots.plot_reliability(y_test, probabilities, strategy="uniform", n_bins=8).set_title("reliability of two probabilities")
 
 assert np.allclose(shipped.predict(X_test), 1.0 / (1.0 + np.exp(-raw)))
 assert log_loss(y_test, probabilities["probability(raw score)"]) < log_loss(y_test, probabilities["predict(), the sigmoid"])

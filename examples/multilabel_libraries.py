@@ -15,7 +15,9 @@ import numpy as np
 from sklearn.metrics import average_precision_score, f1_score
 
 import boost_imbalance as bi
+from boost_imbalance import plots
 
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=plots.PALETTE)
 LIBRARIES = [name for name in ("xgboost", "lightgbm") if importlib.util.find_spec(name)]
 SHARES = np.array([0.2, 0.08, 0.03])
 
@@ -64,7 +66,7 @@ for name, loss in losses.items():
         assert tuned > plain
 
 # %%
-# Thresholds gain more than any of these losses. Shared trees are a third as many, and rank about as well on these rows.
+# Tuned thresholds gain more than any of these losses. Shared trees are a third as many, and rank about as well on this data.
 
 figure, axes = plt.subplots(1, len(SHARES), figsize=(10, 3.4), layout="constrained")
 models = list(dict.fromkeys(model for model, _ in precision))
@@ -77,7 +79,7 @@ axes[0].set_ylabel("average precision")
 axes[-1].legend(frameon=False, fontsize=8)
 
 # %%
-# Half of the labels removed, at random. NaN is a missing label: it has no gradient, and the row's other labels count.
+# Now remove half of the labels at random. NaN is a missing label: it has no gradient, but the other labels of the row count.
 
 partial = np.where(np.random.default_rng(2).random(Y.shape) < 0.5, np.nan, Y)
 complete = ~np.isnan(partial).any(axis=1)

@@ -17,8 +17,9 @@ import numpy as np
 import xgboost
 from sklearn.metrics import average_precision_score, f1_score
 
-from boost_imbalance import focal_objective, weighted_objective
+from boost_imbalance import focal_objective, plots, weighted_objective
 
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=plots.PALETTE)
 PREVALENCE = np.array([0.30, 0.15, 0.08, 0.04, 0.02, 0.01])
 STRATEGIES = {"one_output_per_tree": "a tree per label", "multi_output_tree": "vector leaves"}
 ROUNDS = 50

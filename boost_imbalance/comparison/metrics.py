@@ -13,6 +13,7 @@ from sklearn.metrics import (
     f1_score,
     matthews_corrcoef,
     precision_recall_curve,
+    recall_score,
 )
 
 from boost_imbalance.losses.labels import Task
@@ -126,9 +127,9 @@ def of_probabilities(task: Task, label: Array, probability: Array, precision: fl
 def of_decisions(task: Task, label: Array, decided: Array) -> dict[str, float]:
     """Metrics of predicted codes, of the same shape as the labels."""
     if task is not Task.MULTILABEL:
-        known = list(np.unique(label))
+        known = np.unique(label)  # scikit-learn's own balanced accuracy warns of a class that is decided for and has no row
         return {
-            "balanced_accuracy": float(np.mean([(decided[label == k] == k).mean() for k in known])),
+            "balanced_accuracy": float(recall_score(label, decided, labels=known, average="macro")),
             "macro_f1": float(f1_score(label, decided, labels=known, average="macro", zero_division=0)),
             "mcc": float(matthews_corrcoef(label, decided)),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from boost_imbalance.comparison.statistics import Difference, paired
 from boost_imbalance.comparison.store import Store
 from boost_imbalance.estimators.population import adapted
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.types import DecisionLike
 
 if TYPE_CHECKING:
     import pandas
@@ -160,7 +161,7 @@ class Results:
         order = np.argsort(rows)
         return {"rows": rows[order], "decided": codes[order]}
 
-    def decision(self, candidate: str, library: str | None = None) -> Any:
+    def decision(self, candidate: str, library: str | None = None) -> DecisionLike:
         """``decision=`` of the classifier to deploy: the thresholds that serve the goal best on all held-out rows.
 
         Each row counts with the probability that the model of the first repeat gave it which had not seen it. It is
@@ -170,10 +171,10 @@ class Results:
         candidate, library = self._candidate(candidate), self._library(library)
         parts = self._store.parts(library, candidate, 0)
         if not parts:
-            return self.goal.decision
+            return cast(DecisionLike, self.goal.decision)
         if self.leaves_thresholds(library) and not self._is_weighted(candidate):
             return "posterior"
-        return self.goal.delivered(self.task, self._thresholds(parts, candidate, library))
+        return cast(DecisionLike, self.goal.delivered(self.task, self._thresholds(parts, candidate, library)))
 
     def decisions_of_folds(self, candidate: str, library: str | None = None) -> list[Any]:
         """:meth:`decision` of each fold of the first repeat, chosen by the rows of the other folds."""
@@ -394,7 +395,8 @@ class Results:
         """That no threshold keeps what the goal promises, if none does."""
         if self.task is not Task.BINARY or not self.goal.is_ranking:
             return ""
-        threshold = self.decision(name, library)["threshold"]
+        decision: Any = self.decision(name, library)
+        threshold = decision["threshold"]
         alarms = {True: "no row is", False: "every row is"}[threshold > 0.5]
         if 1e-6 < threshold < 1.0 - 1e-6:
             return ""
@@ -437,7 +439,7 @@ class Results:
         )
 
     def _rule_in_words(self, name: str, library: str) -> str:
-        found = self.decision(name, library)
+        found: Any = self.decision(name, library)
         if "cost" in found:
             return "the decision of the smallest expected cost"
         if self.leaves_thresholds(library):

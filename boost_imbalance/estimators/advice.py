@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses import protocol
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.generalized_cross_entropy import GeneralizedCrossEntropy
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.parameters import is_whole, same
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _FEWEST_ONE_HOT = 30
 """Rows with exactly one label each may be chance if they are fewer."""

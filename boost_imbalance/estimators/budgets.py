@@ -6,13 +6,10 @@ draw of the held-out rows, in the population that they come from; that costs a m
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import beta
 
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 PROMISES = ("recall", "precision", "false_positive_rate", "alarms")
 """What can be promised: at least so much of the first two, at most so much of the others."""
@@ -39,7 +36,7 @@ def cut_for(kind: str, eta: Array, label: Array, weight: Array, goal: float, con
     return _lowest_that_passes(eta[counted], weight[counted], goal, confidence)
 
 
-def ends_of_ties(falling: Array) -> Array:
+def _ends_of_ties(falling: Array) -> Array:
     """Positions of the last of each group of equal values, where they are sorted from the largest on."""
     return np.flatnonzero(np.append(falling[1:] < falling[:-1], True)) if len(falling) else np.zeros(0, int)
 
@@ -65,7 +62,7 @@ def _lowest_that_passes(eta: Array, weight: Array, share: float, confidence: flo
     order = np.argsort(-eta, kind="stable")
     eta, weight = eta[order], weight[order]
     # A group of ties passes as a whole.
-    ends = ends_of_ties(eta)
+    ends = _ends_of_ties(eta)
     if confidence is None:
         passed = np.cumsum(weight)[ends] <= share * weight.sum() * (1.0 + _ROUNDING)
     else:
@@ -80,7 +77,7 @@ def _lowest_with_precision(eta: Array, label: Array, weight: Array, goal: float,
     """The lowest probability at or above which at least a share of the rows are positive."""
     order = np.argsort(-eta, kind="stable")
     eta, hit, weight = eta[order], label[order] == 1, weight[order]
-    ends = ends_of_ties(eta)
+    ends = _ends_of_ties(eta)
     if confidence is not None:
         return _tested_precision(eta, np.cumsum(hit), ends, goal, 1.0 - (1.0 - confidence) / len(_STARTS))
     kept = np.cumsum(weight * hit)[ends] / np.cumsum(weight)[ends] >= goal - _ROUNDING

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numbers
-import os
 import warnings
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +23,22 @@ from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.parameters import check_weights, is_whole
 from boost_imbalance.losses.weighted import weighted_objective
 from boost_imbalance.losses.weighting import balanced, given
+from boost_imbalance.types import (
+    Array,
+    ArrayLike,
+    CrossValidation,
+    DecisionLike,
+    FeaturesLike,
+    FloatArray,
+    Label,
+    LabelsLike,
+    PathLike,
+    Prevalence,
+)
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import onnx
+    from typing_extensions import Self
 
 OWN = ("loss", "decision", "decision_cv", "prevalence", "sampling_rate", "classes", "pos_label", "missing_label")
 """Parameters that the library knows nothing of."""
@@ -72,14 +85,17 @@ class ImbalancedClassifier:
     _knows_prior = True
     """Whether ``class_prior_`` is that of training; a model file without a record does not say it."""
 
-    loss: Any
-    decision: Any
-    decision_cv: Any
-    prevalence: Any
-    sampling_rate: Any
-    classes: Any
-    pos_label: Any
-    missing_label: Any
+    loss: Objective | None
+    decision: DecisionLike
+    decision_cv: CrossValidation
+    prevalence: Prevalence
+    sampling_rate: Prevalence
+    classes: LabelsLike | None
+    pos_label: Label | None
+    missing_label: Label | None
+
+    loss_: Objective
+    class_prior_: FloatArray
 
     # Of the library's own class.
     get_params: Any
@@ -253,6 +269,16 @@ class ImbalancedClassifier:
             target.check_positive(f"decision={self.decision!r}")
         return decision, 1
 
+    def _positive_to_tune_for(self) -> int:
+        """The code of the positive one of two classes, where ``decision`` is a rule whose thresholds can be tuned."""
+        check_is_fitted(self)
+        decision, positive = self._rule(self._target)
+        if not decision.is_tuned:
+            raise ValueError(
+                f"decision is {self.decision!r}, which has nothing to tune; set it to 'f1' or another tuned rule."
+            )
+        return positive
+
     def _tuned_in_folds(
         self,
         X: Any,
@@ -372,7 +398,7 @@ class ImbalancedClassifier:
         places = ((position[train], position[test]) for train, test in folds)
         return [(train[train >= 0], test[test >= 0]) for train, test in places]
 
-    def tune_decision(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def tune_decision(self, X: FeaturesLike, y: LabelsLike, sample_weight: ArrayLike | None = None) -> Self:
         """Choose the thresholds of ``decision`` anew, on rows that the model has not been trained on.
 
         For a model that is fitted already; ``fit`` does it by itself, on held-out folds of its training rows. With
@@ -389,17 +415,12 @@ class ImbalancedClassifier:
         -------
         The classifier itself.
         """
-        check_is_fitted(self)
-        decision, positive = self._rule(self._target)
-        if not decision.is_tuned:
-            raise ValueError(
-                f"decision is {self.decision!r}, which has nothing to tune; set it to 'f1' or another tuned rule."
-            )
+        positive = self._positive_to_tune_for()
         label, observed = self._target.encode(y, "y")
         weight = weights_of(sample_weight, label, observed, "sample_weight")
         return self._tune(deciding(self._target, self.predict_proba(X), self._population, positive), label, weight)
 
-    def _tune(self, eta: Array, label: Array, weight: Array | None) -> Any:
+    def _tune(self, eta: Array, label: Array, weight: Array | None) -> Self:
         """See :meth:`tune_decision`."""
         (decision, positive), shares = self._rule(self._target), self._population
         weight = self._reweighted(self._target, label, weight, self._other_shares)
@@ -407,7 +428,7 @@ class ImbalancedClassifier:
         self._tuned = decision, positive, out_of_reach(self._target.task, found, _of(positive, shares)), shares
         return self
 
-    def estimate_prevalence(self, X: Any) -> Any:
+    def estimate_prevalence(self, X: FeaturesLike) -> dict[Any, float] | npt.NDArray[np.float64]:
         """Shares of the classes among rows without labels, where only the shares differ from those of training.
 
         The most likely shares given the calibrated probabilities. It does not depend on ``prevalence`` and
@@ -491,7 +512,7 @@ class ImbalancedClassifier:
             )
         return np.asarray(self._tuned[2])
 
-    def to_onnx(self, path: str | os.PathLike[str] | None = None) -> Any:
+    def to_onnx(self, path: PathLike | None = None) -> onnx.ModelProto:
         """The whole classifier as an ONNX model, with the calibration in its graph.
 
         Parameters
@@ -541,7 +562,14 @@ class ImbalancedClassifier:
     def _columns(self, eta: Any) -> Array:
         return np.column_stack([1.0 - eta, eta]) if self._target.task is Task.BINARY else np.asarray(eta)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, cost: Any = None) -> float:
+    def score(
+        self,
+        X: FeaturesLike,
+        y: LabelsLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        cost: ArrayLike | None = None,
+    ) -> float:
         """Accuracy of :meth:`predict`, or, given costs, minus the mean cost of deciding by them: the larger the better.
 
         Parameters

@@ -5,10 +5,9 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils.multiclass import check_classification_targets
@@ -27,6 +26,7 @@ from boost_imbalance.estimators.targets import (
 )
 from boost_imbalance.losses import costs, labels
 from boost_imbalance.losses.labels import Counts, Task
+from boost_imbalance.types import Array, ArrayLike, DaskCollection, FeaturesLike, LabelsLike
 
 try:
     import dask
@@ -37,7 +37,8 @@ except ImportError as error:
     # Of dask.dataframe's own parts too, which it names in an ImportError without a name.
     raise ModuleNotFoundError(str(error), name="dask") from error
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Summary(NamedTuple):
@@ -301,7 +302,7 @@ class DaskClassifier(ImbalancedClassifier):
     missing_label: Any
 
     @property
-    def client(self) -> Any:
+    def client(self) -> distributed.Client:
         """The ``distributed.Client`` to train with: the one that was set, or the default one. It is not pickled."""
         if self._client is not None:
             return self._client
@@ -313,7 +314,7 @@ class DaskClassifier(ImbalancedClassifier):
             ) from None
 
     @client.setter
-    def client(self, client: Any) -> None:
+    def client(self, client: distributed.Client | None) -> None:
         if client is not None and not isinstance(client, distributed.Client):
             raise TypeError(f"client is {client!r}; give a distributed.Client, or None for the default one.")
         self._client = client
@@ -335,14 +336,14 @@ class DaskClassifier(ImbalancedClassifier):
     def _local_class(self) -> type:
         raise NotImplementedError
 
-    def to_local(self) -> Any:
+    def to_local(self) -> ImbalancedClassifier:
         """The same model as a classifier that knows nothing of Dask, to be pickled and served where there is none.
 
         Returns
         -------
         ImbalancedXGBClassifier or ImbalancedLGBMClassifier
         """
-        made: Any = object.__new__(self._local_class())
+        made: ImbalancedClassifier = object.__new__(self._local_class())
         made.__dict__.update({name: value for name, value in vars(self).items() if name != "_client"})
         return made
 
@@ -412,7 +413,12 @@ class DaskClassifier(ImbalancedClassifier):
             found |= dict(zip(test.tolist(), client.gather(client.compute(asked)), strict=True))
         return self._best_thresholds(prepared, *_concatenated([found[i] for i in sorted(found)]))
 
-    def tune_decision(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def tune_decision(
+        self,
+        X: DaskCollection | FeaturesLike,
+        y: DaskCollection | LabelsLike,
+        sample_weight: DaskCollection | ArrayLike | None = None,
+    ) -> Self:
         """Choose the thresholds of ``decision`` anew, on rows that the model has not been trained on.
 
         Of Dask collections, one number for each row or each of its labels comes to this process, and its label.
@@ -428,13 +434,8 @@ class DaskClassifier(ImbalancedClassifier):
         The classifier itself.
         """
         if not is_dask(X):
-            return super().tune_decision(X, y, sample_weight)
-        check_is_fitted(self)
-        decision, positive = self._rule(self._target)
-        if not decision.is_tuned:
-            raise ValueError(
-                f"decision is {self.decision!r}, which has nothing to tune; set it to 'f1' or another tuned rule."
-            )
+            return super().tune_decision(X, *cast(Any, (y, sample_weight)))
+        positive = self._positive_to_tune_for()
         client = self._synchronous_client()
         parts = Parts.of(client, X, y, sample_weight, None, self.missing_label)
         self._target.encode(parts.labels()[0], "y")
@@ -502,7 +503,7 @@ class DaskClassifier(ImbalancedClassifier):
         check_is_fitted(self)
         return self._lazily(X, "predict_proba", len(self._target.classes), np.float64, options, names)
 
-    def decision_function(self, X: Any, **kwargs: Any) -> Any:
+    def decision_function(self, X: DaskCollection | FeaturesLike, **kwargs: Any) -> Any:
         """Margins: shape (n,) for a binary task, else (n, classes) or (n, labels); lazy where ``X`` is."""
         if not is_dask(X):
             return super().decision_function(X, **kwargs)
@@ -512,7 +513,14 @@ class DaskClassifier(ImbalancedClassifier):
 
     _margin_type: Any = np.float32
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None, *, cost: Any = None) -> float:
+    def score(
+        self,
+        X: DaskCollection | FeaturesLike,
+        y: DaskCollection | LabelsLike,
+        sample_weight: DaskCollection | ArrayLike | None = None,
+        *,
+        cost: ArrayLike | None = None,
+    ) -> float:
         """Accuracy of :meth:`predict`, or, given costs, minus the mean cost of deciding by them: the larger the better.
 
         Of Dask collections, a sum for each partition comes to this process.
@@ -531,7 +539,7 @@ class DaskClassifier(ImbalancedClassifier):
         float
         """
         if not is_dask(X):
-            return super().score(X, y, sample_weight, cost=cost)
+            return super().score(X, *cast(Any, (y, sample_weight)), cost=cost)
         check_is_fitted(self)
         if cost is not None:
             cost = costs.checked(cost, self._target.task, self._target.columns, None, "cost")

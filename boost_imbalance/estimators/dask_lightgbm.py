@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import dask.array as da
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.estimators import internals
 from boost_imbalance.estimators.classifier import Prepared
@@ -25,8 +25,10 @@ from boost_imbalance.estimators.lightgbm import (
 )
 from boost_imbalance.estimators.targets import is_dask
 from boost_imbalance.libraries.lightgbm import with_link
+from boost_imbalance.types import Array, ArrayLike, DaskCollection, FeaturesLike
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _ROUNDS = ("early_stopping_round", "early_stopping_rounds", "early_stopping", "n_iter_no_change")
 
@@ -61,29 +63,34 @@ class ImbalancedDaskLGBMClassifier(DaskClassifier, ImbalancedLGBMClassifier):
 
     _margin_type = np.float64
 
+    if TYPE_CHECKING:
+
+        def to_local(self) -> ImbalancedLGBMClassifier:  # noqa: D102 -- see DaskClassifier
+            ...
+
     def _local_class(self) -> type:
         return ImbalancedLGBMClassifier
 
-    def fit(
+    def fit(  # type: ignore[override]  # Dask's collections are all it takes
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        init_score: Any = None,
-        eval_set: Any = None,
-        eval_names: Any = None,
-        eval_sample_weight: Any = None,
-        eval_class_weight: Any = None,
-        eval_init_score: Any = None,
-        eval_metric: Any = None,
-        feature_name: Any = "auto",
-        categorical_feature: Any = "auto",
-        callbacks: Any = None,
-        init_model: Any = None,
+        X: DaskCollection,
+        y: DaskCollection,
+        sample_weight: DaskCollection | None = None,
+        init_score: None = None,
+        eval_set: None = None,
+        eval_names: None = None,
+        eval_sample_weight: None = None,
+        eval_class_weight: None = None,
+        eval_init_score: None = None,
+        eval_metric: None = None,
+        feature_name: Literal["auto"] | Sequence[str] = "auto",
+        categorical_feature: Literal["auto"] | Sequence[str] | Sequence[int] = "auto",
+        callbacks: None = None,
+        init_model: None = None,
         *,
-        eval_X: Any = None,
-        eval_y: Any = None,
-    ) -> ImbalancedDaskLGBMClassifier:
+        eval_X: None = None,
+        eval_y: None = None,
+    ) -> Self:
         """Train the classifier on the workers that hold the data.
 
         Parameters
@@ -201,7 +208,7 @@ init_model, eval_X, eval_y
 
     def predict(
         self,
-        X: Any,
+        X: DaskCollection | FeaturesLike,
         raw_score: bool = False,
         start_iteration: int = 0,
         num_iteration: int | None = None,
@@ -209,7 +216,7 @@ init_model, eval_X, eval_y
         pred_contrib: bool = False,
         validate_features: bool = False,
         *,
-        cost: Any = None,
+        cost: ArrayLike | None = None,
         **kwargs: Any,
     ) -> Any:
         """Decide, by the rule that ``decision`` names, or by what the decisions of these rows cost; lazily where ``X`` is.
@@ -237,7 +244,7 @@ init_model, eval_X, eval_y
 
     def predict_proba(
         self,
-        X: Any,
+        X: DaskCollection | FeaturesLike,
         raw_score: bool = False,
         start_iteration: int = 0,
         num_iteration: int | None = None,

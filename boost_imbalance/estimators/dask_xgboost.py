@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
+from xgboost import Booster, XGBClassifier
 
 from boost_imbalance.estimators import evaluation, internals
 from boost_imbalance.estimators.classifier import Prepared
@@ -19,6 +19,10 @@ from boost_imbalance.libraries.xgboost import label_of, weight_of
 from boost_imbalance.losses import protocol
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.metric import Metric
+from boost_imbalance.types import Array, ArrayLike, DaskCollection, FeaturesLike, PathLike
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 try:
     import dask.array as da
@@ -26,7 +30,6 @@ try:
 except ImportError as error:  # of a part of Dask that it needs
     raise ModuleNotFoundError(str(error), name="dask") from error
 
-Array = npt.NDArray[Any]
 
 _RANKING = ("auc", "pre", "map", "ndcg")
 """XGBoost's own metrics that no sum over workers gives."""
@@ -76,23 +79,28 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
     (None, None)
     """
 
+    if TYPE_CHECKING:
+
+        def to_local(self) -> ImbalancedXGBClassifier:  # noqa: D102 -- see DaskClassifier
+            ...
+
     def _local_class(self) -> type:
         return ImbalancedXGBClassifier
 
-    def fit(
+    def fit(  # type: ignore[override]  # Dask's collections are all it takes
         self,
-        X: Any,
-        y: Any,
+        X: DaskCollection,
+        y: DaskCollection,
         *,
-        sample_weight: Any = None,
-        base_margin: Any = None,
-        eval_set: Sequence[tuple[Any, Any]] | None = None,
+        sample_weight: DaskCollection | None = None,
+        base_margin: DaskCollection | None = None,
+        eval_set: Sequence[tuple[DaskCollection, DaskCollection]] | None = None,
         verbose: bool | int | None = True,
-        xgb_model: Any = None,
-        sample_weight_eval_set: Sequence[Any] | None = None,
-        base_margin_eval_set: Sequence[Any] | None = None,
-        feature_weights: Any = None,
-    ) -> ImbalancedDaskXGBClassifier:
+        xgb_model: Booster | XGBClassifier | PathLike | None = None,
+        sample_weight_eval_set: Sequence[DaskCollection | None] | None = None,
+        base_margin_eval_set: Sequence[DaskCollection | None] | None = None,
+        feature_weights: ArrayLike | None = None,
+    ) -> Self:
         """Train the classifier on the workers that hold the data.
 
         Parameters
@@ -127,7 +135,7 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
             if one is not parts:
                 prepared.target.encode(one.labels()[0], f"the y of {one.name}")
         whole = {"base_margin": base_margin, "xgb_model": as_trained(xgb_model)}
-        options = {"sets": sets, "verbose": verbose, "feature_weights": feature_weights}
+        options: dict[str, Any] = {"sets": sets, "verbose": verbose, "feature_weights": feature_weights}
         tuned = self._tuned_in_partitions(parts, prepared, whole, **options)
         self._fit_parts(parts, prepared, tuned=tuned, xgb_model=whole["xgb_model"], **options)
         self._check_splits(prepared)
@@ -255,13 +263,13 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
 
     def predict(
         self,
-        X: Any,
+        X: DaskCollection | FeaturesLike,
         *,
         output_margin: bool = False,
         validate_features: bool = True,
-        base_margin: Any = None,
+        base_margin: DaskCollection | ArrayLike | None = None,
         iteration_range: tuple[int, int] | None = None,
-        cost: Any = None,
+        cost: ArrayLike | None = None,
     ) -> Any:
         """Decide, by the rule that ``decision`` names, or by what the decisions of these rows cost; lazily where ``X`` is.
 
@@ -279,7 +287,11 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
         dask.array.Array or ndarray
             Shape (n,), of the labels' type; or zeros and ones, shape (n, labels).
         """
-        options = {"validate_features": validate_features, "base_margin": base_margin, "iteration_range": iteration_range}
+        options: dict[str, Any] = {
+            "validate_features": validate_features,
+            "base_margin": base_margin,
+            "iteration_range": iteration_range,
+        }
         if not is_dask(X):
             return super().predict(X, output_margin=output_margin, cost=cost, **options)
         if output_margin:
@@ -290,9 +302,9 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
 
     def predict_proba(
         self,
-        X: Any,
+        X: DaskCollection | FeaturesLike,
         validate_features: bool = True,
-        base_margin: Any = None,
+        base_margin: DaskCollection | ArrayLike | None = None,
         iteration_range: tuple[int, int] | None = None,
         *,
         calibrated: bool = True,
@@ -311,7 +323,11 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
         dask.array.Array or ndarray of float64
             Shape (n, classes), or (n, labels) for a multi-label task.
         """
-        options = {"validate_features": validate_features, "base_margin": base_margin, "iteration_range": iteration_range}
+        options: dict[str, Any] = {
+            "validate_features": validate_features,
+            "base_margin": base_margin,
+            "iteration_range": iteration_range,
+        }
         if not is_dask(X):
             return super().predict_proba(X, calibrated=calibrated, **options)
         return self._lazy_probability(X, {**options, "calibrated": calibrated}, validate_features)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.estimators import advice
 from boost_imbalance.estimators import thresholds as best
 from boost_imbalance.estimators.budgets import PROMISES, cut_for
 from boost_imbalance.losses import costs
 from boost_imbalance.losses.labels import Task
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _NAMES = (
     "'posterior', 'balanced', 'f1', 'balanced_accuracy', {'threshold': t}, {'cost': C}, {'top': k}, or one of "

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
+
+C = TypeVar("C", bound=type)
 
 _PARAMETERS = """Parameters
     ----------
@@ -71,20 +74,20 @@ _EXAMPLE = """Examples
     (500, 2)"""
 
 
-def documented(cls: Any) -> Any:
+def documented(cls: C) -> C:
     """Fill in a docstring."""
     quiet = ", verbosity=-1" if "LGBM" in cls.__name__ else ""
-    text = cls.__doc__.replace("{parameters}", _PARAMETERS).replace("{attributes}", _ATTRIBUTES)
+    text = (cls.__doc__ or "").replace("{parameters}", _PARAMETERS).replace("{attributes}", _ATTRIBUTES)
     cls.__doc__ = text.replace("{example}", _EXAMPLE.replace("{name}", cls.__name__).replace("{quiet}", quiet))
     return cls
 
 
-def documented_as(local: Any) -> Any:
+def documented_as(local: type) -> Callable[[C], C]:
     """Fill in the docstring of a class with the parameters of the one that it is for more than one machine."""
-    parameters = local.__doc__.partition("Parameters\n")[2].partition("Attributes\n")[0].rstrip()
+    parameters = (local.__doc__ or "").partition("Parameters\n")[2].partition("Attributes\n")[0].rstrip()
 
-    def fill(cls: Any) -> Any:
-        cls.__doc__ = cls.__doc__.replace("{parameters}", f"Parameters\n{parameters}")
+    def fill(cls: C) -> C:
+        cls.__doc__ = (cls.__doc__ or "").replace("{parameters}", f"Parameters\n{parameters}")
         return cls
 
     return fill

@@ -8,12 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance import metrics
 from boost_imbalance.losses.metric import Metric, MetricValue
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 LOG_LOSSES = ("logloss", "mlogloss", "binary_logloss", "multi_logloss", "log_loss")
 """The libraries' names of log loss; theirs would take a loss's margins for those of cross-entropy."""

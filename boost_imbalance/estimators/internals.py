@@ -15,9 +15,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 RECORD = "boost_imbalance"
 """The attribute of an XGBoost model that says what classifier it belongs to."""

@@ -8,12 +8,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import joblib
 import lightgbm
 import numpy as np
-import numpy.typing as npt
 from lightgbm import LGBMClassifier, LGBMModel
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -30,9 +29,25 @@ from boost_imbalance.estimators.classifier import (
 from boost_imbalance.estimators.documentation import documented
 from boost_imbalance.estimators.targets import collected, weights_of
 from boost_imbalance.libraries.lightgbm import constant_model, with_link
+from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.types import (
+    Array,
+    ArrayLike,
+    ClassWeight,
+    CrossValidation,
+    DecisionLike,
+    EvalMetric,
+    FeaturesLike,
+    FloatArray,
+    Label,
+    LabelsLike,
+    PathLike,
+    Prevalence,
+)
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _ATTRIBUTE = "\nboost_imbalance="
 IMBALANCE = ("scale_pos_weight", "is_unbalance", "unbalance", "unbalanced_sets")
@@ -105,14 +120,14 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
     def __init__(
         self,
         *,
-        loss: Any = None,
-        decision: Any = "posterior",
-        decision_cv: Any = 5,
-        prevalence: Any = None,
-        sampling_rate: Any = None,
-        classes: Any = None,
-        pos_label: Any = None,
-        missing_label: Any = np.nan,
+        loss: Loss | None = None,
+        decision: DecisionLike = "posterior",
+        decision_cv: CrossValidation = 5,
+        prevalence: Prevalence = None,
+        sampling_rate: Prevalence = None,
+        classes: LabelsLike | None = None,
+        pos_label: Label | None = None,
+        missing_label: Label | None = np.nan,
         **kwargs: Any,
     ) -> None:
         check_keywords(kwargs)
@@ -136,31 +151,31 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         """Parameters, with those of the loss as ``loss__gamma`` and so on."""
         return self._with_loss_parameters(super().get_params(deep), deep)
 
-    def set_params(self, **params: Any) -> ImbalancedLGBMClassifier:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the loss as ``loss__gamma`` and so on."""
         super().set_params(**self._set_own_params(params))
         return self
 
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        init_score: Any = None,
-        eval_set: Any = None,
+        X: FeaturesLike,
+        y: LabelsLike,
+        sample_weight: ArrayLike | None = None,
+        init_score: ArrayLike | None = None,
+        eval_set: Sequence[tuple[FeaturesLike, LabelsLike]] | None = None,
         eval_names: list[str] | None = None,
-        eval_sample_weight: Sequence[Any] | None = None,
-        eval_class_weight: Sequence[Any] | None = None,
-        eval_init_score: Sequence[Any] | None = None,
-        eval_metric: Any = None,
-        feature_name: Any = "auto",
-        categorical_feature: Any = "auto",
+        eval_sample_weight: Sequence[ArrayLike | None] | None = None,
+        eval_class_weight: Sequence[ClassWeight] | None = None,
+        eval_init_score: Sequence[ArrayLike | None] | None = None,
+        eval_metric: EvalMetric | Sequence[EvalMetric] | None = None,
+        feature_name: Literal["auto"] | Sequence[str] = "auto",
+        categorical_feature: Literal["auto"] | Sequence[str] | Sequence[int] = "auto",
         callbacks: list[Callable[..., Any]] | None = None,
-        init_model: Any = None,
+        init_model: lightgbm.Booster | LGBMClassifier | PathLike | None = None,
         *,
-        eval_X: Any = None,
-        eval_y: Any = None,
-    ) -> ImbalancedLGBMClassifier:
+        eval_X: FeaturesLike | tuple[FeaturesLike, ...] | None = None,
+        eval_y: LabelsLike | tuple[LabelsLike, ...] | None = None,
+    ) -> Self:
         """Train the classifier.
 
         Parameters
@@ -306,7 +321,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
 
     def predict(
         self,
-        X: Any,
+        X: FeaturesLike,
         raw_score: bool = False,
         start_iteration: int = 0,
         num_iteration: int | None = None,
@@ -314,9 +329,9 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         pred_contrib: bool = False,
         validate_features: bool = False,
         *,
-        cost: Any = None,
+        cost: ArrayLike | None = None,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Array:
         """Decide, by the rule that ``decision`` names, or by what the decisions of these rows cost.
 
         Parameters
@@ -349,7 +364,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
 
     def predict_proba(
         self,
-        X: Any,
+        X: FeaturesLike,
         raw_score: bool = False,
         start_iteration: int = 0,
         num_iteration: int | None = None,
@@ -359,7 +374,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         *,
         calibrated: bool = True,
         **kwargs: Any,
-    ) -> Any:
+    ) -> Array:
         """Probability of each class, or of each label.
 
         Parameters
@@ -381,13 +396,14 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
             return self._raw(X, raw_score=raw_score, pred_leaf=pred_leaf, pred_contrib=pred_contrib, **options, **kwargs)
         return self._probability(self._raw(X, raw_score=True, **options, **kwargs), calibrated)
 
-    def decision_function(self, X: Any, **kwargs: Any) -> Array:
+    def decision_function(self, X: FeaturesLike, **kwargs: Any) -> FloatArray:
         """Margins: shape (n,) for a binary task, else (n, classes) or (n, labels)."""
         return np.asarray(self._raw(X, raw_score=True, **kwargs))
 
-    def _raw(self, X: Any, **options: Any) -> Any:
+    def _raw(self, X: Any, **options: Any) -> Array:
         self._check_features(X, names=not getattr(self, "_named_by_hand", False))
-        return self.booster_.predict(self._checked(X, fitted=True), **self._booster_params(options))
+        found: Array = self.booster_.predict(self._checked(X, fitted=True), **self._booster_params(options))
+        return found
 
     def _checked(self, X: Any, fitted: bool) -> Any:
         """The features as LightGBM's own classifier takes them: a data frame as it is, anything else as a matrix."""
@@ -432,11 +448,11 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         return self.booster_
 
     @property
-    def objective_(self) -> Any:
+    def objective_(self) -> Loss:
         """The loss as trained."""
         return self.loss_
 
-    def save_model(self, fname: str | os.PathLike[str]) -> None:
+    def save_model(self, fname: PathLike) -> None:
         """Write a model file that LightGBM reads anywhere and predicts probabilities from.
 
         They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy, and are those of the
@@ -459,7 +475,7 @@ class ImbalancedLGBMClassifier(ImbalancedClassifier, LGBMClassifier, _Trained):
         header, rest = internals.split_model(booster.model_to_string())
         pathlib.Path(fname).write_text(f"{header}{_ATTRIBUTE}{portable.record(self, shift)}{rest}", encoding="utf-8")
 
-    def load_model(self, fname: str | os.PathLike[str]) -> None:
+    def load_model(self, fname: PathLike) -> None:
         """Read a model file; one that :meth:`save_model` wrote brings its loss, classes, decision and population.
 
         Any other model is taken for one of LightGBM's own cross-entropy, with classes 0, 1, ...

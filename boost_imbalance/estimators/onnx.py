@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +22,24 @@ from boost_imbalance.libraries.lightgbm import trained_by_lightgbm
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.types import PathLike
+
+if TYPE_CHECKING:
+    import lightgbm
+    import onnx
+    import xgboost
 
 Array = npt.NDArray[Any]
 
 
 def to_onnx(
-    booster: Any,
-    objective: Any,
-    path: str | os.PathLike[str] | None = None,
+    booster: xgboost.Booster | lightgbm.Booster,
+    objective: Loss,
+    path: PathLike | None = None,
     *,
     iterations: int | None = None,
     missing: float | None = None,
-) -> Any:
+) -> onnx.ModelProto:
     """A booster with calibrated probabilities, for any ONNX runtime; neither library nor this package is needed there.
 
     The graph has one input, ``X``, float32 of shape (n, features), where NaN is missing and a category is its number in the

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance import losses as constructors
 from boost_imbalance.estimators.decisions import Decision
@@ -18,9 +17,7 @@ from boost_imbalance.estimators.targets import Target
 from boost_imbalance.losses import protocol
 from boost_imbalance.losses.base import Loss as Objective
 from boost_imbalance.losses.labels import Counts, Task
-
-Array = npt.NDArray[Any]
-
+from boost_imbalance.types import Array
 
 VERSION = 1
 """Format of what :func:`record` writes."""

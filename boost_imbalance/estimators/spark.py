@@ -7,10 +7,9 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from pyspark import BarrierTaskContext
 from pyspark.ml import Estimator, Model
@@ -52,8 +51,10 @@ from boost_imbalance.estimators.targets import Target
 from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier, TrainingSettings
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
+from boost_imbalance.types import Array
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _FEATURES, _LABEL, _WEIGHT, _VALID = "features", "label", "weight", "valid"
 _MOST_CLASSES = 10_000
@@ -161,7 +162,7 @@ class _SparkParams(
     def _col(self, param: Any) -> str | None:
         return self.getOrDefault(param) or None if self.isDefined(param) else None
 
-    def getLoss(self) -> Any:  # noqa: N802 -- as Spark names them
+    def getLoss(self) -> Loss:  # noqa: N802 -- as Spark names them
         """The loss as an object."""
         text = self.getOrDefault("loss")
         return default_loss() if text is None else portable.loss_from(json.loads(text))
@@ -239,7 +240,7 @@ class ImbalancedSparkXGBClassifier(_SparkParams, Estimator, DefaultParamsReadabl
         self._setDefault(num_workers=1, repartition=True, **defaults, **others)
         self.setParams(**kwargs)
 
-    def setParams(self, **kwargs: Any) -> ImbalancedSparkXGBClassifier:  # noqa: N802 -- as Spark names them
+    def setParams(self, **kwargs: Any) -> Self:  # noqa: N802 -- as Spark names them
         """Set parameters, by the names of the constructor."""
         for name, value in kwargs.items():
             if name in _ELSEWHERE:
@@ -255,7 +256,7 @@ class ImbalancedSparkXGBClassifier(_SparkParams, Estimator, DefaultParamsReadabl
         return self
 
     @staticmethod
-    def loss_json(loss: Any) -> str:
+    def loss_json(loss: Loss) -> str:
         """A loss as the text that ``loss`` also takes: for grids of a ``CrossValidator`` that is to be saved.
 
         Examples

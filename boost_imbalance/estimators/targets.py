@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from boost_imbalance.losses import labels
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.types import Array, DaskCollection
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def weights_of(sample_weight: Any, label: Array, observed: Array | None, name: s
     return np.asarray((weight if weight.ndim == observed.ndim else weight[:, None]) * observed)
 
 
-def is_dask(data: Any) -> bool:
+def is_dask(data: Any) -> TypeIs[DaskCollection]:
     """Whether this is a Dask array, series or data frame."""
     return type(data).__module__.partition(".")[0] in ("dask", "dask_expr") and hasattr(data, "__dask_graph__")
 

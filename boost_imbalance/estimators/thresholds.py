@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _SWEEPS = 10
 _MANY, _MANY_ROWS = 64, 20_000

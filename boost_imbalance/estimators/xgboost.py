@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit, logit
 from sklearn.utils.validation import check_is_fitted
 from xgboost import Booster, DMatrix, XGBClassifier
@@ -19,10 +18,25 @@ from boost_imbalance.estimators import advice, evaluation, internals, portable
 from boost_imbalance.estimators.classifier import OWN, ImbalancedClassifier, Prepared, check_keywords, total_hessian
 from boost_imbalance.estimators.documentation import documented
 from boost_imbalance.estimators.targets import collected, weights_of
+from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.start import SMALLEST_PRIOR, clip_prior
+from boost_imbalance.types import (
+    Array,
+    ArrayLike,
+    ClassWeight,
+    CrossValidation,
+    DecisionLike,
+    FeaturesLike,
+    FloatArray,
+    Label,
+    LabelsLike,
+    PathLike,
+    Prevalence,
+)
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _NAMESAKES = {
     "gamma": ("XGBoost's smallest gain of a split", "min_split_loss"),
@@ -56,15 +70,15 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
     def __init__(
         self,
         *,
-        loss: Any = None,
-        decision: Any = "posterior",
-        decision_cv: Any = 5,
-        prevalence: Any = None,
-        sampling_rate: Any = None,
-        classes: Any = None,
-        pos_label: Any = None,
-        missing_label: Any = np.nan,
-        class_weight: Any = None,
+        loss: Loss | None = None,
+        decision: DecisionLike = "posterior",
+        decision_cv: CrossValidation = 5,
+        prevalence: Prevalence = None,
+        sampling_rate: Prevalence = None,
+        classes: LabelsLike | None = None,
+        pos_label: Label | None = None,
+        missing_label: Label | None = np.nan,
+        class_weight: ClassWeight = None,
         **kwargs: Any,
     ) -> None:
         check_keywords(kwargs)
@@ -83,7 +97,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         """Parameters, with those of the loss as ``loss__gamma`` and so on."""
         return self._with_loss_parameters(super().get_params(deep), deep)
 
-    def set_params(self, **params: Any) -> ImbalancedXGBClassifier:
+    def set_params(self, **params: Any) -> Self:
         """Set parameters, those of the loss as ``loss__gamma`` and so on."""
         super().set_params(**self._set_own_params(params))
         return self
@@ -95,18 +109,18 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     def fit(
         self,
-        X: Any,
-        y: Any,
+        X: FeaturesLike,
+        y: LabelsLike,
         *,
-        sample_weight: Any = None,
-        base_margin: Any = None,
-        eval_set: Sequence[tuple[Any, Any]] | None = None,
+        sample_weight: ArrayLike | None = None,
+        base_margin: ArrayLike | None = None,
+        eval_set: Sequence[tuple[FeaturesLike, LabelsLike]] | None = None,
         verbose: bool | int | None = True,
-        xgb_model: Any = None,
-        sample_weight_eval_set: Sequence[Any] | None = None,
-        base_margin_eval_set: Sequence[Any] | None = None,
-        feature_weights: Any = None,
-    ) -> ImbalancedXGBClassifier:
+        xgb_model: Booster | XGBClassifier | PathLike | None = None,
+        sample_weight_eval_set: Sequence[ArrayLike | None] | None = None,
+        base_margin_eval_set: Sequence[ArrayLike | None] | None = None,
+        feature_weights: ArrayLike | None = None,
+    ) -> Self:
         """Train the classifier.
 
         Parameters
@@ -276,13 +290,13 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     def predict(
         self,
-        X: Any,
+        X: FeaturesLike,
         *,
         output_margin: bool = False,
         validate_features: bool = True,
-        base_margin: Any = None,
+        base_margin: ArrayLike | None = None,
         iteration_range: tuple[int, int] | None = None,
-        cost: Any = None,
+        cost: ArrayLike | None = None,
     ) -> Array:
         """Decide, by the rule that ``decision`` names, or by what the decisions of these rows cost.
 
@@ -313,13 +327,13 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
 
     def predict_proba(
         self,
-        X: Any,
+        X: FeaturesLike,
         validate_features: bool = True,
-        base_margin: Any = None,
+        base_margin: ArrayLike | None = None,
         iteration_range: tuple[int, int] | None = None,
         *,
         calibrated: bool = True,
-    ) -> Array:
+    ) -> FloatArray:
         """Probability of each class, or of each label.
 
         Parameters
@@ -338,7 +352,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         """
         return self._probability(self._margin(X, validate_features, base_margin, iteration_range), calibrated)
 
-    def decision_function(self, X: Any) -> Array:
+    def decision_function(self, X: FeaturesLike) -> FloatArray:
         """Margins: shape (n,) for a binary task, else (n, classes) or (n, labels)."""
         return self._margin(X, True, None, None)
 
@@ -353,7 +367,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         )
         return np.asarray(margin)
 
-    def save_model(self, fname: str | os.PathLike[str]) -> None:
+    def save_model(self, fname: PathLike) -> None:
         """Write a model file that XGBoost reads anywhere and predicts probabilities from.
 
         They are calibrated where a constant does it, for weighted and logit-adjusted cross-entropy, and are those of the
@@ -380,7 +394,7 @@ class ImbalancedXGBClassifier(ImbalancedClassifier, XGBClassifier):
         booster.set_attr(**{"scikit_learn": meta, internals.RECORD: portable.record(self, shift)})
         booster.save_model(fname)
 
-    def load_model(self, fname: Any) -> None:
+    def load_model(self, fname: PathLike | bytearray) -> None:
         """Read a model file; one that :meth:`save_model` wrote brings loss, classes, decision, population and ``missing``.
 
         Any other model is taken for one of XGBoost's own cross-entropy, with classes 0, 1, ...

@@ -13,16 +13,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses import labels, protocol
 from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.types import Array, ArrayLike, FeaturesLike
 
 if TYPE_CHECKING:
+    import lightgbm
+
     from boost_imbalance.losses.advice import FirstRound
 
-Array = npt.NDArray[Any]
 
 _ATTACHED = "_boost_imbalance_labels"
 _WEIGHTS = "_boost_imbalance_class_weights"
@@ -330,7 +331,9 @@ def _feature_count(lightgbm: Any, data: Any) -> int:
     return int(shape[1])
 
 
-def multilabel_dataset(data: Any, label: Any, sample_weight: Any = None, **options: Any) -> Any:
+def multilabel_dataset(
+    data: FeaturesLike, label: ArrayLike, sample_weight: ArrayLike | None = None, **options: Any
+) -> lightgbm.Dataset:
     """A ``lightgbm.Dataset`` with several labels a row, for one model with one tree per label and round.
 
     Goes into ``lightgbm.train``, as training or validation data, and into ``lightgbm.cv``, with an objective and metrics of

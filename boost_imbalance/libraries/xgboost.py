@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.losses import protocol
@@ -21,11 +20,11 @@ from boost_imbalance.losses.fitted import FittedLoss
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.start import clip_prior
 from boost_imbalance.losses.workers import Workers
+from boost_imbalance.types import Array
 
 if TYPE_CHECKING:
     from boost_imbalance.losses.advice import FirstRound
 
-Array = npt.NDArray[Any]
 
 _WEIGHTS = "boost_imbalance_class_weights"
 _WITHOUT_LINK = "reg:squarederror"

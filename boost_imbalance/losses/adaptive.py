@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from boost_imbalance.losses.base import Array
 from boost_imbalance.losses.focal import Focused
 from boost_imbalance.losses.parameters import parameter
+from boost_imbalance.types import Array
 
 
 class Adaptive(Focused):
@@ -46,7 +44,7 @@ class Adaptive(Focused):
 
     public_name = "adaptive_objective"
 
-    rate: Any = parameter(0.01, above=0.0, high=1.0, scalar=True)
+    rate: float = parameter(0.01, above=0.0, high=1.0, scalar=True)
 
     weights_move = True
 

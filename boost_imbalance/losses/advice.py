@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda.arrays import to_host
 from boost_imbalance.losses import protocol
 from boost_imbalance.losses.fitted import FittedLoss
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _NEAR = 0.1
 """A start this close to the loss's own makes no difference that a first tree does not."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from boost_imbalance.kernels.expressions import exp, is_constant, is_zero, log, log_sigmoid, sigmoid, where
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.parameters import parameter
+from boost_imbalance.types import Expression, FloatLike
 
 
 class Asymmetric(Loss):
@@ -37,15 +38,15 @@ class Asymmetric(Loss):
     public_name = "asymmetric_objective"
     compiled_in: ClassVar = {"gamma_neg": (1.0, 2.0, 3.0, 4.0)}
 
-    gamma_pos: Any = parameter(0.0, low=0.0, high=1000.0)
-    gamma_neg: Any = parameter(4.0, low=0.0, high=1000.0)
-    margin: Any = parameter(0.05, low=0.0, below=1.0, scalar=True)
+    gamma_pos: FloatLike = parameter(0.0, low=0.0, high=1000.0)
+    gamma_neg: FloatLike = parameter(4.0, low=0.0, high=1000.0)
+    margin: float = parameter(0.05, low=0.0, below=1.0, scalar=True)
 
-    def positive(self, t: Any) -> Any:
+    def positive(self, t: Expression) -> Expression:
         """``-(1 - p)^gamma_pos log p``."""
         return -(sigmoid(-t) ** self.gamma_pos) * log_sigmoid(t)
 
-    def negative(self, t: Any) -> Any:
+    def negative(self, t: Expression) -> Expression:
         """``-s^gamma_neg log(1 - s)``, where ``t`` is the log-odds of label 0 and ``s = max(sigmoid(-t) - margin, 0)``."""
         if is_zero(self.margin):
             return -(sigmoid(-t) ** self.gamma_neg) * log_sigmoid(t)
@@ -54,11 +55,12 @@ class Asymmetric(Loss):
         s = where(counts, s, 1.0)
         return where(counts, -(abs(s) ** self.gamma_neg) * log(sigmoid(t) + self.margin), 0.0)
 
-    def negative_derivatives(self, t: Any) -> Any:
+    def negative_derivatives(self, t: Expression) -> tuple[Expression, ...] | None:
         """Loss and derivatives of a negative, with quotients shared and what rounding takes from ``1 - s`` put back."""
         if is_zero(self.margin):
             return None
-        gamma, margin = self.gamma_neg, self.margin
+        gamma: Any = self.gamma_neg  # a number, or what it is traced as
+        margin = self.margin
         p, q = sigmoid(t), sigmoid(-t)
         s = q - margin
         counts = s > 0

@@ -7,7 +7,7 @@ import sys
 import weakref
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +29,42 @@ from boost_imbalance.losses.parameters import (
     check_scale,
     check_threads,
     check_weights,
+    declared,
     hashable,
     is_whole,
     same,
 )
 from boost_imbalance.losses.training import Training, raise_if_wrong
 from boost_imbalance.losses.workers import ALONE, Workers
+from boost_imbalance.types import (
+    Array,
+    ArrayLike,
+    Dataset,
+    Device,
+    Expression,
+    FeaturesLike,
+    FloatArray,
+    FloatLike,
+    Hessian,
+    LibraryName,
+    MarginLike,
+    Model,
+    Scale,
+    Weights,
+)
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import lightgbm
+    import xgboost
+    from typing_extensions import Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_: object) -> Callable[[type], type]:
+        """The one of :mod:`typing`, which Python 3.10 has not; it means something to type checkers only."""
+        return lambda cls: cls
+
+
+L = TypeVar("L", bound="Loss")
 
 COMMON = """\
 weights : "balanced", float, array_like or dict, optional
@@ -90,7 +118,18 @@ class _ConstructorSignature:
         return signature
 
 
-class Loss:
+@dataclass_transform(frozen_default=True, field_specifiers=(declared,))
+class _Declared:
+    """What a loss has beside its parameters; type checkers take those for the arguments of its constructor."""
+
+    counts: Counts | None
+    """Class counts that :meth:`fit` has fixed."""
+    priors: FloatLike | None = None
+    """Class shares for the logit adjustment; None for those of the training labels."""
+    _memory: _Memory
+
+
+class Loss(_Declared):
     """A loss for imbalanced data, which XGBoost and LightGBM can train.
 
     The same object goes into ``xgboost.train(obj=)``, ``xgboost.cv(obj=)``, ``XGBClassifier(objective=)``,
@@ -121,29 +160,27 @@ class Loss:
     [1.0, -1.0]
     """
 
-    weights: Any = Parameter(None, check=check_weights, common=True)
-    clip_weights: Any = Parameter(None, check=check_range, common=True)
-    tau: Any = Parameter(0.0, lambda v: v >= 0, "finite and not negative", low=0.0, scalar=True, common=True)
-    smoothing: Any = Parameter(
-        0.0, lambda v: (v >= 0) & (v < 1), "at least 0 and less than 1", low=0.0, high=1.0, scalar=True, common=True
-    )
-    hessian: Any = Parameter(None, check=check_hessian, common=True)
-    scale: Any = Parameter("auto", check=check_scale, common=True)
-    n_threads: Any = Parameter(None, check=check_threads, common=True)
-    device: Any = Parameter("auto", check=check_device, common=True)
+    weights: Weights = declared(default=None, check=check_weights, common=True, kw_only=True)
+    clip_weights: tuple[float, float] | None = declared(default=None, check=check_range, common=True, kw_only=True)
+    tau: float = declared(
+        default=0.0, allowed=lambda v: v >= 0, wanted="finite and not negative", low=0.0, scalar=True, common=True,
+        kw_only=True,
+    )  # fmt: skip
+    smoothing: float = declared(
+        default=0.0, allowed=lambda v: (v >= 0) & (v < 1), wanted="at least 0 and less than 1", low=0.0, high=1.0,
+        scalar=True, common=True, kw_only=True,
+    )  # fmt: skip
+    hessian: Hessian | None = declared(default=None, check=check_hessian, common=True, kw_only=True)
+    scale: Scale = declared(default="auto", check=check_scale, common=True, kw_only=True)
+    n_threads: int | None = declared(default=None, check=check_threads, common=True, kw_only=True)
+    device: Device = declared(default="auto", check=check_device, common=True, kw_only=True)
 
-    priors: Any = None
-    """Class shares for the logit adjustment; None for those of the training labels."""
     public_name: ClassVar[str | None] = None
     """What ``repr`` calls the class, where that is not its own name."""
     weights_move: ClassVar[bool] = False
     """Whether class weights follow the model's errors; see :meth:`moved_weights`."""
 
     __signature__ = _ConstructorSignature()
-
-    counts: Counts | None
-    """Class counts that :meth:`fit` has fixed."""
-    _memory: _Memory
 
     compiled_in: ClassVar[Mapping[str, tuple[float, ...]]] = {}
     """Values of parameters, beside 0, for which the formula is compiled by itself, because it is faster there."""
@@ -159,7 +196,7 @@ class Loss:
         super().__init_subclass__(**options)
         definition.declare(cls, Loss, COMMON)
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+    def __init__(self, *arguments: object, **keywords: object) -> None:
         cls = type(self)
         if len(arguments) > 1:
             protocol.refuse_uncalled(self.constructor_name, sys._getframe(1), arguments[1])
@@ -210,12 +247,12 @@ class Loss:
         self._begin(counts)
         self._memory.told = told
 
-    def __copy__(self) -> Any:
+    def __copy__(self) -> Self:
         made = _rebuilt(type(self), self.parameters, self.counts, self._memory.told)
         made._memory.warned = self._memory.warned
         return made
 
-    def __deepcopy__(self, memo: Any) -> Any:
+    def __deepcopy__(self, memo: object) -> Self:
         self._note_sending()
         return self.__copy__()
 
@@ -246,7 +283,7 @@ class Loss:
         """
         return {name: self.__dict__[name] for name in type(self)._declared}
 
-    def replace(self, **changes: Any) -> Any:
+    def replace(self, **changes: Any) -> Self:
         """A new objective with some of the constructor's arguments changed; it has seen no labels yet.
 
         Examples
@@ -261,7 +298,7 @@ class Loss:
                 raise ValueError(f"{name!r} is not a parameter of {self.constructor_name}; it has {', '.join(known)}.")
         return type(self)(**{**known, **changes})
 
-    def copy(self, **changes: Any) -> Any:
+    def copy(self, **changes: Any) -> Self:
         """Like :meth:`replace`, but with the class counts that :meth:`fit` has fixed."""
         made = self.replace(**changes)
         return made if self.counts is None else made.fit_counts(self.counts)
@@ -273,11 +310,11 @@ class Loss:
 
     # The formula ---------------------------------------------------------------------------------------------------------
 
-    def positive(self, t: Any) -> Any:
+    def positive(self, t: Expression) -> Expression:
         """What a true outcome costs at its log-odds ``t``."""
         raise NotImplementedError(f"{type(self).__name__} has no formula; define positive(self, t).")
 
-    def negative(self, t: Any) -> Any:
+    def negative(self, t: Expression) -> Expression:
         """What label 0 costs at its log-odds ``t``; the same as :meth:`positive`, unless a subclass says otherwise."""
         return self.positive(t)
 
@@ -297,7 +334,7 @@ class Loss:
         """Weight of each class, shape (classes, 1), or of label 0 and 1 in each column, shape (2, columns)."""
         return weighting.product(self.weights, counts)
 
-    def class_parameters(self, counts: Counts) -> Mapping[str, Any]:
+    def class_parameters(self, counts: Counts) -> Mapping[str, ArrayLike]:
         """Values of what :func:`per_class` declares, in the shape of :meth:`class_weights`."""
         return {}
 
@@ -365,13 +402,13 @@ class Loss:
         shape = counts.task, counts.columns
         return (*shape, counts.rows, counts.ones.tobytes()) if self.needs_counts else shape
 
-    def fit_counts(self, counts: Counts) -> Any:
+    def fit_counts(self, counts: Counts) -> Self:
         """:meth:`fit` to labels that have been counted already."""
         made = _rebuilt(type(self), self.parameters, counts, ())
         _ = made.fitted  # what cannot be fitted says so here
         return made
 
-    def fit(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
+    def fit(self, label: ArrayLike, sample_weight: ArrayLike | None = None, n_classes: int | None = None) -> Self:
         """The same loss with all fixed that depends on class counts: class weights, logit adjustment, scale and start.
 
         Without it they are worked out from the training labels when a training starts.
@@ -418,7 +455,11 @@ class Loss:
         return self.fit_counts(self._count(label, sample_weight, n_classes))
 
     def bind(
-        self, label: Any, sample_weight: Any = None, n_classes: int | None = None, library: str | None = None
+        self,
+        label: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        n_classes: int | None = None,
+        library: LibraryName | str | None = None,
     ) -> Training:
         """The training of this loss for the given labels, as an object of its own.
 
@@ -456,7 +497,7 @@ class Loss:
 
     # Functions of arrays -------------------------------------------------------------------------------------------------
 
-    def loss(self, margin: Any, label: Any, sample_weight: Any = None) -> Array:
+    def loss(self, margin: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None) -> FloatArray:
         """Loss of each row, or of each row and label in a multi-label task.
 
         Parameters
@@ -482,7 +523,9 @@ class Loss:
         m, y, w, fitted = self._prepare(margin, label, sample_weight, self._own(), gpu)
         return cast(Array, arrays.like(self._loss(m, y, w, fitted, gpu), margin))
 
-    def gradient_hessian(self, margin: Any, label: Any, sample_weight: Any = None) -> tuple[Array, Array]:
+    def gradient_hessian(
+        self, margin: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[FloatArray, FloatArray]:
         """First derivative of :meth:`loss` in the margin, and the curvature chosen with ``hessian=``.
 
         These are the loss's own numbers. What a booster is handed is the same times one constant (``scale=``), with a
@@ -520,7 +563,7 @@ class Loss:
         _run(run, fitted.program, fitted, m, y, w)
         return arrays.like(out[0], margin), arrays.like(out[1], margin)
 
-    def probability(self, margin: Any) -> Array:
+    def probability(self, margin: MarginLike) -> FloatArray:
         """Class probability that a margin stands for, with the loss's own distortion undone.
 
         Parameters
@@ -559,7 +602,9 @@ class Loss:
         """
         return self._probability(margin, careful=protocol.calling() is None)
 
-    def predict_probability(self, model: Any, data: Any, *, start: Any = None, **options: Any) -> Array:
+    def predict_probability(
+        self, model: Model, data: FeaturesLike | xgboost.DMatrix, *, start: ArrayLike | None = None, **options: Any
+    ) -> FloatArray:
         """Calibrated probability that a trained model gives the rows of some data.
 
         :meth:`probability` of the model's raw scores, whichever way its library wants to be asked for them.
@@ -601,7 +646,7 @@ class Loss:
             )
         return self._probability(library.margin(model, data, start, **options))
 
-    def _probability(self, margin: Any, careful: bool = False) -> Array:
+    def _probability(self, margin: MarginLike, careful: bool = False) -> FloatArray:
         """See :meth:`probability`; ``careful``: warn of what looks like probabilities."""
         gpu = backend.use_gpu(backend.to_predict(self.device), margin)
         m = labels.as_margin(margin, gpu)
@@ -634,7 +679,9 @@ class Loss:
             labels.check_margin(arrays.to_host(m))
         return cast(Array, arrays.like(out, margin))
 
-    def start(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
+    def start(
+        self, label: ArrayLike, sample_weight: ArrayLike | None = None, n_classes: int | None = None
+    ) -> float | FloatArray:
         """Constant margin that minimises the loss over the given labels.
 
         Its calibrated probability is the weighted share of each class. A share of 0 or 1 counts as 1e-6 or 1 - 1e-6.
@@ -660,7 +707,7 @@ class Loss:
         margin = self.begin(label, sample_weight, n_classes).start
         return margin.copy() if len(margin) > 1 else float(margin[0])
 
-    def mean_loss(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
+    def mean_loss(self, margin: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Weighted mean of :meth:`loss` over rows and labels, with the class weights of the last training or :meth:`fit`.
 
         Parameters
@@ -677,7 +724,9 @@ class Loss:
         """
         return self.mean_loss_over(ALONE, margin, label, sample_weight)
 
-    def mean_loss_over(self, workers: Workers, margin: Any, label: Any, sample_weight: Any = None) -> float:
+    def mean_loss_over(
+        self, workers: Workers, margin: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> float:
         """:meth:`mean_loss` of the rows of all workers of a distributed training, of which some may have none."""
         gpu = backend.use_gpu(self.device, margin, label)
         is_empty = workers.size > 1 and not labels.as_array("label", label, gpu).shape[0]
@@ -700,7 +749,7 @@ class Loss:
     def _own(self) -> FittedLoss | None:
         return None if self.counts is None else self.fitted
 
-    def begin(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> FittedLoss:
+    def begin(self, label: ArrayLike, sample_weight: ArrayLike | None = None, n_classes: int | None = None) -> FittedLoss:
         """The loss for the given labels, whose weights are by their own counts, or by those that :meth:`fit` fixed."""
         known = self.counts
         if n_classes is None and known is not None and known.task is Task.MULTICLASS:
@@ -729,7 +778,7 @@ class Loss:
             n_classes = 1 if not highest >= 2 else int(highest) + 1
         return Task.BINARY if n_classes == 1 else Task.MULTICLASS, n_classes
 
-    def _count(self, label: Any, sample_weight: Any, n_classes: int | None) -> Counts:
+    def _count(self, label: ArrayLike, sample_weight: ArrayLike | None, n_classes: int | None) -> Counts:
         y = labels.as_label(label)
         w = labels.as_weight(sample_weight, y)
         return labels.count(y, w, *self._task(y, n_classes))
@@ -747,7 +796,7 @@ class Loss:
         return out
 
     def _prepare(
-        self, margin: Any, label: Any, sample_weight: Any, known: FittedLoss | None, gpu: bool
+        self, margin: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None, known: FittedLoss | None, gpu: bool
     ) -> tuple[Array, Array, Array | None, FittedLoss]:
         m, y, w = backend.place(gpu, margin, label, sample_weight)
         task = labels.task_of(m, y, None if known is None else known.task)
@@ -764,7 +813,9 @@ class Loss:
 
     # What the libraries call ---------------------------------------------------------------------------------------------
 
-    def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> tuple[Array, Array]:
+    def __call__(
+        self, first: ArrayLike | None, second: ArrayLike | Dataset, sample_weight: ArrayLike | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Gradient and Hessian for a booster.
 
         Called as ``(margin, data)`` by the native interfaces, ``data`` being an ``xgboost.DMatrix`` or a
@@ -968,7 +1019,7 @@ class Loss:
         if training.fitted.counts not in self._memory.trained[-1:]:
             self._memory.train(training.fitted.counts)
 
-    def in_training(self, call: protocol.Call | None) -> Any:
+    def in_training(self, call: protocol.Call | None) -> Self:
         """The loss fitted to the labels of the training that a booster is in, for a metric that it calls."""
         if call is None or self.counts is not None:
             return self
@@ -985,7 +1036,7 @@ class Loss:
             found = self._memory.seen_in[call.booster] = self._fitted_to(data, call)
         return found
 
-    def _fitted_to(self, data: Any, call: protocol.Call) -> Any:
+    def _fitted_to(self, data: Any, call: protocol.Call) -> Self:
         label, weight = protocol.label_and_weight(data)
         y = labels.as_label(label)
         columns = call.library.n_outputs(call.booster)
@@ -1001,7 +1052,9 @@ class Loss:
         """
         return LossMetric(self, f"{self.constructor_name.removesuffix('_objective')}_loss")
 
-    def xgboost_params(self, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> dict[str, Any]:
+    def xgboost_params(
+        self, label: ArrayLike, sample_weight: ArrayLike | None = None, n_classes: int | None = None
+    ) -> dict[str, Any]:
         """Parameters with which XGBoost begins at this loss's own start and saves a model that predicts probabilities.
 
         Parameters
@@ -1035,7 +1088,7 @@ class Loss:
         """
         return cast("dict[str, Any]", protocol.library("xgboost").params(self.begin(label, sample_weight, n_classes)))
 
-    def lightgbm_params(self, label: Any, n_classes: int | None = None) -> dict[str, Any]:
+    def lightgbm_params(self, label: ArrayLike, n_classes: int | None = None) -> dict[str, Any]:
         """Parameters with which LightGBM trains this objective.
 
         Returns
@@ -1048,7 +1101,13 @@ class Loss:
         fitted = self.begin(label, weight, n_classes)
         return cast("dict[str, Any]", protocol.library("lightgbm").params(self, fitted))
 
-    def lightgbm_start(self, data: Any, label: Any, sample_weight: Any = None, n_classes: int | None = None) -> Any:
+    def lightgbm_start(
+        self,
+        data: FeaturesLike | lightgbm.Sequence,
+        label: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        n_classes: int | None = None,
+    ) -> lightgbm.Booster:
         """A constant model for ``init_model=`` with which LightGBM begins at this loss's own start.
 
         It becomes part of the trained model, so that validation, early stopping and ``predict`` agree.
@@ -1084,7 +1143,7 @@ class Loss:
         start = self.begin(label, sample_weight, n_classes).start
         return protocol.library("lightgbm").constant_model(start, data)
 
-    def lightgbm_model(self, booster: Any) -> Any:
+    def lightgbm_model(self, booster: lightgbm.Booster | lightgbm.LGBMModel) -> lightgbm.Booster:
         """A copy of a LightGBM model that knows its link: it predicts probabilities, here and in any other process.
 
         A model trained with a custom objective has no link, and predicts raw scores. This one's saved file gives
@@ -1157,7 +1216,7 @@ def _line_of_counts(columns: int) -> str:
     )
 
 
-def _rebuilt(cls: type[Loss], parameters: dict[str, Any], counts: Counts | None, told: tuple[Counts, ...]) -> Any:
+def _rebuilt(cls: type[L], parameters: dict[str, Any], counts: Counts | None, told: tuple[Counts, ...]) -> L:
     """A loss with parameters that have been checked."""
     made = object.__new__(cls)
     made.__dict__.update(parameters)

@@ -7,9 +7,8 @@ import threading
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _KEPT = 2
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from boost_imbalance.losses.base import Array
-from boost_imbalance.losses.focal import Focused
+from boost_imbalance.losses.base import Loss
+from boost_imbalance.losses.focal import focused
 from boost_imbalance.losses.labels import Counts
 from boost_imbalance.losses.parameters import parameter
 from boost_imbalance.losses.weighting import effective
+from boost_imbalance.types import Array, Expression, FloatLike
 
 
-class ClassBalanced(Focused):
+class ClassBalanced(Loss):
     """Class-balanced loss: classes weigh the inverse of their effective number of samples.
 
     The effective number of ``n`` samples is ``(1 - beta^n) / (1 - beta)``; the weights sum to the number of classes.
@@ -41,8 +40,12 @@ class ClassBalanced(Focused):
 
     public_name = "class_balanced_objective"
 
-    beta: Any = parameter(0.99, low=0.0, below=1.0, scalar=True)
-    gamma: Any = parameter(0.0, low=0.0, high=1000.0)
+    beta: float = parameter(0.99, low=0.0, below=1.0, scalar=True)
+    gamma: FloatLike = parameter(0.0, low=0.0, high=1000.0)
+
+    def positive(self, t: Expression) -> Expression:
+        """``-(1 - p)^gamma log p``."""
+        return focused(t, self.gamma)
 
     @property
     def needs_counts(self) -> bool:

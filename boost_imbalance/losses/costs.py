@@ -8,11 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.losses.labels import Task, as_weight, check_weight
+from boost_imbalance.types import Array, ArrayLike, LabelsLike
 
-Array = npt.NDArray[Any]
 
-
-def cost_matrix(*, fn: Any, fp: Any, tp: Any = 0.0, tn: Any = 0.0) -> Array:
+def cost_matrix(*, fn: ArrayLike, fp: ArrayLike, tp: ArrayLike = 0.0, tn: ArrayLike = 0.0) -> npt.NDArray[np.float64]:
     """Costs of the four outcomes of a binary decision, as ``cost[true, predicted]``.
 
     Parameters
@@ -55,7 +54,7 @@ def cost_matrix(*, fn: Any, fp: Any, tp: Any = 0.0, tn: Any = 0.0) -> Array:
     return np.stack(cells, axis=-1).reshape(*cells[0].shape, 2, 2)
 
 
-def cost_weights(y: Any, cost: Any) -> Array:
+def cost_weights(y: ArrayLike, cost: ArrayLike) -> npt.NDArray[np.float64]:
     """What is at stake in each row: how much dearer the wrong decision is than the right one, for ``sample_weight=``.
 
     The expected cost of a decision that is 1 with probability p is, up to what no model can change, ``w (1 - p_y)`` with
@@ -121,7 +120,7 @@ def cost_weights(y: Any, cost: Any) -> Array:
     return stake
 
 
-def decide_by_cost(probability: Any, cost: Any) -> Array:
+def decide_by_cost(probability: ArrayLike, cost: ArrayLike) -> npt.NDArray[np.int64]:
     """The class of each row with the smallest expected cost.
 
     For probabilities that are calibrated, wherever they come from; ``predict(X, cost=cost)`` of this package's classifiers
@@ -154,7 +153,14 @@ def decide_by_cost(probability: Any, cost: Any) -> Array:
     return cheapest(Task.MULTICLASS, p, checked(cost, Task.MULTICLASS, p.shape[1], len(p), "cost"))
 
 
-def mean_cost(y_true: Any, y_pred: Any, *, cost: Any, labels: Any = None, sample_weight: Any = None) -> float:
+def mean_cost(
+    y_true: LabelsLike,
+    y_pred: LabelsLike,
+    *,
+    cost: ArrayLike,
+    labels: LabelsLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Mean realised cost of decisions; the smaller the better.
 
     Parameters
@@ -182,7 +188,14 @@ def mean_cost(y_true: Any, y_pred: Any, *, cost: Any, labels: Any = None, sample
     return _of_arrays(y_true, y_pred, cost, labels, sample_weight)[0]
 
 
-def savings_score(y_true: Any, y_pred: Any, *, cost: Any, labels: Any = None, sample_weight: Any = None) -> float:
+def savings_score(
+    y_true: LabelsLike,
+    y_pred: LabelsLike,
+    *,
+    cost: ArrayLike,
+    labels: LabelsLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Share of the cost of the best constant decision that decisions save; 1 is a cost of nothing.
 
     The constant one predicts the same class for every row (of a multi-label task, for every row of a label), whichever

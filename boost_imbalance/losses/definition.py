@@ -9,14 +9,12 @@ import types
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels.derivatives import Terms, completed, terms_of
 from boost_imbalance.kernels.expressions import Expression, constant, evaluate, ordered, variable
 from boost_imbalance.kernels.source import Formula, T
 from boost_imbalance.losses.parameters import Parameter, PerClass, hashable
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 def declare(cls: Any, base: Any, common: str) -> None:

@@ -8,12 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda import arrays
 from boost_imbalance.kernels.threads import meanwhile, part_count, run_parts
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _KEPT = 2
 _SMALLEST_PART = 1 << 17

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels.derivatives import Terms
 from boost_imbalance.kernels.expressions import evaluate
@@ -18,8 +17,7 @@ from boost_imbalance.losses import backend, start, weighting
 from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.links import Link, link_of
 from boost_imbalance.losses.parameters import DEFAULT_HESSIAN, DEFAULT_UNDER_CLASS_WEIGHTS
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 CURVATURES = {
     "exact": Curvature(2),

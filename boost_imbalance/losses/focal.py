@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from boost_imbalance.kernels.expressions import log_sigmoid, sigmoid
-from boost_imbalance.losses.base import Array, Loss
+from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
-from boost_imbalance.losses.parameters import parameter
+from boost_imbalance.losses.parameters import declared, parameter
 from boost_imbalance.losses.weighting import per_column
+from boost_imbalance.types import Array, Expression, FloatLike
+
+
+def focused(t: Expression, gamma: FloatLike) -> Expression:
+    """Cross-entropy at the log-odds ``t``, faded by ``gamma``."""
+    return -(sigmoid(-t) ** gamma) * log_sigmoid(t)
 
 
 class Focused(Loss):
     """Cross-entropy that may fade on rows the model already has right."""
 
-    gamma: Any = parameter(0.0, low=0.0, high=1000.0)
+    gamma: FloatLike = declared(
+        default=0.0,
+        allowed=lambda v: (v >= 0) & (v <= 1000),
+        wanted="between 0 and 1000",
+        low=0.0,
+        high=1000.0,
+        kw_only=True,
+    )
 
-    def positive(self, t: Any) -> Any:
+    def positive(self, t: Expression) -> Expression:
         """``-(1 - p)^gamma log p``."""
-        return -(sigmoid(-t) ** self.gamma) * log_sigmoid(t)
+        return focused(t, self.gamma)
 
 
 class Focal(Focused):
@@ -50,8 +61,8 @@ class Focal(Focused):
 
     public_name = "focal_objective"
 
-    gamma: Any = parameter(1.0, low=0.0, high=1000.0)
-    alpha: Any = parameter(None, above=0.0, below=1.0)
+    gamma: FloatLike = parameter(1.0, low=0.0, high=1000.0)
+    alpha: FloatLike | None = parameter(None, above=0.0, below=1.0)
 
     def class_weights(self, counts: Counts) -> Array:
         """Those of ``weights=``, times alpha."""
@@ -61,7 +72,7 @@ class Focal(Focused):
         alpha = per_column("alpha", self.alpha, counts)
         if counts.task is not Task.MULTICLASS:
             return np.asarray(weights * np.stack([1.0 - alpha, alpha]))
-        if np.ndim(self.alpha) == 0:
+        if np.ndim(np.asarray(self.alpha)) == 0:
             raise ValueError(
                 f"alpha is {self.alpha}; a task with {counts.columns} classes needs an array with one per class."
             )

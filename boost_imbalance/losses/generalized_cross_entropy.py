@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from boost_imbalance.kernels.expressions import sigmoid
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.parameters import parameter
+from boost_imbalance.types import Expression, FloatLike
 
 
 class GeneralizedCrossEntropy(Loss):
@@ -35,9 +34,9 @@ class GeneralizedCrossEntropy(Loss):
 
     public_name = "generalized_cross_entropy_objective"
 
-    q: Any = parameter(0.7, above=0.0, high=1.0)
+    q: FloatLike = parameter(0.7, above=0.0, high=1.0)
 
-    def positive(self, t: Any) -> Any:
+    def positive(self, t: Expression) -> Expression:
         """``(1 - p^q) / q``."""
         return (1.0 - sigmoid(t) ** self.q) / self.q
 

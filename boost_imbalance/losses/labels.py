@@ -7,13 +7,11 @@ from enum import Enum
 from typing import Any, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels.cuda.arrays import column, is_on_device, to_host, view
 from boost_imbalance.kernels.program import LARGEST
 from boost_imbalance.losses.workers import Workers
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 class Task(Enum):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from boost_imbalance.kernels.expressions import log_sigmoid
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts
 from boost_imbalance.losses.parameters import parameter, per_class
+from boost_imbalance.types import ArrayLike, Expression
 
 
 class LDAM(Loss):
@@ -39,14 +39,14 @@ class LDAM(Loss):
 
     public_name = "ldam_objective"
 
-    max_margin: Any = parameter(0.5, low=0.0, scalar=True)
-    class_margin: Any = per_class(low=0.0)
+    max_margin: float = parameter(0.5, low=0.0, scalar=True)
+    class_margin = per_class(low=0.0)
 
-    def positive(self, t: Any) -> Any:
+    def positive(self, t: Expression) -> Expression:
         """``-log sigmoid(t - m)``."""
         return -log_sigmoid(t - self.class_margin)
 
-    def class_parameters(self, counts: Counts) -> Mapping[str, Any]:
+    def class_parameters(self, counts: Counts) -> Mapping[str, ArrayLike]:
         """The margins."""
         n = np.where(counts.occurs, counts.by_class, np.inf)  # a class without rows needs no margin
         return {"class_margin": self.max_margin * (n.min(axis=0) / n) ** 0.25}

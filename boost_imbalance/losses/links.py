@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses import start
 from boost_imbalance.losses.labels import Task
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 
 class Link(Protocol):

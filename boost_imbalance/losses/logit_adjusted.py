@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from boost_imbalance.losses.focal import Focused
-from boost_imbalance.losses.parameters import Parameter, parameter
+from boost_imbalance.losses.parameters import declared, parameter
+from boost_imbalance.types import FloatLike
 
 
 class LogitAdjusted(Focused):
@@ -38,8 +37,10 @@ class LogitAdjusted(Focused):
 
     public_name = "logit_adjusted_objective"
 
-    tau: Any = Parameter(1.0, lambda v: v >= 0, "finite and not negative", low=0.0, scalar=True, common=True)
-    priors: Any = parameter(None, above=0.0, below=1.0)
+    tau: float = declared(
+        default=1.0, allowed=lambda v: v >= 0, wanted="finite and not negative", low=0.0, scalar=True, common=True
+    )
+    priors: FloatLike | None = parameter(None, above=0.0, below=1.0)
 
 
 logit_adjusted_objective = LogitAdjusted

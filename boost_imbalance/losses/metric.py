@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses import advice, labels, protocol
 from boost_imbalance.losses.labels import Task
 from boost_imbalance.losses.workers import ALONE, Workers
+from boost_imbalance.types import Array, ArrayLike, DMatrix, LightGBMDataset
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from boost_imbalance.losses.base import Loss
 
 
 class MetricValue(float):
@@ -64,6 +67,18 @@ class Metric:
     def __repr__(self) -> str:
         return f"<metric {self.name}>"
 
+    @overload
+    def __call__(self, first: ArrayLike, second: DMatrix, sample_weight: None = None) -> tuple[str, float]: ...
+    @overload
+    def __call__(self, first: ArrayLike, second: LightGBMDataset, sample_weight: None = None) -> tuple[str, float, bool]: ...
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
+        self, first: ArrayLike, second: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> MetricValue: ...
+    @overload  # as LightGBM's scikit-learn classes describe what they call
+    def __call__(
+        self, first: ArrayLike | None, second: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> tuple[str, float, bool]: ...
     def __call__(self, first: Any, second: Any, sample_weight: Any = None) -> Any:
         """The value in the form that the caller expects.
 
@@ -94,18 +109,18 @@ class Metric:
                 library.leave(call.booster)
             raise
 
-    def over_workers(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
+    def over_workers(self, margin: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The metric of the rows of all workers where a library calls in a distributed training; else :meth:`value`."""
         call = protocol.calling()
         return self._of_call(call, None if call is None else call.library, None, margin, label, sample_weight)
 
-    def of(self, objective: Any) -> Metric:
+    def of(self, objective: Loss) -> Self:
         """The same metric of what this objective's calibrated probabilities say."""
         metric = copy.copy(self)
         metric._objective = objective
         return metric
 
-    def value(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
+    def value(self, margin: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The metric of raw margins, shape (n,) or (n, columns).
 
         Parameters
@@ -186,15 +201,15 @@ class Rows(NamedTuple):
 class LossMetric(Metric):
     """The weighted mean of an objective's own loss."""
 
-    def __init__(self, objective: Any, name: str) -> None:
+    def __init__(self, objective: Loss, name: str) -> None:
         super().__init__(name, greater_is_better=False)
         self._objective = objective
 
-    def value(self, margin: Any, label: Any, sample_weight: Any = None) -> float:
+    def value(self, margin: ArrayLike, label: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """The mean loss of raw margins, computed where the arrays are; see :meth:`Metric.value`."""
         if protocol.calling() is None:
             m = labels.as_margin(margin, device=True)
-            advice.warn_of_probabilities(m, self._objective._known(), m.ndim == 2 and np.ndim(label) == 1)
+            advice.warn_of_probabilities(m, self._objective._known(), m.ndim == 2 and np.ndim(cast(Any, label)) == 1)
         return float(self._objective.mean_loss(margin, label, sample_weight))
 
     def _over(self, workers: Workers, margin: Any, label: Any, sample_weight: Any) -> float:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any, TypeVar, cast, get_args
 
 import numpy as np
 
 from boost_imbalance.losses import protocol
+from boost_imbalance.types import Device, Expression, Hessian
 
-DEVICES = ("auto", "cpu", "cuda")
-HESSIANS = ("exact", "expected", "positive_terms", "absolute", "reweighted", "residual", "safeguarded")
+T = TypeVar("T")
+
+DEVICES: tuple[str, ...] = get_args(Device)
+HESSIANS: tuple[str, ...] = get_args(Hessian)
 DEFAULT_HESSIAN = "safeguarded"
 """By measurement, see BENCHMARKS.md."""
 
@@ -20,8 +23,6 @@ DEFAULT_UNDER_CLASS_WEIGHTS = "positive_terms"
 
 OLD_HESSIANS = {"bound": "positive_terms"}
 """Names of an earlier version."""
-
-Weights = Literal["balanced"] | float | Mapping[int, Any] | Any | None
 
 
 class Parameter:
@@ -72,14 +73,14 @@ class Parameter:
 
 
 def parameter(
-    default: Any,
+    default: T,
     *,
     low: float | None = None,
     high: float | None = None,
     above: float | None = None,
     below: float | None = None,
     scalar: bool = False,
-) -> Any:
+) -> T:
     """Declare a parameter of a loss, in the body of its class.
 
     Parameters
@@ -119,7 +120,13 @@ def parameter(
         over = value > least if above is not None else value >= least
         return over & (value < most if below is not None else value <= most)
 
-    return Parameter(default, allowed, _words(low, high, above, below), low=least, high=most, scalar=scalar)
+    made = Parameter(default, allowed, _words(low, high, above, below), low=least, high=most, scalar=scalar)
+    return cast(T, made)  # which is what it gives as an attribute
+
+
+def declared(*, default: T, kw_only: bool = False, **options: Any) -> T:
+    """A :class:`Parameter`, by its arguments; ``kw_only`` tells type checkers that subclasses take it by its name alone."""
+    return cast(T, Parameter(default, **options))
 
 
 class PerClass:
@@ -139,7 +146,7 @@ class PerClass:
         )
 
 
-def per_class(*, low: float = -math.inf, high: float = math.inf) -> Any:
+def per_class(*, low: float = -math.inf, high: float = math.inf) -> Expression:
     """Declare a number that depends on how often each class occurs, in the body of a loss's class.
 
     The loss's ``class_parameters(counts)`` gives the values, and its formula reads them as ``self.name``.
@@ -149,7 +156,7 @@ def per_class(*, low: float = -math.inf, high: float = math.inf) -> Any:
     low, high : float
         Between which it lies.
     """
-    return PerClass(low, high)
+    return cast(Expression, PerClass(low, high))  # which is what a formula reads
 
 
 def _words(low: float | None, high: float | None, above: float | None, below: float | None) -> str:
@@ -200,7 +207,7 @@ def check_range(name: str, value: Any) -> Any:
 def check_hessian(name: str, value: Any) -> Any:
     """Refuse a Hessian that is none; an old name gives the new one, with a warning."""
     if isinstance(value, str) and value in OLD_HESSIANS:
-        message = f"{name}={value!r} is now called {OLD_HESSIANS[value]!r}; the old name goes with the next version."
+        message = f"{name}={value!r} is now called {OLD_HESSIANS[value]!r}; the old name is removed in version 0.2."
         protocol.warn(message, FutureWarning)
         return OLD_HESSIANS[value]
     if value is not None and not (isinstance(value, str) and value in HESSIANS):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from boost_imbalance.kernels.expressions import log_sigmoid, sigmoid
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.parameters import parameter
+from boost_imbalance.types import Expression, FloatLike
 
 
 class Poly1(Loss):
@@ -34,9 +33,9 @@ class Poly1(Loss):
 
     public_name = "poly1_objective"
 
-    epsilon: Any = parameter(1.0, low=-1.0)
+    epsilon: FloatLike = parameter(1.0, low=-1.0)
 
-    def positive(self, t: Any) -> Any:
+    def positive(self, t: Expression) -> Expression:
         """``-log p + epsilon (1 - p)``."""
         return -log_sigmoid(t) + self.epsilon * sigmoid(-t)
 

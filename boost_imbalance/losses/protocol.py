@@ -13,14 +13,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.losses.workers import ALONE, Workers
+from boost_imbalance.types import Array
 
 if TYPE_CHECKING:
     from boost_imbalance.losses.advice import FirstRound
-
-Array = npt.NDArray[Any]
 
 
 class Library(Protocol):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from boost_imbalance.kernels.expressions import sigmoid
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.parameters import parameter
+from boost_imbalance.types import Expression, FloatLike
 
 
 class RobustFocal(Loss):
@@ -36,10 +35,10 @@ class RobustFocal(Loss):
 
     public_name = "robust_focal_objective"
 
-    gamma: Any = parameter(0.5, low=0.0, high=1000.0)
-    q: Any = parameter(0.5, above=0.0, high=1.0)
+    gamma: FloatLike = parameter(0.5, low=0.0, high=1000.0)
+    q: FloatLike = parameter(0.5, above=0.0, high=1.0)
 
-    def positive(self, t: Any) -> Any:
+    def positive(self, t: Expression) -> Expression:
         """``(1 - p)^gamma (1 - p^q) / q``."""
         return sigmoid(-t) ** self.gamma * ((1.0 - sigmoid(t) ** self.q) / self.q)
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels import threads
 from boost_imbalance.kernels.cuda.arrays import is_on_device
 from boost_imbalance.kernels.program import Checks, Program
-
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 _LEAST_COLUMNS = 256
 _PAGE = 4096

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
 
 SMALLEST_PRIOR = 1e-6
 """A class that never or always occurs would begin at infinity; XGBoost clips its own intercept at the same place."""

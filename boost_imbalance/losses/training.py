@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,12 @@ from boost_imbalance.losses.buffers import Buffers
 from boost_imbalance.losses.device import Copies, DeviceBuffers
 from boost_imbalance.losses.fitted import CURVATURES, FittedLoss, fitted_loss
 from boost_imbalance.losses.labels import Counts, Task
-from boost_imbalance.losses.protocol import Call
+from boost_imbalance.losses.protocol import Call, Library
 from boost_imbalance.losses.workers import ALONE, Workers
+from boost_imbalance.types import Array, ArrayLike
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from boost_imbalance.losses.base import Loss
 
 
 class Training:
@@ -29,22 +31,24 @@ class Training:
 
     def __init__(
         self,
-        loss: Any,
-        label: Any,
-        weight: Any,
+        loss: Loss,
+        label: Array,
+        weight: Array | None,
         task: Task,
         columns: int,
-        library: Any,
-        booster: Any = None,
+        library: Library | None,
+        booster: object = None,
         workers: Workers = ALONE,
     ) -> None:
         self.loss, self.library = loss, library
         self._workers = workers
-        self._unseen = booster is not None and library.has_unseen_rows(booster)
+        self._unseen = library is not None and booster is not None and library.has_unseen_rows(booster)
         self._partial = self._unseen or workers.size > 1
         """Whether other workers have other rows."""
-        self.label, self.weight = label, weight
-        self.n_threads = loss.n_threads or (booster is not None and library.n_threads(booster)) or loss.threads
+        self.label: Any = label
+        self.weight: Any = weight
+        told = None if library is None or booster is None else library.n_threads(booster)
+        self.n_threads = loss.n_threads or told or loss.threads
         self.buffers = Buffers()
         self.device_buffers: dict[int, DeviceBuffers] = {}
         self.copies = Copies(self.n_threads)
@@ -65,7 +69,7 @@ class Training:
         self.__dict__.update(_served={}, _formats=None, _workers=ALONE)
         self.buffers, self.device_buffers, self.copies = Buffers(), {}, Copies(self.n_threads)
 
-    def __deepcopy__(self, memo: Any) -> Training:
+    def __deepcopy__(self, memo: object) -> Training:
         """The training itself, which is one and the same wherever its library copies it to."""
         return self
 
@@ -120,7 +124,7 @@ class Training:
                 f"objective.fit(y) with the labels of all machines{one}."
             )
 
-    def __call__(self, margin: Any) -> tuple[Array, Array]:
+    def __call__(self, margin: ArrayLike) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Gradient and Hessian at these margins, for the labels and weights that the training is bound to.
 
         Parameters
@@ -147,7 +151,7 @@ class Training:
             return out
         return arrays.to_host(out[0]), arrays.to_host(out[1])
 
-    def knows(self, margin: Any, label: Any, weight: Any) -> bool:
+    def knows(self, margin: Array, label: Array, weight: Array | None) -> bool:
         """Whether these arrays are of the kind of the last round's, which have been checked."""
         return self._formats == (
             type(margin), margin.shape, margin.dtype, type(label), label.shape, label.dtype, type(weight),
@@ -256,6 +260,7 @@ class Training:
 
     def _move(self, missed: Array) -> None:
         """One step of the class weights, by the weight of the rows of each class that this worker missed."""
+        assert self.moving is not None
         missed = self._workers(missed)
         mass = self.fitted.counts.by_class.reshape(missed.shape)
         with np.errstate(invalid="ignore"):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from boost_imbalance.kernels.expressions import log_sigmoid
-from boost_imbalance.losses.base import Array, Loss
+from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Counts, Task
-from boost_imbalance.losses.parameters import Parameter, parameter, per_class
+from boost_imbalance.losses.parameters import declared, parameter, per_class
 from boost_imbalance.losses.weighting import logit_adjustment
+from boost_imbalance.types import Array, ArrayLike, Expression
 
 
 class VectorScaling(Loss):
@@ -45,12 +45,14 @@ class VectorScaling(Loss):
 
     public_name = "vector_scaling_objective"
 
-    gamma: Any = parameter(0.15, low=0.0, scalar=True)
-    tau: Any = Parameter(1.0, lambda v: v >= 0, "finite and not negative", low=0.0, scalar=True, common=True)
-    class_factor: Any = per_class(low=0.0, high=1.0)
-    class_offset: Any = per_class()
+    gamma: float = parameter(0.15, low=0.0, scalar=True)
+    tau: float = declared(
+        default=1.0, allowed=lambda v: v >= 0, wanted="finite and not negative", low=0.0, scalar=True, common=True
+    )
+    class_factor = per_class(low=0.0, high=1.0)
+    class_offset = per_class()
 
-    def positive(self, t: Any) -> Any:
+    def positive(self, t: Expression) -> Expression:
         """``-log sigmoid(d t + o)``."""
         return -log_sigmoid(self.class_factor * t + self.class_offset)
 
@@ -58,7 +60,7 @@ class VectorScaling(Loss):
         """None: the formula has it."""
         return np.zeros(counts.columns)
 
-    def class_parameters(self, counts: Counts) -> Mapping[str, Any]:
+    def class_parameters(self, counts: Counts) -> Mapping[str, ArrayLike]:
         """Factors and offsets."""
         if counts.task is Task.MULTICLASS:
             raise ValueError(

@@ -6,17 +6,19 @@ import importlib.util
 import pathlib
 import time
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from boost_imbalance.kernels import cache
 from boost_imbalance.losses import backend, protocol
 from boost_imbalance.losses.base import Loss
 from boost_imbalance.losses.labels import Task
+from boost_imbalance.types import Array, LibraryName, TaskName
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from boost_imbalance.estimators.lightgbm import ImbalancedLGBMClassifier
+    from boost_imbalance.estimators.xgboost import ImbalancedXGBClassifier
 
 
 class WarmUp(NamedTuple):
@@ -40,9 +42,9 @@ class WarmUp(NamedTuple):
 
 
 def warm_up(
-    *objectives: Any,
-    tasks: Iterable[str] | None = None,
-    libraries: Iterable[str] | None = None,
+    *objectives: Loss | ImbalancedXGBClassifier | ImbalancedLGBMClassifier,
+    tasks: TaskName | Iterable[TaskName] | None = None,
+    libraries: LibraryName | Iterable[LibraryName] | None = None,
     sample_weight: bool = False,
     verbose: bool = True,
 ) -> WarmUp:
@@ -135,14 +137,14 @@ def _installed() -> Iterator[str]:
             yield name
 
 
-def _objective(value: Any) -> Any:
+def _objective(value: object) -> Loss:
     found = getattr(value, "loss_", value)
     if not isinstance(found, Loss):
         raise TypeError(f"objectives has {value!r}; give objectives of this package, or fitted classifiers.")
     return found.copy(device="cpu")
 
 
-def _own() -> list[Any]:
+def _own() -> list[Loss]:
     """Every loss of this package."""
     from boost_imbalance import losses
 
@@ -151,7 +153,7 @@ def _own() -> list[Any]:
     return [*plain, *(constructor(device="cpu") for constructor in constructors)]
 
 
-def _suits(objective: Any, task: Task) -> bool:
+def _suits(objective: Loss, task: Task) -> bool:
     """Whether the loss is one for this task."""
     try:
         objective.fit(_labels(task, 3), n_classes=_n_classes(task, 3))
@@ -172,7 +174,7 @@ def _n_classes(task: Task, columns: int) -> int | None:
     return columns if task is Task.MULTICLASS else None
 
 
-def _train(objective: Any, task: Task, library: Any, sample_weight: bool) -> None:
+def _train(objective: Loss, task: Task, library: Any, sample_weight: bool) -> None:
     """One round of a training, its metric, and a large prediction, in the formats of a library."""
     columns = 3 if objective.counts is None else objective.counts.columns
     label = _labels(task, columns)

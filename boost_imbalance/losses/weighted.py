@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from boost_imbalance.losses.focal import Focused
-from boost_imbalance.losses.parameters import Parameter, check_weights
+from boost_imbalance.losses.parameters import check_weights, declared
+from boost_imbalance.types import Weights
 
 
 class Weighted(Focused):
@@ -33,7 +32,7 @@ class Weighted(Focused):
 
     public_name = "weighted_objective"
 
-    weights: Any = Parameter("balanced", check=check_weights, common=True)
+    weights: Weights = declared(default="balanced", check=check_weights, common=True)
 
 
 weighted_objective = Weighted

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from boost_imbalance.losses.labels import Counts, Task, as_array
+from boost_imbalance.types import Array, ArrayLike, FloatLike, Weights
 
-Array = npt.NDArray[Any]
 
-
-def effective_number(counts: Any, beta: float) -> Array:
+def effective_number(counts: FloatLike, beta: float) -> npt.NDArray[np.float64]:
     """Effective number of samples ``(1 - beta^n) / (1 - beta)`` of each class.
 
     Parameters
@@ -65,7 +64,7 @@ def effective(counts: Counts, beta: float) -> Array:
     return np.where(occurs, inverse * occurs.sum(axis=0) / inverse.sum(axis=0), 1.0)
 
 
-def given(weights: Any, counts: Counts) -> Array:
+def given(weights: Weights, counts: Counts) -> Array:
     """Weights as the user wrote them, in the shape of :attr:`Counts.by_class`."""
     task, columns = counts.task, counts.columns
     if isinstance(weights, Mapping):
@@ -106,7 +105,7 @@ def _from_mapping(weights: Mapping[Any, Any], task: Task, columns: int) -> Array
     return np.asarray(values, dtype=np.float64)
 
 
-def per_column(name: str, value: Any, counts: Counts) -> Array:
+def per_column(name: str, value: ArrayLike, counts: Counts) -> Array:
     """A parameter as one number for each label or class."""
     array = np.asarray(value, dtype=np.float64)
     if array.shape not in ((), (1,), (counts.columns,)):
@@ -122,14 +121,14 @@ def ones(counts: Counts) -> Array:
     return np.ones((counts.columns, 1) if counts.task is Task.MULTICLASS else (2, counts.columns))
 
 
-def product(weights: Any, counts: Counts) -> Array:
+def product(weights: Weights, counts: Counts) -> Array:
     """What ``weights=`` of a loss says, in the shape of :attr:`Counts.by_class`."""
     if weights is None:
         return ones(counts)
     return balanced(counts) if isinstance(weights, str) else given(weights, counts)
 
 
-def logit_adjustment(tau: float, priors: Any, counts: Counts) -> Array:
+def logit_adjustment(tau: float, priors: FloatLike | None, counts: Counts) -> Array:
     """The offset ``tau log prior`` of each class, or ``tau`` times the log-odds of label 1 in each column."""
     if tau == 0:
         return np.zeros(counts.columns)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from boost_imbalance.types import Array
+
 Result = TypeVar("Result")
 
 _LONGEST_MESSAGE = 512

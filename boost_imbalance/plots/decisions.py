@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from boost_imbalance.losses import labels
 from boost_imbalance.losses.parameters import is_whole
 from boost_imbalance.plots import drawing
 from boost_imbalance.plots.drawing import Array, Colors, Legend, Style
+from boost_imbalance.types import ArrayLike, Axes, FeaturesLike, LabelsLike, Predictor
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
 
 _CENTRED = {"horizontalalignment": "center", "verticalalignment": "center"}
 _LETTERS_IN_A_ROW = 40
@@ -18,18 +22,18 @@ _LETTERS_IN_A_ROW = 40
 
 
 def plot_decision_regions(
-    model: Any,
-    X: Any,
-    y: Any,
+    model: Predictor,
+    X: FeaturesLike,
+    y: LabelsLike,
     *,
     response: Literal["predict", "probability"] = "predict",
     class_index: int = 1,
     resolution: int = 200,
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Where a classifier decides for which class, in the plane of two features, and the rows themselves.
 
     Parameters
@@ -79,8 +83,7 @@ def plot_decision_regions(
     >>> ax.images[0].get_array().shape
     (50, 50)
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     drawing.choose("response", response, ("predict", "probability"))
     if not (is_whole(resolution) and resolution >= 2):
         raise ValueError(f"resolution is {resolution!r}; give a whole number of at least 2.")
@@ -99,7 +102,7 @@ def plot_decision_regions(
     decided = _codes(model.predict(grid), classes).reshape(resolution, resolution)
     probability = None
     if response == "probability":
-        columns = np.asarray(model.predict_proba(grid))
+        columns = np.asarray(cast(Any, model).predict_proba(grid))
         if not (is_whole(class_index) and 0 <= class_index < columns.shape[1]):
             raise ValueError(
                 f"class_index is {class_index!r}; give a column of predict_proba, from 0 to {columns.shape[1] - 1}."
@@ -124,16 +127,16 @@ def plot_decision_regions(
 
 
 def plot_confusion_matrix(
-    label: Any,
-    predicted: Any,
+    label: LabelsLike,
+    predicted: LabelsLike,
     *,
-    sample_weight: Any = None,
-    classes: Any = None,
+    sample_weight: ArrayLike | None = None,
+    classes: LabelsLike | None = None,
     names: Sequence[str] | None = None,
-    ax: Any = None,
-    cmap: Any = "Blues",
+    ax: Axes | None = None,
+    cmap: str | Colormap = "Blues",
     style: Style = None,
-) -> Any:
+) -> Axes:
     r"""Confusion matrix: of each true class, what share was predicted as which class, and how many rows that is.
 
     The colours are the shares, so that a rare class is as visible as a common one.
@@ -173,8 +176,7 @@ def plot_confusion_matrix(
     >>> [text.get_text() for text in ax.texts]
     ['66.7%\n2', '33.3%\n1', '0.0%\n0', '100.0%\n1']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, False)
+    drawing.check(ax, style)
     sk = drawing.scikit_learn("metrics")
     truth, decided = _one_column("label", label), _one_column("predicted", predicted)
     if len(truth) != len(decided):
@@ -308,9 +310,9 @@ def _draw_points(
 
 
 def _readable_on(color: Any) -> str:
-    """Black or white, whichever stands out."""
-    red, green, blue = color[:3]
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+    """Black or white, whichever has more contrast: at least 4.58, by the relative luminance of WCAG 2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color[:3]]
+    return "black" if np.dot(linear, (0.2126, 0.7152, 0.0722)) > 0.179 else "white"
 
 
 def _number(value: Any) -> str:

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from boost_imbalance.types import Axes
+
 Array = npt.NDArray[Any]
 Colors = Sequence[Any] | Mapping[str, Any] | None
 Style = Mapping[str, Any] | None
@@ -34,19 +36,34 @@ class Line(NamedTuple):
 
 def matplotlib(module: str) -> Any:
     """A module of matplotlib, or an error that says how to install it."""
+    remedy = "the plots need matplotlib; install it with pip install 'boost-imbalance[plots]'."
+    return _imported("matplotlib", module, remedy)
+
+
+def scikit_learn(module: str) -> Any:
+    """A module of scikit-learn, or an error that says how to install it."""
+    remedy = "this plot needs scikit-learn; install it with pip install scikit-learn."
+    return _imported("sklearn", module, remedy)
+
+
+def _imported(package: str, module: str, remedy: str) -> Any:
     try:
-        return importlib.import_module(f"matplotlib.{module}")
+        return importlib.import_module(f"{package}.{module}")
     except ModuleNotFoundError as error:
-        if error.name != "matplotlib":
+        if error.name != package:
             raise
-        raise ImportError("the plots need matplotlib; install it with pip install 'boost-imbalance[plots]'.") from error
+        raise ImportError(remedy) from error
 
 
-def check_axes(ax: Any) -> None:
-    """Refuse what nothing can be drawn into, before anything is computed."""
+def check(ax: Any, style: Style = None, legend: Any = False) -> None:
+    """Refuse axes, a style or a place for the legend that nothing can be made of, before anything is computed."""
     axes = matplotlib("axes")
     if ax is not None and not isinstance(ax, axes.Axes):
         raise TypeError(f"ax is {ax!r}; give one matplotlib Axes, for instance of plt.subplots(), or None for a new figure.")
+    if style is not None and not isinstance(style, Mapping):
+        raise TypeError(f"style is {style!r}; give a dict of matplotlib's line properties, such as {{'linewidth': 3}}.")
+    if not (isinstance(legend, bool) or legend in ("inside", "outside")):
+        raise ValueError(f"legend is {legend!r}; give True, False, 'inside' or 'outside'.")
 
 
 def axes_of(ax: Any) -> Any:
@@ -87,14 +104,6 @@ def other_style(linestyle: str, steps: int) -> str:
     return _LINE_STYLES[(_LINE_STYLES.index(linestyle) + steps) % len(_LINE_STYLES)]
 
 
-def check_look(style: Style, legend: Any) -> None:
-    """Refuse a style or a place for the legend that nothing can be made of."""
-    if style is not None and not isinstance(style, Mapping):
-        raise TypeError(f"style is {style!r}; give a dict of matplotlib's line properties, such as {{'linewidth': 3}}.")
-    if not (isinstance(legend, bool) or legend in ("inside", "outside")):
-        raise ValueError(f"legend is {legend!r}; give True, False, 'inside' or 'outside'.")
-
-
 def line_properties(style: Style, **defaults: Any) -> dict[str, Any]:
     """The properties of a line, the caller's before ours, under their full names."""
     given = matplotlib("cbook").normalize_kwargs(dict(style or {}), matplotlib("lines").Line2D)
@@ -108,7 +117,7 @@ def draw_lines(ax: Any, lines: Sequence[Line], style: Style) -> None:
         ax.plot(line.x, line.y, **{"label": line.name, **properties})
 
 
-def finish(ax: Any, legend: Legend, **labels: Any) -> Any:
+def finish(ax: Axes, legend: Legend, **labels: Any) -> Axes:
     """Name the axes, and add a grid and the legend: where there are many lines, beside the data."""
     ax.set(**labels)
     ax.grid(alpha=0.25)
@@ -139,13 +148,3 @@ def check_limits(limits: Any, lowest: float, highest: float, allowed: str) -> tu
     if not (lowest <= low < high <= highest and np.isfinite(high - low)):
         raise ValueError(f"limits is {limits!r}; give (low, high) with low < high, {allowed}.")
     return low, high
-
-
-def scikit_learn(module: str) -> Any:
-    """A module of scikit-learn, or an error that says how to install it."""
-    try:
-        return importlib.import_module(f"sklearn.{module}")
-    except ModuleNotFoundError as error:
-        if error.name != "sklearn":
-            raise
-        raise ImportError("this plot needs scikit-learn; install it with pip install scikit-learn.") from error

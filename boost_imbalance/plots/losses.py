@@ -14,6 +14,7 @@ from boost_imbalance.losses.labels import Counts, Task
 from boost_imbalance.losses.parameters import HESSIANS, is_whole
 from boost_imbalance.plots import drawing
 from boost_imbalance.plots.drawing import Array, Colors, Legend, Line, Style
+from boost_imbalance.types import Axes, FloatLike, Hessian
 
 _POINTS = 501
 _QUANTITIES = {
@@ -28,18 +29,18 @@ _LIMITS = {"probability": (0.001, 0.999), "margin": (-6.0, 6.0)}
 
 
 def plot_loss(
-    objectives: Any,
+    objectives: Loss | Sequence[Loss] | Mapping[str, Loss],
     quantity: Literal["loss", "gradient", "hessian"] = "loss",
     against: Literal["probability", "margin"] = "probability",
     *,
     label: int | Sequence[int] = 1,
     column: int = 0,
     limits: tuple[float, float] | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Loss, gradient or Hessian of one row, as the objectives themselves compute them.
 
     Parameters
@@ -91,8 +92,7 @@ def plot_loss(
     >>> [line.get_label() for line in ax.lines]
     ['focal(gamma=0.5)', 'focal(gamma=1.0)', 'focal(gamma=5.0)']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     drawing.choose("quantity", quantity, list(_QUANTITIES))
     x = _grid(against, limits)
     named = _named(objectives)
@@ -116,15 +116,15 @@ def plot_curvature(
     objective: Loss,
     against: Literal["probability", "margin"] = "probability",
     *,
-    hessian: Iterable[str] | None = None,
+    hessian: Iterable[Hessian] | None = None,
     label: int = 1,
     column: int = 0,
     limits: tuple[float, float] | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """The Hessians that a loss can give a booster, in one picture, before any floor or scale.
 
     Where ``"exact"`` is below the zero line, a booster would divide by a negative number. The one that the objective itself
@@ -162,8 +162,7 @@ def plot_curvature(
     >>> bool(ax.lines[0].get_ydata().min() < 0)  # the exact one, of a positive that is badly wrong
     True
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     x = _grid(against, limits)
     ((_, known),) = _named([objective])
     names = list(HESSIANS) if hessian is None else [hessian] if isinstance(hessian, str) else list(hessian)
@@ -186,14 +185,14 @@ def plot_curvature(
 
 
 def plot_class_weights(
-    counts: Any,
+    counts: FloatLike | Mapping[str, float],
     *,
-    betas: Any = None,
-    ax: Any = None,
+    betas: FloatLike | None = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Class weights of the class-balanced loss against beta, between equal weights and inverse frequency.
 
     Parameters
@@ -232,8 +231,7 @@ def plot_class_weights(
     >>> ax.lines[1].get_ydata().round(3).tolist()  # of the rare class
     [1.0, 1.825, 1.951]
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     names, n = _class_counts(counts)
     if betas is None:
         betas = 1.0 - 1.0 / np.geomspace(1.0, 10.0 * max(n.max(), 10.0), 201)
@@ -266,14 +264,14 @@ def plot_class_weights(
 
 
 def plot_effective_number(
-    betas: Any = (0.9, 0.99, 0.999, 0.9999),
+    betas: FloatLike = (0.9, 0.99, 0.999, 0.9999),
     *,
     limits: tuple[float, float] = (1.0, 1e5),
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Effective number of samples against the number of samples.
 
     It follows ``n`` at first and levels off at ``1 / (1 - beta)``: classes larger than that weigh the same.
@@ -311,8 +309,7 @@ def plot_effective_number(
     >>> [round(float(line.get_ydata()[-1])) for line in ax.lines]  # the last is n itself
     [100, 1000, 1000000]
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     low, high = drawing.check_limits(limits, 1.0, 1e15, "both at least 1")
     each = _flat("betas", betas).tolist()
     n = np.geomspace(low, high, _POINTS)

@@ -12,26 +12,27 @@ from boost_imbalance.losses import labels
 from boost_imbalance.losses.parameters import is_whole
 from boost_imbalance.plots import drawing
 from boost_imbalance.plots.drawing import Array, Colors, Legend, Style
+from boost_imbalance.types import ArrayLike, Axes
 
 _HISTOGRAM_BINS = 40
 
 
 def plot_reliability(
-    label: Any,
-    probability: Any,
+    label: ArrayLike,
+    probability: ArrayLike | Mapping[str, ArrayLike],
     *,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     class_index: int | None = None,
     n_bins: int = 10,
     strategy: Literal["quantile", "uniform"] = "quantile",
     confidence: float = 0.95,
     scale: Literal["linear", "log"] = "linear",
     counts: bool = True,
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Reliability diagram: how often the class was observed where the models predicted a probability.
 
     The bars are Wilson intervals of the observed share, one bin at a time: of calibrated probabilities about ``confidence``
@@ -90,8 +91,7 @@ def plot_reliability(
     >>> ax.get_legend_handles_labels()[1]
     ['calibrated', 'too cautious', 'perfect calibration']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     drawing.choose("strategy", strategy, ("quantile", "uniform"))
     drawing.choose("scale", scale, ("linear", "log"))
     if not (is_whole(n_bins) and n_bins >= 1):
@@ -127,16 +127,16 @@ def plot_reliability(
 
 
 def plot_precision_recall(
-    label: Any,
-    score: Any,
+    label: ArrayLike,
+    score: ArrayLike | Mapping[str, ArrayLike],
     *,
-    sample_weight: Any = None,
+    sample_weight: ArrayLike | None = None,
     class_index: int | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     colors: Colors = None,
     style: Style = None,
     legend: Legend = True,
-) -> Any:
+) -> Axes:
     """Precision-recall curves, with the prevalence, which is the precision of a model that ranks at random.
 
     Drawn in steps, as :func:`sklearn.metrics.average_precision_score` (AP in the legend) adds them up.
@@ -178,8 +178,7 @@ def plot_precision_recall(
     >>> ax.get_legend_handles_labels()[1]
     ['model (AP 0.833)', 'prevalence 0.5']
     """
-    drawing.check_axes(ax)
-    drawing.check_look(style, legend)
+    drawing.check(ax, style, legend)
     sk = drawing.scikit_learn("metrics")
     judged = _judged(label, score, sample_weight, class_index, "score")
     if not judged.target.any():

@@ -498,3 +498,20 @@ def test_the_code_of_the_command_reads_the_file_and_runs_as_it_stands(tmp_path, 
     np.testing.assert_allclose(scope["model"].predict_proba(X), saved.predict_proba(X), atol=1e-6)
     np.testing.assert_array_equal(scope["model"].predict(X), saved.predict(X))
     assert saved.predict(X).any()
+
+
+def test_the_encoders_that_a_comparison_names_make_numbers_of_dates_and_text():
+    skrub = pytest.importorskip("skrub")
+    rng = np.random.default_rng(0)
+    y = rng.random(400) < 0.1
+    days = pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 700, 400), "D")
+    text = [" ".join(rng.choice(WORDS, 8)) for _ in range(400)]
+    X = pd.DataFrame({"opened": days.strftime("%d/%m/%Y"), "notes": text})
+    remedies = {one.kind: one.python for one in described(Problem.of(X, y)).findings}
+    assert "skrub's DatetimeEncoder" in remedies["date"]
+    assert "skrub's StringEncoder" in remedies["text"]
+    opened = skrub.DatetimeEncoder().fit_transform(skrub.ToDatetime().fit_transform(X["opened"]))
+    numbers = pd.concat([opened, skrub.StringEncoder(random_state=0).fit_transform(X["notes"])], axis=1)
+    found = described(Problem.of(numbers, y))
+    assert {one.type for one in found.columns} == {"number"}
+    assert found.findings == []

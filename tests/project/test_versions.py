@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import boost_imbalance
 from tests.helpers import ROOT
 
 if sys.version_info >= (3, 11):
@@ -43,4 +44,23 @@ def test_oldest_versions_are_the_lower_bounds():
 def test_one_version_everywhere():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert re.search(rf"^version: {re.escape(version)}$", (ROOT / "CITATION.cff").read_text(), re.M)
-    assert re.search(rf"^## {re.escape(version)}\b", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert re.search(rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert re.search(rf'^  version: "{re.escape(version)}"$', (ROOT / "packaging" / "recipe.yaml").read_text(), re.M)
+    assert boost_imbalance.__version__ == version
+
+
+def test_the_conda_recipe_asks_for_what_the_package_asks_for():
+    yaml = pytest.importorskip("yaml")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    recipe = yaml.safe_load((ROOT / "packaging" / "recipe.yaml").read_text())
+
+    def conda(requirements):
+        return {one.replace(">=", " >=") for one in requirements}
+
+    python, *run = recipe["requirements"]["run"]
+    assert python == "python >=${{ python_min }}"
+    assert project["requires-python"] == f">={recipe['context']['python_min']}"
+    assert set(run) == conda(project["dependencies"])
+    libraries = conda(project["optional-dependencies"]["xgboost"] + project["optional-dependencies"]["lightgbm"])
+    assert libraries == {one for one in recipe["requirements"]["run_constraints"] if not one.startswith("py-")}
+    assert recipe["build"]["python"]["entry_points"] == [f"{name} = {what}" for name, what in project["scripts"].items()]

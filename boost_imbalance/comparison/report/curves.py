@@ -17,7 +17,6 @@ from boost_imbalance.comparison.report.figures import Series
 from boost_imbalance.comparison.report.series import few, ranked, ranks_as_built_in, series
 from boost_imbalance.comparison.results import Results
 from boost_imbalance.estimators import portable
-from boost_imbalance.estimators.budgets import ends_of_ties
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
@@ -213,9 +212,9 @@ def _gain(shown: _Shown, logarithmic: bool) -> Markup:
         alarms = np.unique(np.geomspace(1, rows, _POINTS).round().astype(int))
         for line in shown.lines:
             # Rows of equal probability come one after another, as likely in any order.
-            p = shown.scores[line.name]
-            ends, hits = _hits(p, shown.target)
-            ax.plot(alarms / rows, np.interp(alarms, ends, hits) / positives, color=line.color)
+            false_alarm, found, _ = roc_curve(shown.target, shown.scores[line.name], drop_intermediate=False)
+            looked_at = false_alarm * (rows - positives) + found * positives
+            ax.plot(alarms / rows, np.interp(alarms, looked_at, found), color=line.color)
         share = alarms / rows
         ax.plot(share, share, color="gray", linestyle=":", linewidth=1)
         ax.plot(share, np.minimum(1.0, alarms / positives), color="gray", linestyle="--", linewidth=1)
@@ -224,13 +223,6 @@ def _gain(shown: _Shown, logarithmic: bool) -> Markup:
             ax.set_xscale("log")
             _plain(ax.xaxis)
         return figures.svg(drawn, f"{shown.key}-gain", f"Gain curves of {shown.name}", shown.lines)
-
-
-def _hits(p: Array, target: Array) -> tuple[Array, Array]:
-    """Numbers of rows, the most probable first and equal ones together, and of the positive ones among them."""
-    order = np.argsort(-p, kind="stable")
-    ends = ends_of_ties(p[order]) + 1
-    return np.append(0, ends), np.append(0, np.cumsum(target[order])[ends - 1])
 
 
 def _highest(artist: Any) -> float:

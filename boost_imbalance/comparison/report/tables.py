@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import confusion_matrix
 
 from boost_imbalance.comparison.candidates import BASELINE
 from boost_imbalance.comparison.metrics import Metric
@@ -199,8 +200,7 @@ def matrix(results: Results, candidate: str, truth: Array, decided: Array) -> Ma
         order = order[:CONFUSED]
     else:
         order = np.sort(order)
-    counted = np.zeros((len(names), len(names)), dtype=np.int64)
-    np.add.at(counted, (truth, decided), 1)
+    counted = confusion_matrix(truth, decided, labels=np.arange(len(names)))
     rest = np.setdiff1d(np.arange(len(names)), order)
     parts, shown = [[int(k)] for k in order], [names[k] for k in order]
     if len(rest):

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import roc_curve
 
 from boost_imbalance.comparison.report.curves import CLASSES
 from boost_imbalance.comparison.results import Results
-from boost_imbalance.estimators.budgets import ends_of_ties
 from boost_imbalance.losses.labels import Task
 
 Array = npt.NDArray[Any]
@@ -118,22 +118,18 @@ def _slider(
     folds: list[Any],
     costs: tuple[float, float, float],
 ) -> Slider:
-    order = np.argsort(-p, kind="stable")
-    sorted_p, hits = p[order], np.cumsum(truth[order])
-    ends = ends_of_ties(sorted_p) + 1  # numbers of alarms, where ties are not torn apart
-    wanted = np.geomspace(1, len(p), _POINTS)
-    many = {int(ends[min(np.searchsorted(ends, one), len(ends) - 1)]) for one in wanted}
-    many |= {int((p > one).sum()) for one in (own, *folds)}
-    counts = np.array(sorted(many, reverse=True))
-    below = np.append(sorted_p[1:], 0.0)
-    at = np.maximum(counts, 1) - 1
-    thresholds = np.where(counts == 0, 1.0, np.where(counts == len(p), 0.0, (sorted_p[at] + below[at]) / 2))
-    found = np.where(counts == 0, 0, hits[at])
-    position = {int(count): place for place, count in enumerate(counts)}
-    places = [position[int((p > one).sum())] for one in folds]
-    chosen = position[int((p > own).sum())]
+    false_alarm, hit, cut = roc_curve(truth, p, drop_intermediate=False)  # which does not tear ties apart
+    hits = np.rint(hit * truth.sum()).astype(int)
+    alarms = hits + np.rint(false_alarm * (~truth).sum()).astype(int)
+    own_at, *folds_at = (int(np.searchsorted(alarms, (p > one).sum())) for one in (own, *folds))
+    spread = np.searchsorted(alarms, np.geomspace(1, len(p), _POINTS)).clip(max=len(alarms) - 1)
+    at = np.unique([own_at, *folds_at, *spread])[::-1]
+    thresholds = ((cut + np.append(cut[1:], 0.0)) / 2)[at]
+    thresholds[alarms[at] == 0], thresholds[alarms[at] == len(p)] = 1.0, 0.0
+    position = {int(one): place for place, one in enumerate(at)}
+    places, chosen = [position[one] for one in folds_at], position[own_at]
     thresholds[chosen] = own
-    points = [(float(f"{t:.5g}"), int(hit), int(n - hit)) for t, hit, n in zip(thresholds, found, counts, strict=True)]
+    points = [(float(f"{t:.5g}"), int(h), int(n - h)) for t, h, n in zip(thresholds, hits[at], alarms[at], strict=True)]
     return Slider(
         key, name, candidate, len(p), int(truth.sum()), points, chosen,
         min(places), max(places), *costs,
