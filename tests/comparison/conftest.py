@@ -10,7 +10,7 @@ def library(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rare():
     """A rare class that can be learnt."""
     from sklearn.datasets import make_classification
@@ -18,7 +18,7 @@ def rare():
     return make_classification(900, n_features=8, n_informative=4, weights=[0.9], class_sep=1.5, random_state=0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def small():
     """Few rows, as a data frame."""
     import pandas as pd

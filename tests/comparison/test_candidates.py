@@ -15,8 +15,6 @@ from boost_imbalance.comparison import candidates, experiment, fitting
 from boost_imbalance.losses.labels import Task
 from tests.comparison.common import RATES, TASKS, compared
 
-# Candidates
-
 
 @pytest.mark.parametrize("how", ["over", "under"])
 def test_sampling_makes_classes_equal(make_data, how):

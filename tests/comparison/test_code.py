@@ -13,8 +13,6 @@ from sklearn import metrics as sk
 from boost_imbalance.comparison.problem import Problem
 from tests.comparison.common import TASKS, compared
 
-# Code
-
 
 @pytest.mark.parametrize("kind", ["strings", *(pytest.param(kind, marks=pytest.mark.slow) for kind in TASKS)])
 def test_the_code_runs_and_is_the_estimator(library, make_data, kind):

@@ -21,8 +21,6 @@ from boost_imbalance.comparison import candidates, experiment, fitting, metrics,
 from boost_imbalance.losses.labels import Task
 from tests.comparison.common import LIBRARIES, RATES, SMALL, TASKS, compared, runs
 
-# Runs
-
 
 @pytest.mark.parametrize("task", ["binary", *(pytest.param(task, marks=pytest.mark.slow) for task in TASKS[1:])])
 def test_every_candidate_on_every_task(library, make_data, task):

@@ -12,8 +12,6 @@ from boost_imbalance.comparison import metrics
 from boost_imbalance.losses.labels import Task
 from tests.comparison.common import TASKS
 
-# Metrics
-
 
 @pytest.mark.parametrize("task", TASKS)
 def test_metrics_are_those_of_scikit_learn(make_data, task):

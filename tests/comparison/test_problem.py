@@ -16,8 +16,6 @@ from scipy import sparse
 from boost_imbalance.comparison.problem import Problem
 from tests.comparison.common import SMALL, TASKS, compared, runs
 
-# Data
-
 
 def test_the_positive_class_is_the_rarer_or_the_one_named():
     X = np.arange(20.0).reshape(10, 2)

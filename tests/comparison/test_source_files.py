@@ -11,8 +11,6 @@ import pandas as pd
 
 from boost_imbalance.comparison import sources
 
-# Sources
-
 
 def test_files(tmp_path):
     frame = pd.DataFrame({"a": [1.5, 2.5, 3.5], "b": ["x", "y", "x"], "y": [0, 1, 0], "z": [1, 1, 0]})

@@ -10,8 +10,6 @@ from scipy import stats
 
 from boost_imbalance.comparison.statistics import Difference, paired
 
-# Statistics
-
 
 def test_independent_folds_give_the_paired_t_interval():
     rng = np.random.default_rng(0)

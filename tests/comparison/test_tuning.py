@@ -16,8 +16,6 @@ from boost_imbalance.comparison.tuning import tuned
 from boost_imbalance.losses.labels import Task
 from tests.comparison.common import SMALL, compared
 
-# Tuning
-
 
 @pytest.mark.slow
 def test_every_study_has_the_same_budget_and_begins_with_the_usual_parameters(library, rare, monkeypatch):

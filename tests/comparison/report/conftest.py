@@ -28,7 +28,7 @@ def small(task, name=BAD, **options):
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def found():
     return {
         "binary": small("binary", repeats=2, baselines=["tuned threshold", "class weights"]),
@@ -37,7 +37,7 @@ def found():
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pages(found):
     from boost_imbalance.comparison.report import html
 

@@ -7,8 +7,6 @@ import boost_imbalance as bi
 from boost_imbalance.losses.costs import cheapest, expected
 from tests.estimators.costs.common import MATRICES, TASKS, costs_of_rows, fraud
 
-# The matrix
-
 
 def test_the_places_of_the_four_outcomes():
     assert bi.cost_matrix(tn=1, fp=2, fn=3, tp=4).tolist() == [[1, 2], [3, 4]]

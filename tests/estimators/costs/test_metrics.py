@@ -9,8 +9,6 @@ import boost_imbalance as bi
 from boost_imbalance import metrics
 from tests.estimators.costs.common import MATRICES, fraud
 
-# Metrics of a budget, per round
-
 
 def case(task, weighted, seed=0, n=300):
     """Margins without ties that have something to do with the labels."""

@@ -6,8 +6,6 @@ import pytest
 import boost_imbalance as bi
 from tests.estimators.costs.common import MATRICES, costs_of_rows, fraud
 
-# The score, and scikit-learn's routing
-
 
 def test_score_is_minus_the_mean_cost(make, make_data, task):
     data, test = make_data(task, 400), make_data(task, 200, seed=1)

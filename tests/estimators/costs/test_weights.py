@@ -8,8 +8,6 @@ import pytest
 import boost_imbalance as bi
 from tests.estimators.costs.common import MATRICES, fraud
 
-# Weights that train a cost
-
 
 def test_weights_are_what_is_at_stake(task):
     if task == "multiclass":

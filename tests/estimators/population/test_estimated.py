@@ -13,8 +13,6 @@ from boost_imbalance.estimators import population
 from boost_imbalance.losses.labels import Task
 from tests.estimators.population.common import OTHERS, SHARES, draw, in_training, posterior
 
-# Unknown shares
-
 
 def test_shares_are_found_among_rows_without_labels(kit, task):
     rows = draw(task, SHARES[task], 6000)

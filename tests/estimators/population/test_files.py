@@ -12,9 +12,6 @@ from scipy.special import logit
 
 from tests.estimators.population.common import OTHERS, SHARES, draw, given, in_training
 
-# Files
-
-
 LOSSES = {"plain": None, "weighted": bi.weighted_objective(), "focal": bi.focal_objective()}
 
 

@@ -16,8 +16,6 @@ from boost_imbalance.estimators import population
 from boost_imbalance.losses.labels import Task
 from tests.estimators.population.common import OTHERS, SHARES, by_bayes, clone_of, draw, given, in_training, posterior
 
-# Probabilities
-
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_probabilities_are_those_of_the_population(kit, task, weighted):

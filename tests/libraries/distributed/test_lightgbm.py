@@ -11,8 +11,6 @@ import boost_imbalance as bi
 from boost_imbalance import metrics
 from tests.libraries.distributed.common import CONSTRUCTORS, ROWS, Data, raised, run_together
 
-# LightGBM ------------------------------------------------------------------------------------------------------------------
-
 
 def free_port(taken=()):
     """One that the system does not give to a connection: a machine that asks for another too early would get it itself."""
