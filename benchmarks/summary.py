@@ -445,11 +445,11 @@ def same_work() -> str:
     order = dict.fromkeys(name for title in reversed(columns) for name in columns[title])
     names = [name for name in (OURS, *order) if not name.startswith(f"{OURS} ")]
     rows = [[name, *(cells.get(name, "") for cells in columns.values())] for name in dict.fromkeys(names)]
-    rows = rows[:1] + sorted(rows[1:], key=lambda row: row.count(""))[:11]
+    rows = [["this package, focal", *rows[0][1:]], *sorted(rows[1:], key=lambda row: row.count(""))[:11]]
     if not columns:
         return ""
 
-    return f"{beside(measured)}\n\n{table(['', *columns], rows)}\n\n{by_costs(of_all)}"
+    return f"{beside(measured)}\n\n{table(['', *columns], rows)}\n\n{better_than_ours(of_all)}{by_costs(of_all)}"
 
 
 PARTS = ("speed", "behaviour", "quality")
@@ -482,6 +482,15 @@ def beside(measured: dict[str, list[Row]]) -> str:
     return " ".join(said)
 
 
+def better_than_ours(of_all: list[Row]) -> str:
+    """Who is better at what, beyond the interval over sets."""
+    found = [row for row in of_all if row["verdict"] == "better" and row["metric"] in CONTESTED]
+    listed = ", ".join(f"{packaged(row['candidate'])} ({CONTESTED[row['metric']]})" for row in found)
+    if not any(row["metric"] in CONTESTED for row in of_all):
+        return ""
+    return f"Better than this package's focal loss beyond the interval: {listed or 'none'}. "
+
+
 def by_costs(of_all: list[Row]) -> str:
     """A sentence on decisions by costs of each row."""
     saved = {row["candidate"]: row for row in of_all if row["metric"] == "savings"}
@@ -507,7 +516,8 @@ def faster_at_costs() -> str:
 
 def packaged(candidate: str) -> str:
     """The package that a candidate is of."""
-    return {f"{OURS} focal": OURS, "jaxboost focal_loss": "jaxboost"}.get(candidate, candidate)
+    known = {f"{OURS} focal": OURS, f"{OURS} default": "this package, cross-entropy", "jaxboost focal_loss": "jaxboost"}
+    return known.get(candidate, candidate)
 
 
 def between(row: Row) -> str:
