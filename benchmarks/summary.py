@@ -445,7 +445,10 @@ def same_work() -> str:
     order = dict.fromkeys(name for title in reversed(columns) for name in columns[title])
     names = [name for name in (OURS, *order) if not name.startswith(f"{OURS} ")]
     rows = [[name, *(cells.get(name, "") for cells in columns.values())] for name in dict.fromkeys(names)]
-    rows = [["this package, focal", *rows[0][1:]], *sorted(rows[1:], key=lambda row: row.count(""))[:11]]
+    rows = [
+        ["this package, focal", *rows[0][1:]],
+        *sorted(rows[1:], key=lambda row: ("this package" not in row[0], row.count("")))[:11],
+    ]
     if not columns:
         return ""
 
