@@ -13,7 +13,7 @@ PLACES = (0, 1, 1, 0)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _installed():
+def _dask_is_installed():  # a name of its own: a class's fixture would take the place of one with its name
     for name in ("dask", "distributed", "pyarrow"):
         if importlib.util.find_spec(name) is None:
             pytest.skip(f"{name} is not installed")
