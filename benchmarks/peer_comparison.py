@@ -47,6 +47,17 @@ GAMMA = 2.0
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
+def attempted(candidate: str, call: Callable[[], Any], where: str = "") -> tuple[Any, str | None]:
+    """What another package's code gives, or why it fails, for any reason that it may have; ours has to work."""
+    try:
+        return call(), None
+    except Exception as failure:
+        if candidate.startswith(OURS):
+            raise
+        print(f"{candidate} failed {where}: {_line(failure)}", flush=True)
+        return None, _line(failure)
+
+
 # ---- speed ----
 
 
@@ -54,11 +65,8 @@ def interleaved(contest: dict[str, Callable[[], object]], rounds: int) -> dict[s
     """Median seconds of the process and of the clock on the wall; what fails is left out with a message."""
     taken: dict[str, list[tuple[float, float]]] = {}
     for name, candidate in contest.items():
-        try:
-            candidate()
+        if attempted(name, candidate)[1] is None:
             taken[name] = []
-        except Exception as failure:
-            print(f"{name} failed: {_line(failure)}", flush=True)
     rng, names = np.random.default_rng(0), list(taken)
     for _ in range(rounds):
         rng.shuffle(names)  # who comes after one that empties the caches is slower
@@ -311,20 +319,20 @@ def behaviour(options: argparse.Namespace) -> list[dict[str, Any]]:
     rows = []
     for name, train in _ways(test.X).items():
         row: dict[str, Any] = {"candidate": name, "version": _version(name), "weights": "honoured"}
-        try:
-            plain, start = train(fit, None)
-        except Exception as failure:
-            print(f"{name} failed: {_line(failure)}")
+        trained, failure = attempted(name, functools.partial(train, fit, None))
+        if failure is not None:
             continue
+        plain, start = trained
         row |= {"start": start, "mean_probability": plain.mean(), "prevalence": float(test.label.mean())}
         row["log_loss"] = log_loss(test.label, np.clip(plain, 1e-15, 1.0 - 1e-15))
         row["log_loss_of_prevalence"] = log_loss(test.label, np.full(len(test.label), fit.label.mean()))
-        try:
-            weighted, target = train(fit, weight)[0], train(copied, None)[0]
+        trained, failure = attempted(name, functools.partial(train, fit, weight))
+        if failure is not None:
+            row["weights"] = f"refused: {failure}"
+        else:
+            weighted, target = trained[0], train(copied, None)[0]
             off, without = np.abs(weighted - target).mean(), np.abs(plain - target).mean()
             row["weights"] = "honoured" if off < 0.2 * without else "ignored" if np.allclose(weighted, plain) else "in part"
-        except Exception as failure:
-            row["weights"] = f"refused: {_line(failure)}"
         rows.append(row)
         print(row, flush=True)
     return rows
@@ -477,12 +485,15 @@ def _cross_validated(
             best: dict[str, tuple[float, np.ndarray]] = {}
             for trial, params in enumerate(trees):
                 own = contestant.default if trial == 0 else contestant.draw(rng)
-                try:
+
+                def predicted(contestant=contestant, params=params, own=own, fit=fit, stop=stop, test=test):
                     model = contestant.train({**params, **own}, fit, stop)
-                    held_out, p = model(stop.X), model(X[test])
-                except Exception as failure:
-                    print(f"{name}, {candidate}, {own}: {_line(failure)}", flush=True)
+                    return model(stop.X), model(X[test])
+
+                found_of, failure = attempted(candidate, predicted, f"{name}, {own}")
+                if failure is not None:
                     continue
+                held_out, p = found_of
                 for metric, score in scores.items():
                     reached = score(stop.label, held_out)
                     if metric not in best or reached > best[metric][0]:
@@ -688,13 +699,17 @@ def _costs_of(
         for candidate, train_one in _COST_WAYS.items():
             best = (-np.inf, 0.0)
             for params in trees:
-                try:
+
+                def decided(train_one=train_one, params=params, cost=cost, fit=fit, stop=stop, test=test):
                     decide = train_one(params, X, y, cost, fit, stop)
-                    reached = saved(stop, decide(stop))
-                    if reached > best[0]:
-                        best = reached, saved(test, decide(test))
-                except Exception as failure:
-                    print(f"{name}, {candidate}: {_line(failure)}", flush=True)
+                    return decide(stop), decide(test)
+
+                found_of, failure = attempted(candidate, decided, name)
+                if failure is not None:
+                    continue
+                reached = saved(stop, found_of[0])
+                if reached > best[0]:
+                    best = reached, saved(test, found_of[1])
             if np.isfinite(best[0]):
                 found.append({"set": name, "metric": "savings", "candidate": candidate, "fold": fold, "value": best[1]})
     return found

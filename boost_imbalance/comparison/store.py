@@ -104,7 +104,7 @@ class Store:
         if prediction is not None:
             self._keep(record, prediction)
             if self.folder is not None:
-                np.savez_compressed(self._path(record), **prediction)  # type: ignore[arg-type]
+                np.savez_compressed(self._path(record), **prediction)  # type: ignore[arg-type]  # one name is savez's own
         self.records.append(record)
         if self.folder is not None:
             with (self.folder / _RECORDS).open("a", encoding="utf-8") as lines:

@@ -592,7 +592,7 @@ class ImbalancedClassifier:
         boost_imbalance.mean_cost, boost_imbalance.savings_score : Of decisions made by any rule.
         """
         if cost is None:
-            accuracy: float = super().score(X, y, sample_weight)  # type: ignore[misc]
+            accuracy: float = super().score(X, y, sample_weight)  # type: ignore[misc]  # of the library's class
             return accuracy
         X = collected(X)
         given = self._costs(cost, X)

@@ -321,7 +321,8 @@ class DaskClassifier(ImbalancedClassifier):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the client, which belongs to this process."""
-        return {name: value for name, value in super().__getstate__().items() if name != "_client"}  # type: ignore[misc]
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]  # of the library's class
+        return {name: value for name, value in state.items() if name != "_client"}
 
     def _synchronous_client(self) -> Any:
         client = self.client

@@ -65,8 +65,8 @@ class ImbalancedDaskLGBMClassifier(DaskClassifier, ImbalancedLGBMClassifier):
 
     if TYPE_CHECKING:
 
-        def to_local(self) -> ImbalancedLGBMClassifier:  # noqa: D102 -- see DaskClassifier
-            ...
+        def to_local(self) -> ImbalancedLGBMClassifier:
+            """As :class:`DaskClassifier` has it."""
 
     def _local_class(self) -> type:
         return ImbalancedLGBMClassifier

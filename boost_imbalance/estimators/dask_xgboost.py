@@ -81,8 +81,8 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
 
     if TYPE_CHECKING:
 
-        def to_local(self) -> ImbalancedXGBClassifier:  # noqa: D102 -- see DaskClassifier
-            ...
+        def to_local(self) -> ImbalancedXGBClassifier:
+            """As :class:`DaskClassifier` has it."""
 
     def _local_class(self) -> type:
         return ImbalancedXGBClassifier
@@ -197,7 +197,7 @@ class ImbalancedDaskXGBClassifier(DaskClassifier, ImbalancedXGBClassifier):
                 )
         return found
 
-    def _fit_parts(  # type: ignore[override]
+    def _fit_parts(  # type: ignore[override]  # with the keywords of this library's fit
         self,
         parts: Parts,
         prepared: Prepared,

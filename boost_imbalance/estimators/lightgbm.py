@@ -624,7 +624,7 @@ def _begun_at(start: Array) -> Callable[[Any], None]:
         if env.iteration == env.begin_iteration:
             add_to_first_trees(env.model, start)
 
-    add.order = -(10**6)  # type: ignore[attr-defined]
+    add.order = -(10**6)  # type: ignore[attr-defined]  # where LightGBM looks for it
     return add
 
 

@@ -523,7 +523,7 @@ def _scored(classifier: ImbalancedXGBClassifier, features: Column, decide: bool 
 
     schema = "margin array<double>, probability array<double>" + f", prediction {decided}" * decide
 
-    @sf.pandas_udf(schema)  # type: ignore[untyped-decorator]
+    @sf.pandas_udf(schema)  # type: ignore[untyped-decorator]  # PySpark has no types for it
     def score(batches: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         for batch in batches:
             margin = classifier._margin(np.stack(batch.to_list()), False, None, None)

@@ -72,7 +72,7 @@ class Metric:
     @overload
     def __call__(self, first: ArrayLike, second: LightGBMDataset, sample_weight: None = None) -> tuple[str, float, bool]: ...
     @overload
-    def __call__(  # type: ignore[overload-overlap]
+    def __call__(  # type: ignore[overload-overlap]  # an array may have get_label, as far as types tell
         self, first: ArrayLike, second: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> MetricValue: ...
     @overload  # as LightGBM's scikit-learn classes describe what they call

@@ -11,22 +11,6 @@ BUILT_IN = {"binary": {"objective": "binary"}, "multiclass": {"objective": "mult
 QUIET = {"verbosity": -1, "num_threads": 1, "deterministic": True, "force_row_wise": True}
 
 
-class Recorder:
-    """An objective that keeps what the booster showed it and what it answered."""
-
-    def __init__(self, objective):
-        self.objective, self.margins, self.answers = objective, [], []
-
-    def __call__(self, margin, data):
-        gradient, hessian = self.objective(margin, data)
-        self.margins.append(margin.copy(order="K"))
-        self.answers.append((gradient.copy(order="K"), hessian.copy(order="K")))
-        return gradient, hessian
-
-    def __deepcopy__(self, memo):
-        return self
-
-
 def train(objective, data, params=None, rounds=15, weight=None, **options):
     params = {**objective.lightgbm_params(data.y), **QUIET, **(params or {})}
     start = objective.lightgbm_start(data.X, data.y, weight)

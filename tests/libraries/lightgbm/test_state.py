@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import boost_imbalance as bi
-from tests.libraries.lightgbm.common import QUIET, Recorder, linked, raw, train
+from tests.libraries.common import Recorder
+from tests.libraries.lightgbm.common import QUIET, linked, raw, train
 
 lgb = pytest.importorskip("lightgbm")
 pytest.importorskip("sklearn")

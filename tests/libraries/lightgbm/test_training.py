@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import boost_imbalance as bi
-from tests.libraries.lightgbm.common import BUILT_IN, IS_RECENT, QUIET, Recorder, linked, log_loss, raw, train
+from tests.libraries.common import Recorder, over_losses
+from tests.libraries.lightgbm.common import BUILT_IN, IS_RECENT, QUIET, linked, log_loss, raw, train
 
 lgb = pytest.importorskip("lightgbm")
 pytest.importorskip("sklearn")
@@ -371,18 +372,7 @@ def test_a_class_beyond_num_class_stops_the_training(make_data, any_constructor)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: bi.weighted_objective("balanced"),
-        lambda: bi.focal_objective(gamma=2.0),
-        lambda: bi.asymmetric_objective(gamma_pos=1.0, gamma_neg=3.0, margin=0.02),
-        lambda: bi.class_balanced_objective(beta=0.9999, gamma=1.0),
-        lambda: bi.logit_adjusted_objective(tau=1.0),
-        lambda: bi.adaptive_objective(rate=0.001),
-    ],
-    ids=["weighted", "focal", "asymmetric", "class_balanced", "logit_adjusted", "adaptive"],
-)
+@over_losses
 @pytest.mark.parametrize("task", ["binary", "multiclass"])
 def test_calibrated_probability_recovers_the_posterior(make_data, make, task, request):
     data, held_out = make_data(task, n=20000), make_data(task, n=20000, seed=1)

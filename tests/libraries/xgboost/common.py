@@ -14,19 +14,6 @@ BUILT_IN = {
 }
 
 
-class Recorder:
-    """An objective that keeps what the booster showed it and what it answered."""
-
-    def __init__(self, objective):
-        self.objective, self.margins, self.answers = objective, [], []
-
-    def __call__(self, margin, data):
-        gradient, hessian = self.objective(margin, data)
-        self.margins.append(margin.copy())
-        self.answers.append((gradient.copy(), hessian.copy()))
-        return gradient, hessian
-
-
 def train(objective, data, params=None, rounds=15, weight=None, **options):
     matrix = xgb.DMatrix(data.X, data.y, weight=weight)
     params = {**objective.xgboost_params(data.y, weight), **(params or {})}

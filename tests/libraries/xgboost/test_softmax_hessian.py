@@ -5,7 +5,8 @@ import pytest
 
 import boost_imbalance as bi
 from boost_imbalance.libraries import xgboost
-from tests.libraries.xgboost.common import SOFTMAX_HESSIANS, Recorder, predict, softmax, train, train_by_hand
+from tests.libraries.common import Recorder
+from tests.libraries.xgboost.common import SOFTMAX_HESSIANS, predict, softmax, train, train_by_hand
 
 xgb = pytest.importorskip("xgboost")
 pytest.importorskip("sklearn")

@@ -7,7 +7,8 @@ import pytest
 
 import boost_imbalance as bi
 from boost_imbalance.libraries import xgboost
-from tests.libraries.xgboost.common import BUILT_IN, Recorder, Rounds, log_loss, predict, softmax
+from tests.libraries.common import Recorder
+from tests.libraries.xgboost.common import BUILT_IN, Rounds, log_loss, predict, softmax
 
 xgb = pytest.importorskip("xgboost")
 pytest.importorskip("sklearn")
